@@ -1,0 +1,95 @@
+package traffic
+
+import (
+	"path"
+	"strings"
+	"sync"
+)
+
+// Mapping is one line of the inventory: records whose labels match get the labels of Set where they have none.
+// Match values may be globs ("az-eu-*"). Match keys beyond the dimensions are free labels of a source
+// (base_url, host, backend, key_alias).
+type Mapping struct {
+	Match map[string]string
+	Set   map[string]string
+}
+
+// Inventory maps deployments, hosts or base URLs to provider, model and region, because almost no
+// gateway logs a region. It is safe for use from several goroutines.
+type Inventory struct {
+	mappings []Mapping
+	mu       sync.Mutex
+	unmapped map[string]int64
+}
+
+// maxUnmapped bounds the list of values without a mapping.
+const maxUnmapped = 200
+
+// NewInventory makes an inventory; the first mapping that matches and sets a label wins that label.
+func NewInventory(mappings []Mapping) *Inventory {
+	return &Inventory{mappings: mappings, unmapped: make(map[string]int64)}
+}
+
+// Fill adds what the inventory knows to labels, never overwriting what the source said.
+// It tells whether any mapping matched; a deployment that none matched is remembered as unmapped.
+func (i *Inventory) Fill(labels map[string]string) bool {
+	if i == nil {
+		return false
+	}
+	hit := false
+	for _, m := range i.mappings {
+		if !m.matches(labels) {
+			continue
+		}
+		hit = true
+		for k, v := range m.Set {
+			if labels[k] == "" {
+				labels[k] = v
+			}
+		}
+	}
+	if d := labels["deployment"]; d != "" && !hit {
+		i.mu.Lock()
+		if _, seen := i.unmapped[d]; seen || len(i.unmapped) < maxUnmapped {
+			i.unmapped[d]++
+		}
+		i.mu.Unlock()
+	}
+	return hit
+}
+
+// Unmapped gives the deployments that no mapping knew, with how often each was seen.
+func (i *Inventory) Unmapped() map[string]int64 {
+	out := make(map[string]int64)
+	if i == nil {
+		return out
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for k, n := range i.unmapped {
+		out[k] = n
+	}
+	return out
+}
+
+func (m Mapping) matches(labels map[string]string) bool {
+	if len(m.Match) == 0 {
+		return false
+	}
+	for k, want := range m.Match {
+		have := labels[k]
+		if have == "" {
+			return false
+		}
+		if have == want {
+			continue
+		}
+		if !strings.ContainsAny(want, "*?[") {
+			return false
+		}
+		if ok, err := path.Match(want, have); err != nil || !ok {
+			return false
+		}
+	}
+	return true
+}
