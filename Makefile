@@ -1,0 +1,59 @@
+# Everything a change goes through, one word each. `make check` is what CI runs, less the cross builds.
+
+GO        ?= go
+LINT      := bin/golangci-lint
+GOFUMPT   := bin/gofumpt
+FUZZTIME  ?= 30s
+SEEDS     ?= 1 2 3 4 5
+SCENARIOS ?= azure-eu-502 rate-limit-storm truncated-streams provider-down
+
+.PHONY: build check test race fmt vet lint fuzz fuzz-smoke golden drill-seeds bench clean
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/signalbox .
+
+check: fmt vet lint race fuzz-smoke
+
+test:
+	$(GO) test ./...
+
+race:
+	$(GO) test -race -timeout 10m ./...
+
+# Names the files that are not formatted, and fails if there are any.
+fmt: $(GOFUMPT)
+	@.ci/fmt
+
+vet:
+	$(GO) vet ./...
+
+lint: $(LINT)
+	$(LINT) run
+
+# FUZZTIME for every fuzz target of the tree, one after the other.
+fuzz:
+	.ci/fuzz $(FUZZTIME)
+
+fuzz-smoke:
+	.ci/fuzz 3s
+
+# Rewrites the golden files; read the difference before it is committed.
+golden:
+	UPDATE_GOLDEN=1 $(GO) test ./ui/... ./internal/...
+
+# Every scenario with every seed and nobody at the levers; the scenarios run side by side.
+drill-seeds: build
+	.ci/drill-seeds bin/signalbox "$(SCENARIOS)" "$(SEEDS)"
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# The linter is a module of its own, so that go.mod stays the product's.
+$(LINT): tools/lint/go.mod tools/lint/go.sum
+	cd tools/lint && $(GO) build -o ../../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(GOFUMPT): tools/lint/go.mod tools/lint/go.sum
+	cd tools/lint && $(GO) build -o ../../$(GOFUMPT) mvdan.cc/gofumpt
+
+clean:
+	rm -rf bin dist
