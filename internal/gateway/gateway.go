@@ -66,7 +66,8 @@ const (
 	HeldByConsole = "console" // NOT self-reverting: only a running console, or a timer, ends it
 )
 
-// Deadline says when a change ends and who sees to it.
+// Deadline says when a change ends and who sees to it. At is zero for a change that gives something
+// back (lift, resume, in): nothing is left that could end.
 type Deadline struct {
 	Holder string    `json:"holder"`
 	At     time.Time `json:"at"`
@@ -79,6 +80,11 @@ type InstancePlan struct {
 	Before  Value  `json:"before"`
 	After   Value  `json:"after"`
 	Rev     string `json:"rev"` // version that was read; a lock where the gateway has one
+
+	// BeforeUntil is when the value that was read would have ended by itself: the undo gives back no more than that.
+	BeforeUntil *time.Time `json:"before_until,omitempty"`
+	// Skip says why nothing is sent here: the value is there already, or the instance could not be read (Rev is empty).
+	Skip string `json:"skip,omitempty"`
 }
 
 // Call is one exact request or command, as an operator could type it.
@@ -138,11 +144,13 @@ type Plan struct {
 // InstanceReceipt is what one instance answered.
 type InstanceReceipt struct {
 	Name      string `json:"name"`
+	Control   string `json:"control,omitempty"` // which one, where a change moves several controls of an instance
 	OK        bool   `json:"ok"`
 	InDoubt   bool   `json:"in_doubt,omitempty"` // no answer: it may or may not have been applied
 	RevBefore string `json:"rev_before,omitempty"`
 	RevAfter  string `json:"rev_after,omitempty"`
-	Err       string `json:"err,omitempty"` // redacted
+	Err       string `json:"err,omitempty"`  // redacted
+	Note      string `json:"note,omitempty"` // what an operator should know although it went well; redacted
 }
 
 // Receipt is what the gateway answered, per instance. Partial success is a state and an alarm.
@@ -179,6 +187,7 @@ type Control struct {
 	Reason    string        `json:"reason,omitempty"`
 	Incident  string        `json:"incident,omitempty"`
 	ExpiresAt *time.Time    `json:"expires_at"`
+	Pending   []string      `json:"pending,omitempty"` // replicas behind this instance that have not applied it yet
 }
 
 // Engaged tells whether the control differs from its base.
@@ -190,6 +199,7 @@ type InstanceState struct {
 	Reachable bool      `json:"reachable"`
 	Err       string    `json:"err,omitempty"` // what, where, what to try
 	Controls  []Control `json:"controls"`
+	Notes     []string  `json:"notes,omitempty"` // what is odd although it could be read: a reload, a weight of 0
 }
 
 // State is all instances of a gateway as just read.
