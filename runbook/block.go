@@ -1,0 +1,167 @@
+package runbook
+
+import (
+	"strconv"
+	"time"
+)
+
+// BlockKind is the word after the fence.
+type BlockKind string
+
+// The kinds of armed blocks.
+const (
+	KindCheck    BlockKind = "check"
+	KindBranch   BlockKind = "branch"
+	KindAsk      BlockKind = "ask"
+	KindWait     BlockKind = "wait"
+	KindAction   BlockKind = "action"
+	KindEvidence BlockKind = "evidence"
+	KindEscalate BlockKind = "escalate"
+)
+
+func blockKinds() []BlockKind {
+	return []BlockKind{KindCheck, KindBranch, KindAsk, KindWait, KindAction, KindEvidence, KindEscalate}
+}
+
+// Block is one armed block of a step. Exactly the field of its kind is set.
+type Block struct {
+	Kind     BlockKind
+	Line     int
+	Check    *Check
+	Branch   []Arm
+	Ask      *Ask
+	Wait     *Wait
+	Action   *Action
+	Evidence *Evidence
+	Escalate *Escalate
+}
+
+// Target says where a walk goes on: the next step, the same one (ask the operator), or a slug.
+type Target string
+
+// The targets that are not slugs.
+const (
+	ToNext Target = "next"
+	ToAsk  Target = "ask" // stay, and let the operator decide
+)
+
+// Slug gives the slug that the target names, if it names one.
+func (t Target) Slug() (string, bool) {
+	return string(t), t != ToNext && t != ToAsk && t != ""
+}
+
+// Check is a question about live numbers.
+type Check struct {
+	Name    string
+	That    Expr   // several under `all:` are joined with and
+	OnTrue  Target // default next
+	OnFalse Target // default ask
+}
+
+// Arm is one way of a branch. The first arm that is true wins; an unknown one stops and asks.
+type Arm struct {
+	When Expr // of an else arm, the zero Expr
+	Else bool
+	Goto Target
+	Line int
+}
+
+// Ask is a question to the operator; the answer is a variable of the run.
+type Ask struct {
+	Var      string
+	Question string
+	Choices  []string // empty: free text
+}
+
+// Wait holds the walk until its condition is true or its deadline passes. A wait without a condition is a timer.
+type Wait struct {
+	Until     Expr
+	AtMost    time.Duration
+	OnTimeout Target // default ask
+}
+
+// Verbs of actions that are not a lever of a gateway's vocabulary.
+const (
+	// DoRelease takes back every lever of the run, newest first, one after the other.
+	DoRelease = "release"
+)
+
+// Action is a lever that the step throws, after the operator has seen its plan and confirmed.
+type Action struct {
+	Do      string            // cap.set, workload.pause, target.out, fallback.on, ... or release
+	Scope   map[string]string // dimensions that are added to the book's scope; values may be $vars
+	Widen   []string          // dimensions of the book's scope that are left out
+	Set     Value
+	TTL     time.Duration
+	Why     string
+	Cost    string // what it costs the users
+	Verify  Expr
+	StopIf  Expr
+	Confirm string // plain or typed; the desk may ask for more, never for less
+	OnFail  Target // default ask
+	Pace    time.Duration
+	Line    int
+}
+
+// Confirmations.
+const (
+	ConfirmPlain = "plain"
+	ConfirmTyped = "typed"
+)
+
+// ValueKind tells the kinds of values apart.
+type ValueKind string
+
+// The kinds of values.
+const (
+	NoValue      ValueKind = ""
+	IntValue     ValueKind = "int"
+	PercentValue ValueKind = "percent" // of the value in force
+	TextValue    ValueKind = "text"    // may be a $var until it is resolved
+)
+
+// Value is what a lever is set to.
+type Value struct {
+	Kind ValueKind
+	Int  int
+	Text string
+}
+
+// String prints the value as it is written.
+func (v Value) String() string {
+	switch v.Kind {
+	case IntValue:
+		return strconv.Itoa(v.Int)
+	case PercentValue:
+		return strconv.Itoa(v.Int) + "%"
+	}
+	return v.Text
+}
+
+// Of gives the number that the value means where base is in force: itself, or its percentage of base,
+// never less than one. ok is false for a text, and for a percentage of an unknown or unlimited base.
+func (v Value) Of(base float64) (n int, ok bool) {
+	switch v.Kind {
+	case IntValue:
+		return v.Int, true
+	case PercentValue:
+		if base >= 1 && base <= 1e9 {
+			return max(1, int(base*float64(v.Int)/100)), true
+		}
+	}
+	return 0, false
+}
+
+// Evidence is what to freeze for the record.
+type Evidence struct {
+	Capture []string // burst, controls, error-samples 20, request-ids 20, chart error_rate 30m
+	Bundle  string   // provider-support
+}
+
+// Escalate prepares a message; sending it is the operator's.
+type Escalate struct {
+	To     []string
+	After  time.Duration
+	Bundle string
+	Say    string
+}
