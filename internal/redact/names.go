@@ -1,0 +1,225 @@
+package redact
+
+import "strings"
+
+// announced says whether the words that the label wants stand before it: "api_" before "key".
+func (l *label) announced(before string) bool {
+	if len(l.before) == 0 {
+		return true
+	}
+	if n := len(before); n > 0 && strings.IndexByte("-_. ", before[n-1]) >= 0 {
+		before = before[:n-1]
+	}
+	for _, w := range l.before {
+		if len(before) >= len(w) && hasFold(before[len(before)-len(w):], w) {
+			return true
+		}
+	}
+	return false
+}
+
+// valueAfter finds the value that belongs to the name which ends at s[i]: name=value, "name": "value" in JSON at any depth of
+// escaping, name => value, --name value, and Python's (b'name', b'value').
+func valueAfter(s string, i int, l *label) (span, bool) {
+	from, ok := separator(s, i)
+	if !ok {
+		return span{}, false
+	}
+	from, to, quoted := value(s, from, l)
+	if from, ok = l.secret(s, from, to, quoted); !ok {
+		return span{}, false
+	}
+	return l.span(s, from, to), true
+}
+
+func (l *label) span(s string, from, to int) span {
+	sp := span{from: from, to: to, rule: l.rule, kind: l.kind}
+	if l.rule == "api-key" && azureKey(s[from:to]) {
+		sp.rule, sp.kind = "azure", "key:azure"
+	}
+	sp.byShape(s)
+	return sp
+}
+
+// azureKey knows the two shapes that Azure gives the keys of its AI services: 32 hex digits, and since 2024 84 letters and digits.
+func azureKey(v string) bool {
+	return len(v) == 32 && allIn(v, lowerHex) || len(v) == 84 && allIn(v, alnum)
+}
+
+// separator skips from the end of a name to the beginning of its value.
+func separator(s string, i int) (int, bool) {
+	j, quote := skipQuote(s, i)
+	j = skipSpace(s, j)
+	if j >= len(s) {
+		return 0, false
+	}
+	switch {
+	case s[j] == ':' || s[j] == '=':
+		j++
+		if j < len(s) && (s[j] == '=' || s[j] == '>') {
+			j++
+		}
+	case s[j] == ',' && quote && strings.HasPrefix(s[skipSpace(s, j+1):], "b'"):
+		j++
+	case !quote && j > i && flagName(s[:i]):
+		return j, true
+	default:
+		return 0, false
+	}
+	return skipSpace(s, j), true
+}
+
+// flagName says whether s ends in the name of a command-line flag.
+func flagName(s string) bool {
+	for i := len(s) - 1; i > 0 && len(s)-i < 40; i-- {
+		if s[i] == '-' && s[i-1] == '-' {
+			return i < 2 || s[i-2] == ' ' || s[i-2] == '"' || s[i-2] == '\''
+		}
+		if s[i] != '-' && !alnum[s[i]] {
+			return false
+		}
+	}
+	return false
+}
+
+func skipSpace(s string, i int) int {
+	for n := 0; i < len(s) && n < 8 && (s[i] == ' ' || s[i] == '\t'); n++ {
+		i++
+	}
+	return i
+}
+
+// skipQuote skips one quote and the backslashes before it.
+func skipQuote(s string, i int) (int, bool) {
+	j := i
+	for j < len(s) && s[j] == '\\' {
+		j++
+	}
+	if j < len(s) && (s[j] == '"' || s[j] == '\'') {
+		return j + 1, true
+	}
+	return i, false
+}
+
+// value returns where the value at s[i] begins and ends. A quoted one ends at the quote that is escaped no deeper than the one that
+// opened it, or with the text.
+func value(s string, i int, l *label) (from, to int, quoted bool) {
+	if i < len(s) && s[i] == '[' {
+		i++ // headers are lists in many logs
+	}
+	if strings.HasPrefix(s[i:], "b'") || strings.HasPrefix(s[i:], "b\"") {
+		i++
+	}
+	from, quoted = skipQuote(s, i)
+	if quoted {
+		return from, closing(s, from, s[from-1], from-1-i), true
+	}
+	for to = from; to < len(s); to++ {
+		if s[to] == '<' && pseudonymAt(s, to) > 0 {
+			break
+		}
+		if l.kind == "auth:cookie" && (s[to] == ' ' || s[to] == ';') {
+			continue // a header of many values
+		}
+		if valueEnd[s[to]] {
+			break
+		}
+		if s[to] == ' ' {
+			if _, ok := schemeEnd(s[from : to+1]); !ok {
+				break
+			}
+		}
+	}
+	return from, to, false
+}
+
+func closing(s string, from int, quote byte, depth int) int {
+	backslashes := 0
+	for to := from; to < len(s); to++ {
+		switch s[to] {
+		case '\\':
+			backslashes++
+			continue
+		case quote:
+			if backslashes <= depth {
+				return to - backslashes
+			}
+		}
+		backslashes = 0
+	}
+	return len(s)
+}
+
+// schemeEnd returns the length of the authentication scheme and its space at the beginning of v.
+func schemeEnd(v string) (int, bool) {
+	for _, scheme := range []string{"bearer ", "basic ", "token ", "apikey ", "api-key ", "key "} {
+		if hasFold(v, scheme) {
+			n := len(scheme)
+			for n < len(v) && v[n] == ' ' {
+				n++
+			}
+			return n, true
+		}
+	}
+	return 0, false
+}
+
+// secret says whether s[from:to] is worth hiding, and from where: the name of a scheme before it stays.
+func (l *label) secret(s string, from, to int, quoted bool) (int, bool) {
+	if n, ok := schemeEnd(s[from:to]); ok {
+		from += n
+	}
+	v := s[from:to]
+	low := l.min
+	if !quoted && l.rule == "password" {
+		low = 4
+	}
+	if len(v) < low || pseudonymAt(v, 0) == len(v) || reference(v) {
+		return from, false
+	}
+	if len(v) <= 16 && notSecrets[strings.ToLower(v)] || strings.Trim(v, "*. ") == "" || len(v) > 2 && strings.Trim(v, "xX") == "" {
+		return from, false
+	}
+	switch {
+	case l.word == "pwd" && v[0] == '/':
+		return from, false // the shell's working directory
+	case l.rule == "token" && l.before == nil && (strings.ContainsAny(v, " ") || allIn(v, digitsOnly)):
+		return from, false // a token of a text
+	}
+	return from, true
+}
+
+// reference says whether v names the place of a secret instead of being one: $NAME, ${NAME}, env:NAME, file:PATH, os.environ/NAME.
+func reference(v string) bool {
+	switch {
+	case strings.HasPrefix(v, "${") || strings.HasPrefix(v, "{{") || strings.HasPrefix(v, "$("):
+		return true
+	case v[0] == '$':
+		return len(v) > 1 && allIn(v[1:], envName)
+	case strings.HasPrefix(v, "env:"):
+		return allIn(v[len("env:"):], envName)
+	case strings.HasPrefix(v, "os.environ/"):
+		return allIn(v[len("os.environ/"):], envName)
+	}
+	return strings.HasPrefix(v, "file:/") || strings.HasPrefix(v, "file:./")
+}
+
+// labelOf returns the label that a JSON key, as a whole, is the name of; nil for none.
+func labelOf(key string) *label {
+	for i := range labels {
+		l := &labels[i]
+		at := len(key) - len(l.word)
+		if at >= 0 && hasFold(key[at:], l.word) && l.announced(key[:at]) {
+			return l
+		}
+	}
+	return nil
+}
+
+var (
+	lettersOnly = classOf(letters)
+	digitsOnly  = classOf(digits)
+	envName     = classOf(uppers + digits + "_")
+	queryValue  = classOf(digits + letters + "-._~+/=%")
+	valueEnd    = classOf("\t\r\n,;&\"'`)]}\\")
+)
