@@ -1,0 +1,129 @@
+package fault
+
+import (
+	"strconv"
+	"strings"
+)
+
+// maxEvidence bounds what a verdict quotes of a text.
+const maxEvidence = 160
+
+// Confidence of a verdict, by what decided.
+const (
+	sure    = 0.95 // a documented code or flag
+	likely  = 0.8  // words
+	unsure  = 0.5  // words that can mean something else
+	byAlone = 0.35 // nothing but the status
+	guess   = 0.2  // nothing but the level of the line
+)
+
+// finding is what one stage of the classifier found.
+type finding struct {
+	class      Class
+	rule       string
+	evidence   string
+	layer      string
+	domain     Domain
+	retry      Retry
+	confidence float64
+}
+
+// Classify says what a line or an answer means. It reads from the inside out: the cause that a text names
+// decides, then how far the answer got, and the status code is the last resort. Its time is linear in the
+// bounded text.
+func Classify(in Input) Verdict {
+	t := newText(in)
+	f, ok := decide(in, t)
+	if !ok {
+		f = finding{class: None, rule: "nothing tells of a failure", confidence: unsure}
+	}
+	v := Verdict{
+		Class: f.class, Layer: f.layer, Confidence: f.confidence,
+		Why: why(f), Status: t.status, Provider: in.Provider,
+	}
+	if v.Provider == "" {
+		v.Provider = providerIn(t.low)
+	}
+	g := Advice(f.class)
+	v.Retry, v.Domain, v.Do, v.Fix = g.Retry, g.Domain, g.Do, g.Fix
+	if f.domain != "" {
+		v.Domain = f.domain
+	}
+	if f.retry != "" {
+		v.Retry = f.retry
+	} else if v.Retry == RetryAfter && f.class == RateLimited && !t.has("retry-after", "retry after", "retry_after", "retrydelay", "try again in") {
+		v.Retry = RetryBackoff
+	}
+	return v
+}
+
+// decide runs the stages in the order of precedence.
+func decide(in Input, t *text) (finding, bool) {
+	if f, ok := byFlags(in, t); ok {
+		return f, f.class != None
+	}
+	if f, ok := gate(t); ok {
+		return f, false
+	}
+	if f, ok := match(t); ok {
+		return f, true
+	}
+	if f, ok := byFinish(in, t); ok {
+		return f, true
+	}
+	if f, ok := byStatus(t); ok {
+		return f, true
+	}
+	if t.level == levelError && t.status < 100 {
+		return finding{class: ServerError, rule: "a line at level error that names no cause", layer: "client", confidence: guess}, true
+	}
+	return finding{}, false
+}
+
+func why(f finding) string {
+	if f.evidence == "" {
+		return f.rule
+	}
+	return f.rule + ": " + strconv.Quote(clip(f.evidence, maxEvidence))
+}
+
+// clip bounds a text without cutting a rune in half.
+func clip(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// byStatus is the last resort.
+func byStatus(t *text) (finding, bool) {
+	c := StatusClass(t.status)
+	if c == None {
+		return finding{}, false
+	}
+	return finding{class: c, rule: "status " + strconv.Itoa(t.status) + " alone", layer: "status", confidence: byAlone}, true
+}
+
+var statusClasses = map[int]Class{
+	400: BadRequest, 401: Auth, 402: QuotaExhausted, 403: Auth, 404: ModelNotFound, 405: BadRequest, 406: BadRequest,
+	407: Auth, 408: Timeout, 409: BadRequest, 410: ModelNotFound, 411: BadRequest, 413: ContextOverflow, 415: BadRequest,
+	416: BadRequest, 422: BadRequest, 424: ServerError, 425: BadRequest, 429: RateLimited, 431: ContextOverflow,
+	451: Auth, 498: ContentFiltered, 499: Cancelled,
+	500: ServerError, 501: BadRequest, 502: BadGateway, 503: Unavailable, 504: Timeout, 505: BadRequest,
+	520: Connection, 521: Connection, 522: Timeout, 523: Connection, 524: Timeout, 525: Connection, 526: Connection,
+	527: Connection, 529: Overloaded, 530: Connection, 598: Timeout, 599: Timeout,
+}
+
+// StatusClass gives the class of a status code that nothing else explains, None for a success or an unknown code.
+func StatusClass(status int) Class {
+	if c, ok := statusClasses[status]; ok {
+		return c
+	}
+	switch {
+	case status >= 400 && status < 500:
+		return BadRequest
+	case status >= 500 && status < 600:
+		return ServerError
+	}
+	return None
+}

@@ -1,0 +1,95 @@
+// Package decode turns one line of a log into one traffic.Record: it detects a log's format, splits
+// blocks into lines, and decodes lines. It is pure: no I/O and no clock.
+package decode
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/internal/traffic"
+	"signalbox/sources"
+)
+
+// Kind says what a line was.
+type Kind uint8
+
+// The kinds of lines. Request and Explains come with a record, the others without.
+const (
+	Unparsed Kind = iota // could not be read; Result.Why says why
+	Request              // counts: one request, or one attempt
+	Explains             // adds text to the record with the same request id; is not counted
+	Ignored              // understood, and not about a request
+)
+
+// Result is what decoding a line gave beside the record.
+type Result struct {
+	Kind     Kind
+	Why      string // for Unparsed and Ignored
+	Skewed   bool   // the line's time lay more than MaxSkew in the future: the record has the receive time
+	Unmapped bool   // the inventory does not know the record's deployment
+}
+
+// Decoder turns lines of one format into records. It may learn from the lines it has seen, so each
+// stream of lines has its own; it is not safe for concurrent use. line is not kept.
+type Decoder interface {
+	Format() string
+	Decode(line []byte, received time.Time) (traffic.Record, Result)
+}
+
+// Bounds on what a record keeps of a line.
+const (
+	MaxRaw     = 2 << 10
+	MaxMessage = 1 << 10
+	maxWord    = 200 // codes, types, ids
+	// MaxSkew is how far in the future a line's time may lie.
+	MaxSkew = time.Minute
+)
+
+// The formats.
+const (
+	Auto        = "auto"
+	Signalbox   = "signalbox"    // the reference gateway's JSON lines
+	HAProxyJSON = "haproxy-json" // HAProxy with the documented JSON log-format
+	HAProxyText = "haproxy"      // HAProxy's default HTTP log
+	JSON        = "json"         // any JSON lines, by common names or a field mapping
+	Logfmt      = "logfmt"       // key=value lines, by common names or a field mapping
+	Text        = "text"         // any text: a line that tells of a failure is a failure
+)
+
+// Options say how to decode.
+type Options struct {
+	Kit    sources.Kit
+	Source string // the source's name, put into every record
+	Labels sources.Labels
+	Fields map[string]string // field name -> dotted path, for json and logfmt
+	Zone   *time.Location    // of times that name none; nil: UTC
+}
+
+// builders make the decoders, in the order in which detection prefers them.
+var builders = []struct {
+	format string
+	make   func(Options) (Decoder, error)
+}{}
+
+// Formats lists the formats by name.
+func Formats() []string {
+	out := make([]string, len(builders))
+	for i, b := range builders {
+		out[i] = b.format
+	}
+	return out
+}
+
+// New makes a decoder for a format.
+func New(format string, opt Options) (Decoder, error) {
+	for _, b := range builders {
+		if b.format == format {
+			return b.make(opt)
+		}
+	}
+	known := Formats()
+	slices.Sort(known)
+	return nil, fmt.Errorf("log format %q is not known: try auto or one of %s", format, strings.Join(known, ", "))
+}
