@@ -35,7 +35,7 @@ const (
 	DegradeOff     Verb = "degrade.off"
 )
 
-// Verbs lists every lever.
+// Verbs lists every lever, each beside the one that takes it back.
 func Verbs() []Verb {
 	return []Verb{
 		CapSet, CapLift, WorkloadPause, WorkloadResume, ShedSet, ShedLift, TargetOut, TargetIn,

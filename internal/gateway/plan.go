@@ -18,6 +18,17 @@ var ErrAltered = errors.New("the plan is not the one that was confirmed: its dig
 // NewPlanID gives a fresh, random name for a plan.
 func NewPlanID() string { return "plan-" + strings.ToLower(rand.Text()[:16]) }
 
+// Opposite gives the verb that takes a verb back, "" for a verb of nobody's.
+func (v Verb) Opposite() Verb {
+	all := Verbs()
+	for i, w := range all {
+		if w == v {
+			return all[i^1] // Verbs lists them in pairs
+		}
+	}
+	return ""
+}
+
 // Sum is the digest of what an operator confirms: the change, what was read, the calls and the undo.
 // It leaves out what is measured or worded around them (times, blast radius, caveats), and it survives a
 // trip through a journal: JSON of the same content gives the same sum.
@@ -53,8 +64,8 @@ func Canonical(v Value) (Value, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(v))
 	dec.UseNumber()
-	var any any
-	if err := dec.Decode(&any); err != nil {
+	var decoded any
+	if err := dec.Decode(&decoded); err != nil {
 		return nil, fmt.Errorf("reading value: %w", err)
 	}
 	if dec.More() {
@@ -63,7 +74,7 @@ func Canonical(v Value) (Value, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(plainNumbers(any)); err != nil {
+	if err := enc.Encode(plainNumbers(decoded)); err != nil {
 		return nil, fmt.Errorf("writing value: %w", err)
 	}
 	return Value(bytes.TrimSpace(b.Bytes())), nil

@@ -98,3 +98,15 @@ func FuzzCanonical(f *testing.F) {
 		}
 	})
 }
+
+func TestOpposite(t *testing.T) {
+	for _, v := range Verbs() {
+		o := v.Opposite()
+		if o == v || o.Opposite() != v || o[:3] != v[:3] {
+			t.Errorf("%s <-> %s", v, o)
+		}
+	}
+	if Verb("x").Opposite() != "" {
+		t.Error("an unknown verb has no opposite")
+	}
+}
