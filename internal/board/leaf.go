@@ -1,0 +1,72 @@
+package board
+
+import (
+	"slices"
+	"time"
+
+	"signalbox/internal/traffic"
+)
+
+// Leaf is what one series counted in one second. Like OutcomeN it is an alias of an unnamed struct: a detector that
+// declares the same struct takes the board's leaves as its own.
+type Leaf = struct {
+	Key                 traffic.Key
+	Req, Err, CallerErr int64 // Err: failures that are not the caller's own
+	FirstReq, FirstErr  int64 // of Req and Err, first attempts
+	Retries             int64
+	ByOutcome           []OutcomeN    // sorted by outcome
+	Width               time.Duration // of the widest count in it: a scrape's delta says little about one second
+}
+
+// Leaves gives the counts of one second for detection, sorted by key. It is empty for a second that the board no
+// longer holds by itself.
+func (b *Board) Leaves(sec int64) []Leaf {
+	var out []Leaf
+	for _, s := range b.series.all {
+		list := s.levels[0]
+		if n := len(list); n == 0 || list[n-1].start < sec || list[0].start > sec || !b.rights.counts(s.ident) {
+			continue
+		}
+		i, found := slices.BinarySearchFunc(list, sec, func(k bucket, t int64) int { return int(k.start - t) })
+		if found {
+			out = append(out, list[i].leaf(s.key))
+		}
+	}
+	slices.SortFunc(out, func(x, y Leaf) int { return compareKeys(x.Key, y.Key) })
+	return out
+}
+
+func (k *bucket) leaf(key traffic.Key) Leaf {
+	l := Leaf{Key: key, Retries: int64(k.retry), Width: time.Duration(k.width) * time.Second}
+	l.ByOutcome = make([]OutcomeN, 0, 1+len(k.more))
+	k.each(func(x OutcomeN) {
+		l.ByOutcome = append(l.ByOutcome, x)
+		l.Req += x.N
+		l.FirstReq += x.First
+		switch c := x.Outcome.Class(); {
+		case !x.Outcome.Failed():
+		case c.Caller():
+			l.CallerErr += x.N
+		default:
+			l.Err += x.N
+			l.FirstErr += x.First
+		}
+	})
+	slices.SortFunc(l.ByOutcome, func(x, y OutcomeN) int { return int(x.Outcome) - int(y.Outcome) })
+	return l
+}
+
+// NextSecond gives the first second from sec on that holds traffic, false when none does: detection may skip the
+// idle ones.
+func (b *Board) NextSecond(sec int64) (int64, bool) {
+	next, ok := int64(1<<62), false
+	for _, s := range b.series.all {
+		list := s.levels[0]
+		if len(list) == 0 || list[len(list)-1].start < sec || !b.rights.counts(s.ident) {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(list, sec, func(k bucket, t int64) int { return int(k.start - t) })
+		next, ok = min(next, list[i].start), true
+	}
+	return next, ok
+}

@@ -1,0 +1,151 @@
+package board
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// accuracy is the relative error that a quantile of a Sketch may have.
+const accuracy = 0.02
+
+// The bins grow by gamma = (1 + accuracy) / (1 - accuracy): bin i holds the values in (gamma^(i-1), gamma^i], and
+// 2 gamma^i / (gamma + 1) is within the accuracy of all of them. Masson C., Rim J., Lee H. (2019), DDSketch: a fast
+// and fully-mergeable quantile sketch with relative-error guarantees, PVLDB 12(12), 2195-2205, section 2.1.
+var (
+	gamma    = (1 + accuracy) / (1 - accuracy)
+	logGamma = math.Log(gamma)
+)
+
+// The unit of a sketch is a microsecond; bins outside 1 us .. 10 h are clamped, so that no log can make it grow.
+const (
+	sketchUnit = time.Microsecond
+	maxBin     = 620 // gamma^620 us is more than ten hours
+)
+
+// bin is an index in the upper 16 bits and a count in the lower 48.
+type bin uint64
+
+const binShift = 48
+
+func (b bin) index() int   { return int(b >> binShift) } //nolint:gosec // 16 bits
+func (b bin) count() int64 { return int64(b & (1<<binShift - 1)) }
+
+// Sketch counts durations in bins that grow geometrically: quantiles are right within 2 percent, and two sketches
+// add up to the sketch of both. The zero Sketch is empty.
+type Sketch struct {
+	bins []bin // sorted by index, none empty
+}
+
+// binOf is the bin of a duration.
+func binOf(d time.Duration) int {
+	v := float64(d) / float64(sketchUnit)
+	if v <= 1 {
+		return 0
+	}
+	return min(int(math.Ceil(math.Log(v)/logGamma)), maxBin)
+}
+
+// Add counts one duration; a negative one counts as zero.
+func (s *Sketch) Add(d time.Duration) { s.add(binOf(d), 1) }
+
+func (s *Sketch) add(index int, n int64) {
+	key := bin(index) << binShift //nolint:gosec // 0..maxBin
+	i, found := slices.BinarySearchFunc(s.bins, key, func(b, k bin) int { return (b >> binShift).compare(k >> binShift) })
+	if found {
+		s.bins[i] += bin(n) //nolint:gosec // n is positive
+		return
+	}
+	s.bins = slices.Insert(s.bins, i, key|bin(n)) //nolint:gosec // n is positive
+}
+
+func (b bin) compare(o bin) int {
+	switch {
+	case b < o:
+		return -1
+	case b > o:
+		return 1
+	}
+	return 0
+}
+
+// Merge adds all that the other sketch counted.
+func (s *Sketch) Merge(o Sketch) {
+	if len(s.bins) == 0 {
+		s.bins = slices.Clone(o.bins)
+		return
+	}
+	for _, b := range o.bins {
+		s.add(b.index(), b.count())
+	}
+}
+
+// Count is the number of durations counted.
+func (s *Sketch) Count() int64 {
+	var n int64
+	for _, b := range s.bins {
+		n += b.count()
+	}
+	return n
+}
+
+// Quantile gives the value that a share q of the durations does not exceed, within 2 percent; false when it is empty.
+func (s *Sketch) Quantile(q float64) (time.Duration, bool) {
+	n := s.Count()
+	if n == 0 {
+		return 0, false
+	}
+	rank := int64(math.Floor(min(max(q, 0), 1) * float64(n-1)))
+	var seen int64
+	for _, b := range s.bins {
+		if seen += b.count(); seen > rank {
+			return binValue(b.index()), true
+		}
+	}
+	return binValue(s.bins[len(s.bins)-1].index()), true
+}
+
+func binValue(index int) time.Duration {
+	if index == 0 {
+		return sketchUnit
+	}
+	return time.Duration(2 * math.Pow(gamma, float64(index)) / (gamma + 1) * float64(sketchUnit))
+}
+
+// above counts the durations that are longer than d, to the bin.
+func (s *Sketch) above(d time.Duration) int64 {
+	at := binOf(d)
+	var n int64
+	for _, b := range s.bins {
+		if b.index() > at {
+			n += b.count()
+		}
+	}
+	return n
+}
+
+// dense adds sketches up without searching; Window uses one for all its buckets.
+type dense struct {
+	n    [maxBin + 1]int64
+	some bool
+}
+
+func (d *dense) add(s Sketch) {
+	for _, b := range s.bins {
+		d.n[b.index()] += b.count()
+		d.some = true
+	}
+}
+
+func (d *dense) sketch() Sketch {
+	var s Sketch
+	if !d.some {
+		return s
+	}
+	for i, n := range d.n {
+		if n > 0 {
+			s.bins = append(s.bins, bin(i)<<binShift|bin(n)) //nolint:gosec // both are small and positive
+		}
+	}
+	return s
+}

@@ -1,0 +1,106 @@
+package burst
+
+import (
+	"time"
+
+	"signalbox/internal/traffic"
+)
+
+// OutcomeN counts one outcome. It is an alias of an unnamed struct, like Leaf, so that the board's leaves are the
+// detector's without either package importing the other.
+type OutcomeN = struct {
+	Outcome traffic.Outcome
+	N       int64 // all attempts
+	First   int64 // of them, first attempts: repeats of one request are not independent evidence
+}
+
+// Leaf is what one series counted in one second.
+type Leaf = struct {
+	Key                 traffic.Key
+	Req, Err, CallerErr int64 // Err: failures that are not the caller's own
+	FirstReq, FirstErr  int64 // of Req and Err, first attempts
+	Retries             int64
+	ByOutcome           []OutcomeN
+	Width               time.Duration // of the widest count in it
+}
+
+// EventKind says what happened to a burst.
+type EventKind string
+
+// The life of a burst.
+const (
+	Opened    EventKind = "opened"
+	Revised   EventKind = "revised"
+	Merged    EventKind = "merged"    // it turned out to be part of another; see Event.Into
+	Reopened  EventKind = "reopened"  // the same burst, one more episode
+	Settled   EventKind = "settled"   // normal again, or without traffic for long
+	Withdrawn EventKind = "withdrawn" // what was seen is explained otherwise, or was nothing
+)
+
+// Event is one step in the life of a burst; Burst is its state after it.
+type Event struct {
+	Kind  EventKind
+	Burst Burst
+	Into  string // of a merged one: the id of the burst that it is part of
+	At    time.Time
+}
+
+// The kinds of bursts. A caller burst is a note: it never pages.
+const (
+	KindErrors     = "errors"
+	KindTruncation = "truncation"
+	KindCaller     = "caller"
+)
+
+// The states of a burst.
+const (
+	Growing      = "growing"
+	Steady       = "steady"
+	Falling      = "falling"
+	StateSettled = "settled"
+)
+
+// How sure the scope of a burst is.
+const (
+	Provisional  = "provisional"   // younger than five seconds: the scope may still change
+	Firm         = "firm"          //
+	NotSeparable = "not separable" // no combination of dimensions explains it better than another
+)
+
+// Cell is one model in one region of a burst.
+type Cell struct {
+	Scope    traffic.Scope
+	Req, Err int64
+}
+
+// Burst is failures beyond what is normal somewhere, seen as one. It shares nothing with the detector.
+type Burst struct {
+	ID       string // given at opening, never changes
+	Kind     string // errors, truncation, caller
+	Side     string // where it is seen: upstream where the gateway tells of attempts, else client
+	Scope    traffic.Scope
+	Aliases  []traffic.Scope // other names of the same traffic
+	Onset    time.Time       // estimated backwards
+	Detected time.Time       // end of the second in which it was first seen
+	Ended    time.Time       // zero while it lasts
+	State    string
+
+	Failed, Total int64   // in scope since the onset, all attempts
+	Excess        float64 // failures beyond the baseline
+	Peak          float64 // highest failure rate over ten seconds
+	Rate          float64 // failure rate now
+	Baseline      float64 // failure rate that was expected
+	Share         float64 // of all excess failures, those in scope
+	Classes       map[string]int64
+	Codes         map[int]int64
+	Leading       string // the most frequent failure class
+	Cells         []Cell
+	Clean         string // what is clean beside it, with numbers
+	Episodes      int    // 1, and one more for each time it came back
+	Confidence    string
+	Provisional   bool
+	Reason        string // one sentence with the numbers
+}
+
+// Live tells whether the burst has not settled.
+func (b Burst) Live() bool { return b.Ended.IsZero() }
