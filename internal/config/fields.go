@@ -7,7 +7,7 @@ import (
 )
 
 // formats lists the line formats; sources/decode reads them.
-var formats = []string{FormatAuto, "signalbox", "json", "logfmt", "haproxy", "haproxy-json", "litellm", "text"}
+var formats = []string{FormatAuto, "signalbox", "json", "logfmt", "haproxy", "haproxy-json", "text"}
 
 // matchKeys lists what a mapping of the inventory can match on.
 var matchKeys = []string{"deployment", "base_url", "host", "backend", "key_alias"}
@@ -15,12 +15,13 @@ var matchKeys = []string{"deployment", "base_url", "host", "backend", "key_alias
 // setKeys lists what a mapping of the inventory can say.
 var setKeys = []string{"provider", "model", "region", "env", "deployment", "workload"}
 
-// recordFields lists what a source's fields: can find in a line.
+// recordFields lists what a source's fields: can find in a line. A time span says its unit in its name.
 var recordFields = []string{
-	"time", "side", "gateway", "instance", "provider", "model", "served_model", "region", "deployment", "endpoint",
-	"workload", "stream", "caller", "status", "error_code", "error_type", "error_message", "latency_ms", "latency_s",
-	"ttft_ms", "ttft_s", "tokens_in", "tokens_out", "tokens_cached", "attempt", "fallback_from", "request_id", "shape",
-	"finish_reason", "term",
+	"time", "request_id", "env", "gateway", "instance", "side", "provider", "model", "served_model", "region", "deployment",
+	"endpoint", "workload", "stream", "caller", "backend", "server", "host", "base_url", "key_alias", "status",
+	"latency_ms", "latency_us", "latency_ns", "latency_s", "ttft_ms", "ttft_us", "ttft_ns", "ttft_s",
+	"retry_after_ms", "retry_after_us", "retry_after_ns", "retry_after_s", "tokens_in", "tokens_out", "tokens_cached",
+	"attempt", "fallback_from", "finish_reason", "error_code", "error_type", "error_message", "shape", "kind", "level", "message",
 }
 
 // Formats lists the words that a source's format: knows.
