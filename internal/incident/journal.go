@@ -33,7 +33,8 @@ var ErrTooLarge = errors.New("the entry is too large for the journal")
 
 // Options are what a journal may be given; the zero value works.
 type Options struct {
-	Redactor *redact.Redactor // removes secrets from every entry; nil: the rules, with a salt of the process
+	Redactor *redact.Redactor // removes secrets from every entry; nil: one made of Known and the salt kept beside the journal
+	Known    []string         // secrets that the console itself holds
 	Now      func() time.Time // nil: time.Now
 	MaxEntry int              // bytes of one line's data; 0: 256 KiB
 	LockWait time.Duration    // how long to wait for another process's append; 0: 5 s
@@ -97,11 +98,52 @@ func (j *Journal) prepare(dir string) error {
 			return unwritable(j.path, "making it private", err)
 		}
 	}
+	if j.opts.Redactor == nil {
+		salt, err := readSalt(filepath.Join(dir, "journal.salt"))
+		if err != nil {
+			return unwritable(j.path, "keeping the salt of its pseudonyms", err)
+		}
+		j.opts.Redactor = redact.New(salt, j.opts.Known...)
+	}
 	if err := syncDir(dir); err != nil {
 		return unwritable(j.path, "syncing its directory", err)
 	}
 	_, err = j.AppendAll(context.Background(), nil) // repairs a torn tail
 	return err
+}
+
+// readSalt reads the salt of the pseudonyms, or makes one: the same key is to have the same name after a restart, and nobody outside
+// is to find a key by trying. A salt that another process is just writing, or that was cut short, is no salt: then one of this
+// process serves.
+func readSalt(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		salt, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", path, err)
+		}
+		if len(salt) < saltLen {
+			salt = newSalt()
+		}
+		return salt, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("creating %s: %w", path, err)
+	}
+	salt := newSalt()
+	_, err = f.Write(salt)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("writing %s: %w", path, err)
+	}
+	return salt, nil
+}
+
+const saltLen = 32
+
+func newSalt() []byte {
+	salt := make([]byte, saltLen)
+	_, _ = rand.Read(salt) // crypto/rand ends the program rather than fail
+	return salt
 }
 
 // Path is the journal's file.

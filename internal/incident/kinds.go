@@ -26,12 +26,13 @@ const (
 
 // Bursts (BurstData). A burst keeps its id; everything else about it may change.
 const (
-	BurstOpened   Kind = "burst.opened"
-	BurstRevised  Kind = "burst.revised"
-	BurstMerged   Kind = "burst.merged"
-	BurstSplit    Kind = "burst.split"
-	BurstReopened Kind = "burst.reopened"
-	BurstSettled  Kind = "burst.settled"
+	BurstOpened    Kind = "burst.opened"
+	BurstRevised   Kind = "burst.revised"
+	BurstMerged    Kind = "burst.merged"
+	BurstSplit     Kind = "burst.split"
+	BurstReopened  Kind = "burst.reopened"
+	BurstSettled   Kind = "burst.settled"
+	BurstWithdrawn Kind = "burst.withdrawn" // it was none after all: late data took it back
 )
 
 // Runs of a runbook (RunData).
@@ -55,6 +56,8 @@ const (
 	StepTimedOut  Kind = "step.timed_out"
 	StepEvidence  Kind = "step.evidence"  // something was frozen as evidence
 	StepEscalated Kind = "step.escalated" // an escalation was prepared
+	StepAction    Kind = "step.action"    // a lever that the step asked for: planned, or how it ended
+	StepAborted   Kind = "step.aborted"   // the walk was given up here
 )
 
 // Levers (LeverData). Requested is on disk before the gateway is asked; in doubt means that nobody knows yet whether it happened.
