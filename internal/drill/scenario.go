@@ -167,24 +167,18 @@ func (s Scenario) shifted(calm time.Duration) Scenario {
 }
 
 func (s Scenario) check() error {
-	switch g := s.Gateway; {
+	switch {
 	case s.Name == "":
 		return errors.New("a scenario needs a name")
 	case s.Calm < 0 || s.Calm > maxCalm:
 		return fmt.Errorf("calm %v: at most %v", s.Calm, maxCalm)
 	case len(s.Faults) == 0:
 		return errors.New("a scenario needs a fault")
-	case g.Cap < 1 || g.MaxAttempts < 1 || g.Timeout <= 0:
-		return errors.New("gateway: cap, max_attempts and timeout must be positive")
-	case g.BreakerPercent < 1 || g.BreakerPercent > 100 || g.BreakerWindow <= 0 || g.BreakerOpen <= 0 || g.BreakerMinimum < 1:
-		return errors.New("gateway: the breaker needs percent (1-100), window, minimum and open")
 	case s.Load.Interactive < 0 || s.Load.Batch < 0:
 		return errors.New("load: no negative numbers")
 	}
-	for _, m := range s.Gateway.Fallback {
-		if !slices.Contains(models(), m) {
-			return fmt.Errorf("gateway: fallback for unknown model %q", m)
-		}
+	if err := s.Gateway.check(); err != nil {
+		return fmt.Errorf("gateway: %w", err)
 	}
 	for name := range s.Capacity {
 		if len(covered(map[string]string{"deployment": name})) == 0 {
@@ -199,6 +193,21 @@ func (s Scenario) check() error {
 	for i, e := range s.Consequences {
 		if e.To <= e.From || e.Why == "" {
 			return fmt.Errorf("consequence %d: needs from < to and a why", i+1)
+		}
+	}
+	return nil
+}
+
+func (g GatewayTuning) check() error {
+	switch {
+	case g.Cap < 1 || g.MaxAttempts < 1 || g.Timeout <= 0:
+		return errors.New("cap, max_attempts and timeout must be positive")
+	case g.BreakerPercent < 1 || g.BreakerPercent > 100 || g.BreakerWindow <= 0 || g.BreakerOpen <= 0 || g.BreakerMinimum < 1:
+		return errors.New("the breaker needs percent (1-100), window, minimum and open")
+	}
+	for _, m := range g.Fallback {
+		if !slices.Contains(models(), m) {
+			return fmt.Errorf("fallback for unknown model %q", m)
 		}
 	}
 	return nil
