@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -61,34 +60,21 @@ func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gat
 	return b.plan, nil
 }
 
-// address takes the gateway's own dimensions out of the scope: which instances are meant, and what of them.
+// address gives the peers that a change means, and what of them.
 func (d *Driver) address(c gateway.Change) ([]peer, traffic.Scope, error) {
-	what := maps.Clone(c.Scope)
-	refuse := func(why, try string) error {
-		return &gateway.Refusal{Verb: c.Verb, Scope: c.Scope, Why: why, Try: try}
+	var all []string
+	for _, p := range d.peers {
+		all = append(all, p.name)
 	}
-	if gw, ok := what["gateway"]; ok && gw != d.opts.Gateway {
-		return nil, nil, refuse("this is gateway "+d.opts.Gateway, "gateway="+d.opts.Gateway)
+	names, what, err := c.Address(d.opts.Gateway, d.opts.Env, all)
+	if err != nil {
+		return nil, nil, err
 	}
-	if env, ok := what["env"]; ok && env != d.opts.Env {
-		return nil, nil, refuse(fmt.Sprintf("gateway %s is configured for environment %q", d.opts.Gateway, d.opts.Env), "the scope without env=")
-	}
-	peers := d.peers
-	if name, ok := what["instance"]; ok {
-		peers = nil
-		var known []string
-		for _, p := range d.peers {
-			known = append(known, "instance="+p.name)
-			if p.name == name {
-				peers = []peer{p}
-			}
+	var peers []peer
+	for _, p := range d.peers {
+		if slices.Contains(names, p.name) {
+			peers = append(peers, p)
 		}
-		if peers == nil {
-			return nil, nil, refuse("gateway "+d.opts.Gateway+" has no instance "+name, some(known))
-		}
-	}
-	for _, own := range []string{"gateway", "env", "instance"} {
-		delete(what, own)
 	}
 	return peers, what, nil
 }

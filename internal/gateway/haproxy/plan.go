@@ -1,0 +1,364 @@
+package haproxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"signalbox/internal/gateway"
+	"signalbox/internal/redact"
+	"signalbox/internal/traffic"
+)
+
+// maxLimit is the largest maxconn that makes sense; HAProxy itself would take any number and fold it.
+const maxLimit = 1_000_000
+
+// Plan reads all processes and builds the commands of a change, with those that take it back.
+func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gateway.Plan, error) {
+	c.Reason = redact.Secrets(c.Reason)
+	if a := d.Describe().Ability(c.Verb); a.Fitness != gateway.Native {
+		return gateway.Plan{}, &gateway.Refusal{Verb: c.Verb, Scope: c.Scope, Why: a.Why, Try: "`signalbox control describe` for what HAProxy can do"}
+	}
+	b := builder{change: c, now: now, plan: gateway.Plan{
+		ID: gateway.NewPlanID(), Gateway: d.opts.Gateway, Kind: Kind, Change: c, ReadAt: now,
+		Deadline: gateway.Deadline{Holder: gateway.HeldByConsole},
+		Undo:     gateway.Undo{Verb: c.Verb.Opposite()},
+	}}
+	peers, what, err := d.address(c)
+	if err != nil {
+		return gateway.Plan{}, err
+	}
+	if err := b.parseValue(); err != nil {
+		return gateway.Plan{}, err
+	}
+	b.readings = d.readAll(ctx, peers)
+	if err := heardAny(d.opts.Gateway, b.readings); err != nil {
+		return gateway.Plan{}, err
+	}
+	if b.servers, err = d.servers(&b, what); err != nil {
+		return gateway.Plan{}, err
+	}
+	for _, r := range b.readings {
+		for _, id := range b.servers {
+			b.add(r, id)
+		}
+	}
+	if err := b.worthwhile(ctx); err != nil {
+		return gateway.Plan{}, err
+	}
+	b.judge()
+	b.plan.Digest = b.plan.Sum()
+	return b.plan, nil
+}
+
+func (d *Driver) address(c gateway.Change) ([]peer, traffic.Scope, error) {
+	var all []string
+	for _, p := range d.peers {
+		all = append(all, p.name)
+	}
+	names, what, err := c.Address(d.opts.Gateway, d.opts.Env, all)
+	if err != nil {
+		return nil, nil, err
+	}
+	var peers []peer
+	for _, p := range d.peers {
+		if slices.Contains(names, p.name) {
+			peers = append(peers, p)
+		}
+	}
+	return peers, what, nil
+}
+
+func heardAny(gw string, readings []reading) error {
+	if len(readings) == 0 {
+		return fmt.Errorf("gateway %q has no instances; name their runtime sockets in the configuration", gw)
+	}
+	var errs []error
+	for _, r := range readings {
+		if r.err == nil {
+			return nil
+		}
+		errs = append(errs, r.err)
+	}
+	return fmt.Errorf("nothing was planned, no instance of gateway %q could be read: %w", gw, errors.Join(errs...))
+}
+
+// servers gives the servers that a scope covers exactly.
+func (d *Driver) servers(b *builder, what traffic.Scope) ([]string, error) {
+	var known []string
+	for _, r := range b.readings {
+		for _, s := range r.proc.servers {
+			known = append(known, s.id())
+		}
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	try := some(known)
+	id, named := what["deployment"]
+	var ids []string
+	switch {
+	case named && len(what) == 1:
+		ids = []string{id}
+	case len(what) > 0 && d.opts.Resolve != nil:
+		ids = slices.Clone(d.opts.Resolve(b.change.Scope.Clone()))
+		slices.Sort(ids)
+		ids = slices.Compact(ids)
+	}
+	if len(ids) == 0 {
+		why := "HAProxy's socket acts on servers, and the inventory has none that this covers exactly"
+		if named && slices.Contains(known, id) {
+			try = "deployment=" + id + " alone, which governs all that it serves"
+		}
+		if len(what) == 0 {
+			why = "it names no server"
+		}
+		return nil, b.refuse(why, try)
+	}
+	for _, id := range ids {
+		if !slices.Contains(known, id) {
+			return nil, b.refuse(fmt.Sprintf("there is no server %q", clean(id, 100)), try)
+		}
+	}
+	return ids, nil
+}
+
+func some(ids []string) string {
+	const few = 8
+	more := ""
+	if len(ids) > few {
+		more = fmt.Sprintf(" or one of %d more", len(ids)-few)
+		ids = ids[:few]
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	return "deployment=" + strings.Join(ids, " or deployment=") + more
+}
+
+// builder puts a plan together, one server of one process after the other.
+type builder struct {
+	change   gateway.Change
+	now      time.Time
+	limit    int64 // of the change; -1: none given
+	plan     gateway.Plan
+	readings []reading
+	servers  []string
+}
+
+func (b *builder) refuse(why, try string) error {
+	return &gateway.Refusal{Verb: b.change.Verb, Scope: b.change.Scope, Why: why, Try: try}
+}
+
+func (b *builder) isCap() bool {
+	return b.change.Verb == gateway.CapSet || b.change.Verb == gateway.CapLift
+}
+
+// engages tells whether the change puts something out that has to end.
+func (b *builder) engages() bool {
+	return b.change.Verb == gateway.CapSet || b.change.Verb == gateway.TargetOut
+}
+
+// parseValue judges the value here, because HAProxy takes -1 and any other number.
+func (b *builder) parseValue() error {
+	b.limit = -1
+	v, err := gateway.Canonical(b.change.Value)
+	if err != nil {
+		return b.refuse(clean(err.Error(), 200), "")
+	}
+	if b.engages() && b.change.TTL < time.Second {
+		return b.refuse("a change needs a deadline of at least a second", "--ttl 15m")
+	}
+	given := string(v) != "null"
+	switch {
+	case !b.isCap() && given:
+		return b.refuse(string(b.change.Verb)+" takes no value", "")
+	case !given && b.change.Verb == gateway.CapSet:
+		return b.refuse("cap.set needs a value", "--value with the number of concurrent requests")
+	case given:
+		n, err := strconv.ParseInt(string(v), 10, 64)
+		if err != nil || n < 1 || n > maxLimit {
+			return b.refuse(fmt.Sprintf("%s is not a whole number from 1 to %d; HAProxy would take 0 for no limit and -1 for four billion", clean(string(v), 40), maxLimit), "target.out to let nothing through")
+		}
+		b.limit = n
+	}
+	return nil
+}
+
+func (b *builder) skip(ip gateway.InstancePlan, why string) {
+	ip.Skip = why
+	b.plan.Instances = append(b.plan.Instances, ip)
+}
+
+func (b *builder) add(r reading, id string) {
+	ip := gateway.InstancePlan{Name: r.peer.name, Control: stateID(id)}
+	if b.isCap() {
+		ip.Control = limitID(id)
+	}
+	if r.err != nil {
+		b.skip(ip, "could not be read: "+r.err.Error())
+		return
+	}
+	s, ok := r.proc.find(id)
+	if !ok {
+		b.skip(ip, "has no server "+id)
+		return
+	}
+	ip.Rev = "pid " + r.proc.pid
+	if b.isCap() {
+		b.addLimit(r, s, ip)
+		return
+	}
+	b.addState(r, s, ip)
+}
+
+func (b *builder) addLimit(r reading, s server, ip gateway.InstancePlan) {
+	want := b.limit
+	if want < 0 { // a lift without a value
+		want = r.bases[s.id()]
+	}
+	ip.Before, ip.After = limitValue(s.limit), limitValue(want)
+	if want == s.limit {
+		why := "is so already: " + showLimit(s.limit)
+		if b.change.Verb == gateway.CapLift {
+			why += ", as it was when this console first saw it"
+		}
+		b.skip(ip, why)
+		return
+	}
+	if b.change.Verb == gateway.CapSet && s.limit > 0 && want > s.limit {
+		b.caveat("%s: this LOOSENS %s from %d to %d", r.peer.name, s.id(), s.limit, want)
+	}
+	if want > 0 && s.inUse > want {
+		b.caveat("%s: %d requests are on %s now; the cap holds once enough of them have ended", r.peer.name, s.inUse, s.id())
+	}
+	b.send(r, ip, limitCommand(s.id(), want), limitCommand(s.id(), s.limit))
+}
+
+func showLimit(n int64) string {
+	if n == 0 {
+		return "no limit"
+	}
+	return "maxconn " + strconv.FormatInt(n, 10)
+}
+
+func (b *builder) addState(r reading, s server, ip gateway.InstancePlan) {
+	want := stateReady
+	if b.change.Verb == gateway.TargetOut {
+		want = stateDrain
+	}
+	ip.Before, ip.After = stateValue(s.state()), stateValue(want)
+	if s.state() == want || want == stateDrain && s.state() == stateMaint {
+		ip.After = ip.Before
+		b.skip(ip, "is so already: state "+s.state())
+		return
+	}
+	if why := s.held(); why != "" && want == stateReady {
+		b.caveat("%s: %s will take no requests all the same: %s", r.peer.name, s.id(), why)
+	}
+	if want == stateDrain && s.inUse > 0 {
+		b.caveat("%s: %d requests run on %s now and may finish there", r.peer.name, s.inUse, s.id())
+	}
+	b.send(r, ip, stateCommand(s.id(), want), stateCommand(s.id(), s.state()))
+}
+
+func limitCommand(id string, n int64) string { return fmt.Sprintf("set maxconn server %s %d", id, n) }
+func stateCommand(id, state string) string   { return "set server " + id + " state " + state }
+
+func (b *builder) send(r reading, ip gateway.InstancePlan, do, undo string) {
+	b.plan.Instances = append(b.plan.Instances, ip)
+	b.plan.Calls = append(b.plan.Calls, gateway.Call{Instance: r.peer.name, Text: r.peer.line(do), Path: ip.Control, Body: do})
+	b.plan.Undo.Calls = append(b.plan.Undo.Calls, gateway.Call{Instance: r.peer.name, Text: r.peer.line(undo), Path: ip.Control, Body: undo})
+}
+
+// worthwhile refuses a plan that would send nothing, or that its socket would not take.
+func (b *builder) worthwhile(ctx context.Context) error {
+	if len(b.plan.Calls) == 0 {
+		var why []string
+		for _, i := range b.plan.Instances {
+			why = append(why, i.Name+" "+i.Skip)
+		}
+		try := "`signalbox control state` for what is there"
+		if b.change.Verb == gateway.CapLift {
+			try = "cap.set with the number that the configuration has"
+		}
+		return b.refuse("there is nothing to change: "+strings.Join(why, "; "), try)
+	}
+	for _, r := range b.readings {
+		sends := slices.ContainsFunc(b.plan.Calls, func(c gateway.Call) bool { return c.Instance == r.peer.name })
+		if !sends {
+			continue
+		}
+		level, err := r.peer.ask(ctx, "show cli level")
+		if l := strings.TrimSpace(level); err == nil && (l == "operator" || l == "user") {
+			return b.refuse(fmt.Sprintf("the socket of %s is read-only (level %s)", r.peer.where(), l), "`level admin` on its `stats socket` line, or another socket")
+		}
+	}
+	return nil
+}
+
+func (b *builder) caveat(format string, args ...any) {
+	s := fmt.Sprintf(format, args...)
+	if !slices.Contains(b.plan.Caveats, s) {
+		b.plan.Caveats = append(b.plan.Caveats, s)
+	}
+}
+
+// judge adds what an operator should know before confirming.
+func (b *builder) judge() {
+	p := &b.plan
+	for _, i := range p.Instances {
+		switch {
+		case i.Skip != "" && i.Rev == "":
+			b.caveat("%s is left out, so this will be PARTIAL: %s", i.Name, i.Skip)
+		case i.Skip != "":
+			b.caveat("%s: %s %s", i.Name, i.Control, i.Skip)
+		}
+	}
+	if b.engages() {
+		p.Deadline.At = b.now.Add(b.change.TTL)
+		b.caveat("NOT self-reverting: HAProxy holds no deadline; only a running console, or a timer, undoes this")
+	} else {
+		b.caveat("this gives back what was out; it has no deadline")
+	}
+	b.caveat("a reload of HAProxy forgets this and every other change made through its socket")
+	if b.change.Verb == gateway.CapSet {
+		p.Excess = gateway.ExcessWaits
+		b.caveat("what is over the cap waits in HAProxy for `timeout queue`, then gets 503 (sQ in the log)")
+		if n := len(b.readings); n > 1 {
+			b.caveat("each process counts for itself: %d processes let %d times as much through", n, n)
+		}
+	}
+	if b.change.Verb == gateway.TargetOut {
+		for _, be := range b.emptied() {
+			p.Blast.LastTarget = true
+			b.caveat("nothing is left to serve backend %s after this: its requests get 503 (SC in the log)", be)
+		}
+	}
+}
+
+// emptied gives the backends in which no server would take requests any more.
+func (b *builder) emptied() []string {
+	var out []string
+	for _, r := range b.readings {
+		left, hit := make(map[string]int), make(map[string]bool)
+		for _, s := range r.proc.servers {
+			switch {
+			case slices.Contains(b.servers, s.id()):
+				hit[s.backend] = true
+			case s.serves():
+				left[s.backend]++
+			}
+		}
+		for be := range hit {
+			if left[be] == 0 {
+				out = append(out, be)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
