@@ -127,3 +127,6 @@ func StatusClass(status int) Class {
 	}
 	return None
 }
+
+// BadFinish tells whether a finish reason says that an answer is not what was asked for.
+func BadFinish(finish string) bool { return finish != "" && finishClass(finish) != None }

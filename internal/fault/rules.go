@@ -4,10 +4,3 @@ package fault
 // capacity before rate, a named thing that is missing, identity, output, how far the answer got, parameters.
 // A rule is written from what providers document or from how a family of programs words its errors.
 var rules = []rule{}
-
-// gate tells whether a text tells of no failure at all.
-func gate(*text) (finding, bool) { return finding{}, false }
-
-func byFlags(Input, *text) (finding, bool) { return finding{}, false }
-
-func byFinish(Input, *text) (finding, bool) { return finding{}, false }

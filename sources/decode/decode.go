@@ -71,7 +71,14 @@ type Options struct {
 var builders = []struct {
 	format string
 	make   func(Options) (Decoder, error)
-}{}
+}{
+	{Signalbox, newReference},
+	{HAProxyJSON, newHAProxyJSON},
+	{HAProxyText, newHAProxyText},
+	{JSON, newJSON},
+	{Logfmt, newLogfmt},
+	{Text, newText},
+}
 
 // Formats lists the formats by name.
 func Formats() []string {

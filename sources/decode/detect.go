@@ -1,0 +1,107 @@
+package decode
+
+import (
+	"fmt"
+	"time"
+
+	"signalbox/sources"
+)
+
+// The size of a sample for Detect: the first lines of a log, up to so many lines or bytes.
+const (
+	SampleLines = 50
+	SampleBytes = 64 << 10
+)
+
+// Detection is what a sample of lines was taken for.
+type Detection struct {
+	Format     string
+	Confidence float64 // share of the sample's lines that the format can read
+	Why        string
+}
+
+// thresholds say how much of a sample a format must read. The particular formats come first, because the
+// general ones read their lines too.
+var thresholds = []struct {
+	format   string
+	read     float64 // share of lines that are not unparsed
+	requests bool    // some line must be a request
+}{
+	{Signalbox, 0.5, true},
+	{HAProxyJSON, 0.5, true},
+	{HAProxyText, 0.5, true},
+	{JSON, 0.4, true},
+	{Logfmt, 0.7, true},
+	{JSON, 0.6, false},
+	{Logfmt, 0.9, false},
+}
+
+// tally is what one format made of a sample.
+type tally struct {
+	lines, read, requests int
+}
+
+// Detect says in which format a sample of lines is written. Text is what remains; nothing is unknown.
+func Detect(sample [][]byte) Detection { return detect(sample, Options{}) }
+
+// DetectWith is Detect with the field mapping and zone of a configuration.
+func DetectWith(sample [][]byte, fields map[string]string, zone *time.Location) Detection {
+	return detect(sample, Options{Fields: fields, Zone: zone})
+}
+
+func detect(sample [][]byte, opt Options) Detection {
+	if len(sample) > SampleLines {
+		sample = sample[:SampleLines]
+	}
+	tallies := make(map[string]tally)
+	for _, th := range thresholds {
+		t, done := tallies[th.format]
+		if !done {
+			t = try(th.format, sample, opt)
+			tallies[th.format] = t
+		}
+		if t.lines == 0 {
+			break
+		}
+		share := float64(t.read) / float64(t.lines)
+		if share < th.read || th.requests && t.requests == 0 {
+			continue
+		}
+		return Detection{Format: th.format, Confidence: share, Why: fmt.Sprintf("%d of the first %d lines read as %s, %d of them as requests", t.read, t.lines, th.format, t.requests)}
+	}
+	t := try(Text, sample, opt)
+	if t.lines == 0 {
+		return Detection{Format: Text, Why: "no lines yet"}
+	}
+	return Detection{
+		Format: Text, Confidence: float64(t.requests) / float64(t.lines),
+		Why: fmt.Sprintf("no known format: of the first %d lines, %d tell of a failure", t.lines, t.requests),
+	}
+}
+
+// epochEnd is later than any time in a log, so that a sample has no line from the future.
+var epochEnd = time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func try(format string, sample [][]byte, opt Options) tally {
+	opt.Kit, opt.Labels = sources.Kit{}, sources.Labels{}
+	d, err := New(format, opt)
+	if err != nil {
+		return tally{lines: len(sample)}
+	}
+	var t tally
+	for _, line := range sample {
+		if len(line) == 0 {
+			continue
+		}
+		t.lines++
+		switch _, res := d.Decode(line, epochEnd); res.Kind {
+		case Request, Explains:
+			t.read++
+			t.requests++
+		case Ignored:
+			t.read++
+		case Unparsed:
+		}
+	}
+	return t
+}

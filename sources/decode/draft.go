@@ -1,0 +1,147 @@
+package decode
+
+import (
+	"bytes"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// draft is what a decoder has found in one line, before it becomes a record. Its slices point into the line.
+type draft struct {
+	line    []byte
+	vals    [numFields]value
+	rank    [numFields]uint8 // 0: absent; else 255 less the rank of the name, so that the best name wins
+	units   [numFields]time.Duration
+	at      time.Time // where a decoder has read the time itself
+	term    string    // proxy flags
+	noTried bool      // the proxy reached no server
+	zone    *time.Location
+}
+
+func (d *draft) reset(line []byte) {
+	zone := d.zone
+	*d = draft{line: line, zone: zone}
+}
+
+// set keeps a value unless a better name has given one. The last of equals wins, as in encoding/json.
+func (d *draft) set(f field, rank uint8, unit time.Duration, v value) {
+	if v.kind == nullValue || v.kind == stringValue && len(v.bytes) == 0 || d.rank[f] > 255-rank {
+		return
+	}
+	d.vals[f], d.rank[f], d.units[f] = v, 255-rank, unit
+}
+
+func (d *draft) has(f field) bool { return d.rank[f] != 0 }
+
+// word gives a field's text, nil where it is absent or says that nothing is known.
+func (d *draft) word(f field) []byte {
+	b := bytes.TrimSpace(d.vals[f].bytes)
+	switch string(b) {
+	case "-", "null", "None", "nil", "undefined", "n/a", "N/A", "unknown", "<nil>":
+		return nil
+	}
+	return b
+}
+
+// text gives a field's text as a string of its own, bounded and valid UTF-8.
+func (d *draft) text(f field, most int) string {
+	b := d.word(f)
+	if len(b) > most {
+		b = b[:most]
+	}
+	return strings.ToValidUTF8(string(b), "�")
+}
+
+func (d *draft) number(f field) (float64, bool) {
+	b := d.word(f)
+	if len(b) == 0 || len(b) > 40 {
+		return 0, false
+	}
+	if b[0] == '+' { // HAProxy marks retries that went elsewhere
+		b = b[1:]
+	}
+	if n, ok := smallInt(b); ok {
+		return float64(n), true
+	}
+	n, err := strconv.ParseFloat(string(b), 64)
+	return n, err == nil
+}
+
+// count gives a number that cannot be negative nor absurd.
+func (d *draft) count(f field) (int64, bool) {
+	n, ok := d.number(f)
+	if !ok || n < 0 || n > 1e15 || n != n {
+		return 0, false
+	}
+	return int64(n), true
+}
+
+func smallInt(b []byte) (int64, bool) {
+	if len(b) == 0 || len(b) > 15 {
+		return 0, false
+	}
+	var n int64
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, true
+}
+
+// span gives a time span: a number in the field's unit, or a text with a unit of its own ("1.2s").
+func (d *draft) span(f field) (time.Duration, bool) {
+	if n, ok := d.number(f); ok {
+		if d.units[f] == 0 {
+			return 0, false
+		}
+		return span(n, d.units[f])
+	}
+	b := d.word(f)
+	if len(b) == 0 || len(b) > 40 || d.vals[f].kind != stringValue {
+		return 0, false
+	}
+	took, err := time.ParseDuration(strings.ReplaceAll(string(b), " ", ""))
+	return took, err == nil && took >= 0
+}
+
+// status gives the status code, and whether a word in its place says that the request failed or succeeded.
+func (d *draft) status() (code int, known, failed, succeeded bool) {
+	if n, ok := d.number(fStatus); ok {
+		if n >= 0 && n <= 999 && n == float64(int(n)) {
+			return int(n), true, false, false
+		}
+		return 0, false, false, false
+	}
+	switch strings.ToLower(string(d.word(fStatus))) {
+	case "error", "failure", "failed", "fail":
+		return 0, false, true, false
+	case "ok", "success", "succeeded", "completed":
+		return 0, false, false, true
+	}
+	return 0, false, false, false
+}
+
+func (d *draft) truth(f field) (yes, known bool) {
+	switch strings.ToLower(string(d.word(f))) {
+	case "true", "1", "yes":
+		return true, true
+	case "false", "0", "no":
+		return false, true
+	}
+	return false, false
+}
+
+// atError tells whether the line's level is error or worse. Numbers are those of pino and bunyan.
+func (d *draft) atError() bool {
+	if n, ok := smallInt(d.word(fLevel)); ok {
+		return n >= 50
+	}
+	switch strings.ToLower(string(d.word(fLevel))) {
+	case "error", "err", "fatal", "critical", "crit", "panic", "dpanic", "alert", "emerg", "emergency", "severe", "e", "f":
+		return true
+	}
+	return false
+}

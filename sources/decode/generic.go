@@ -1,0 +1,229 @@
+package decode
+
+import (
+	"bytes"
+	"time"
+
+	"signalbox/internal/fault"
+	"signalbox/internal/traffic"
+)
+
+// generic makes records of lines whose fields have been found by name. It learns from the lines it has
+// seen: once some carry a status, an error line without one only explains; once some carry a finish
+// reason, a stream without one was cut.
+type generic struct {
+	rec       *recorder
+	names     *mapping
+	d         draft
+	sawStatus bool
+	sawFinish bool
+}
+
+func newGeneric(opt Options) (*generic, error) {
+	names, err := newMapping(opt.Fields)
+	if err != nil {
+		return nil, err
+	}
+	return &generic{rec: newRecorder(opt), names: names, d: draft{zone: zoneOf(opt)}}, nil
+}
+
+func (g *generic) take(path []byte, v value) {
+	if t, ok := g.names.find(path); ok {
+		if t.f == fStatus && t.rank > 2 && v.kind == stringValue && !numeric(v.bytes) && len(path) == len("code") {
+			return // "code" is a status only where it is a number
+		}
+		g.d.set(t.f, t.rank, t.unit, v)
+	}
+}
+
+func numeric(b []byte) bool {
+	_, ok := smallInt(b)
+	return ok
+}
+
+// finish decides what the line is, and makes its record.
+func (g *generic) finish(received time.Time) (traffic.Record, Result) {
+	d := &g.d
+	status, known, failed, succeeded := d.status()
+	if !known {
+		if n, ok := d.number(fCode); ok && n >= 400 && n < 600 { // an error code that is a status
+			status, known = int(n), true
+		}
+	}
+	if known && status != 0 && (status < 100 || status > 599) {
+		known, status = false, 0
+	}
+	side := traffic.SideClient
+	if string(bytes.ToLower(d.word(fSide))) == traffic.SideUpstream {
+		side = traffic.SideUpstream
+	}
+	g.sawStatus = g.sawStatus || known || failed || succeeded
+	g.sawFinish = g.sawFinish || d.has(fFinish)
+	wrong := d.has(fMessage) || d.has(fCode) || d.has(fType)
+	switch {
+	case known && (status != 0 || wrong || failed), failed, succeeded:
+		return g.request(side, status, failed || known && status == 0, received)
+	case d.has(fFinish) || d.has(fTokensOut) || g.tellsTime():
+		return g.request(side, 0, wrong && d.atError(), received)
+	case wrong || d.atError():
+		return g.told(side, received)
+	}
+	return traffic.Record{}, Result{Kind: Ignored, Why: "no status, no tokens, no error"}
+}
+
+// tellsTime tells whether the line is about a call to a model that took its time.
+func (g *generic) tellsTime() bool {
+	_, timed := g.d.span(fLatency)
+	return timed && g.d.has(fModel)
+}
+
+// request makes the record of a line that counts.
+func (g *generic) request(side string, status int, failed bool, received time.Time) (traffic.Record, Result) {
+	d := &g.d
+	if !d.has(fMessage) && (failed || status >= 400) && d.has(fText) {
+		d.set(fMessage, 1, 0, d.vals[fText])
+	}
+	rec, res := g.rec.record(d, side, received)
+	plain := !failed && status < 400 && !d.has(fCode) && !(d.has(fMessage) && d.atError())
+	switch {
+	case plain && !fault.BadFinish(string(d.word(fFinish))):
+		rec.Outcome = traffic.NewOutcome(fault.None, status)
+		if status > 0 {
+			rec.Known |= traffic.HasStatus
+		}
+	default:
+		g.rec.fail(d, &rec, status)
+	}
+	if failed || status >= 400 {
+		settle(&rec, fault.ServerError)
+	}
+	streamed, _ := d.truth(fStream)
+	if g.sawFinish && streamed && status == 200 && !d.has(fFinish) {
+		settle(&rec, fault.Truncated)
+	}
+	return rec, res
+}
+
+// told makes something of a line that tells of an error and not of a request. In a log whose requests have
+// lines of their own it explains one of them; elsewhere it is all there is, and counts if it is a failure.
+func (g *generic) told(side string, received time.Time) (traffic.Record, Result) {
+	d := &g.d
+	if !d.has(fMessage) && d.has(fText) {
+		d.set(fMessage, 1, 0, d.vals[fText])
+	}
+	if g.sawStatus {
+		if !d.has(fRequestID) {
+			return traffic.Record{}, Result{Kind: Ignored, Why: "an error line without a request id, beside lines that have a status"}
+		}
+		return g.rec.explain(d, side, received)
+	}
+	rec, res := g.rec.record(d, side, received)
+	v := g.rec.fail(d, &rec, 0)
+	if v.Class == fault.None || v.Confidence < countsFrom {
+		return traffic.Record{}, Result{Kind: Ignored, Why: "an error line that names no failure of a request"}
+	}
+	rec.Outcome = traffic.NewOutcome(v.Class, v.Status)
+	if v.Status > 0 {
+		rec.Known |= traffic.HasStatus
+	}
+	return rec, res
+}
+
+// countsFrom is how sure a verdict on a text must be for the text to count as a failed request.
+const countsFrom = 0.3
+
+// jsonLines decodes JSON lines by common names or a mapping.
+type jsonLines struct {
+	*generic
+	scan scanner
+}
+
+func newJSON(opt Options) (Decoder, error) {
+	g, err := newGeneric(opt)
+	if err != nil {
+		return nil, err
+	}
+	j := &jsonLines{generic: g}
+	j.scan.visit = g.take
+	return j, nil
+}
+
+func (j *jsonLines) Format() string { return JSON }
+
+func (j *jsonLines) Decode(line []byte, received time.Time) (traffic.Record, Result) {
+	j.d.reset(line)
+	if !j.scan.scan(afterSyslog(line)) {
+		return traffic.Record{}, Result{Why: "not a JSON object"}
+	}
+	return j.finish(received)
+}
+
+// logfmtLines decodes key=value lines by common names or a mapping.
+type logfmtLines struct{ *generic }
+
+func newLogfmt(opt Options) (Decoder, error) {
+	g, err := newGeneric(opt)
+	if err != nil {
+		return nil, err
+	}
+	return &logfmtLines{g}, nil
+}
+
+func (l *logfmtLines) Format() string { return Logfmt }
+
+func (l *logfmtLines) Decode(line []byte, received time.Time) (traffic.Record, Result) {
+	l.d.reset(line)
+	if n := pairs(line, l.take); n < 2 {
+		return traffic.Record{}, Result{Why: "no key=value pairs"}
+	}
+	return l.finish(received)
+}
+
+// pairs visits the key=value pairs of a line and gives their number. Words between pairs are passed over.
+func pairs(line []byte, visit func(path []byte, v value)) int {
+	n := 0
+	for i := 0; i < len(line); {
+		if line[i] <= ' ' {
+			i++
+			continue
+		}
+		from := i
+		for i < len(line) && line[i] > ' ' && line[i] != '=' && line[i] != '"' {
+			i++
+		}
+		if i >= len(line) || line[i] != '=' || i == from {
+			i = max(i, from+1)
+			continue
+		}
+		key := line[from:i]
+		i++
+		v := value{kind: stringValue}
+		if i < len(line) && line[i] == '"' {
+			v.bytes, i = quoted(line, i)
+		} else {
+			start := i
+			for i < len(line) && line[i] > ' ' {
+				i++
+			}
+			v.bytes = line[start:i:i]
+		}
+		n++
+		visit(key, v)
+	}
+	return n
+}
+
+// quoted reads a quoted value; one that does not end goes to the end of the line.
+func quoted(line []byte, i int) ([]byte, int) {
+	s := scanner{data: line, i: i}
+	if text, ok := s.text(); ok {
+		return text, s.i
+	}
+	from := i + 1
+	for i = from; i < len(line); i++ {
+		if line[i] == '"' && line[i-1] != '\\' {
+			return line[from:i:i], i + 1
+		}
+	}
+	return line[from:], len(line)
+}

@@ -1,0 +1,331 @@
+package decode
+
+import (
+	"bytes"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// valueKind is what a JSON value is.
+type valueKind uint8
+
+const (
+	stringValue valueKind = iota + 1
+	numberValue
+	boolValue
+	nullValue
+)
+
+// value is one scalar of a line. Bytes is the text of a string without escapes, or the literal.
+type value struct {
+	kind  valueKind
+	bytes []byte
+}
+
+// The bounds of what the scanner follows. Deeper values are checked but not visited.
+const (
+	maxDepth = 200
+	maxSeen  = 12
+)
+
+// scanner walks one JSON object in a single pass and tells of each scalar with its dotted path. It accepts
+// what encoding/json accepts, and allocates only for strings with escapes.
+type scanner struct {
+	data  []byte
+	i     int
+	path  []byte
+	visit func(path []byte, v value)
+}
+
+// scan tells whether data is one JSON object. Where it gives false, visit may have been called for the
+// part before the mistake.
+func (s *scanner) scan(data []byte) bool {
+	s.data, s.i, s.path = data, 0, s.path[:0]
+	s.blank()
+	if s.i >= len(s.data) || s.data[s.i] != '{' || !s.object(0) {
+		return false
+	}
+	s.blank()
+	return s.i == len(s.data)
+}
+
+func (s *scanner) blank() {
+	for s.i < len(s.data) {
+		switch s.data[s.i] {
+		case ' ', '\t', '\n', '\r':
+			s.i++
+		default:
+			return
+		}
+	}
+}
+
+// next skips blanks and tells which of two bytes follows.
+func (s *scanner) next(a, b byte) byte {
+	s.blank()
+	if s.i < len(s.data) && (s.data[s.i] == a || s.data[s.i] == b) {
+		s.i++
+		return s.data[s.i-1]
+	}
+	return 0
+}
+
+func (s *scanner) object(depth int) bool {
+	s.i++ // the brace
+	s.blank()
+	if s.i < len(s.data) && s.data[s.i] == '}' {
+		s.i++
+		return true
+	}
+	for {
+		s.blank()
+		if s.i >= len(s.data) || s.data[s.i] != '"' {
+			return false
+		}
+		key, ok := s.text()
+		if !ok || s.next(':', ':') == 0 {
+			return false
+		}
+		mark := s.enter(key)
+		ok = s.value(depth + 1)
+		s.path = s.path[:mark]
+		if !ok {
+			return false
+		}
+		switch s.next(',', '}') {
+		case '}':
+			return true
+		case 0:
+			return false
+		}
+	}
+}
+
+func (s *scanner) array(depth int) bool {
+	s.i++ // the bracket
+	s.blank()
+	if s.i < len(s.data) && s.data[s.i] == ']' {
+		s.i++
+		return true
+	}
+	for n := 0; ; n++ {
+		var digits [20]byte
+		mark := s.enter(strconv.AppendInt(digits[:0], int64(n), 10))
+		ok := s.value(depth + 1)
+		s.path = s.path[:mark]
+		if !ok {
+			return false
+		}
+		switch s.next(',', ']') {
+		case ']':
+			return true
+		case 0:
+			return false
+		}
+	}
+}
+
+func (s *scanner) enter(key []byte) int {
+	mark := len(s.path)
+	if mark > 0 {
+		s.path = append(s.path, '.')
+	}
+	s.path = append(s.path, key...)
+	return mark
+}
+
+func (s *scanner) value(depth int) bool {
+	s.blank()
+	if s.i >= len(s.data) || depth > maxDepth {
+		return false
+	}
+	v := value{kind: nullValue}
+	ok := true
+	switch c := s.data[s.i]; {
+	case c == '{':
+		return s.object(depth)
+	case c == '[':
+		return s.array(depth)
+	case c == '"':
+		v.kind = stringValue
+		v.bytes, ok = s.text()
+	case c == 't':
+		v.kind = boolValue
+		v.bytes, ok = s.word("true")
+	case c == 'f':
+		v.kind = boolValue
+		v.bytes, ok = s.word("false")
+	case c == 'n':
+		v.bytes, ok = s.word("null")
+	default:
+		v.kind = numberValue
+		v.bytes, ok = s.number()
+	}
+	if ok && depth <= maxSeen {
+		s.visit(s.path, v)
+	}
+	return ok
+}
+
+func (s *scanner) word(w string) ([]byte, bool) {
+	if len(s.data)-s.i < len(w) || string(s.data[s.i:s.i+len(w)]) != w {
+		return nil, false
+	}
+	s.i += len(w)
+	return s.data[s.i-len(w) : s.i], true
+}
+
+func (s *scanner) number() ([]byte, bool) {
+	from := s.i
+	if s.at('-') {
+		s.i++
+	}
+	switch {
+	case s.at('0'):
+		s.i++
+	case !s.digits():
+		return nil, false
+	}
+	if s.at('.') {
+		s.i++
+		if !s.digits() {
+			return nil, false
+		}
+	}
+	if s.at('e') || s.at('E') {
+		s.i++
+		if s.at('+') || s.at('-') {
+			s.i++
+		}
+		if !s.digits() {
+			return nil, false
+		}
+	}
+	return s.data[from:s.i], true
+}
+
+func (s *scanner) at(c byte) bool { return s.i < len(s.data) && s.data[s.i] == c }
+
+func (s *scanner) digits() bool {
+	from := s.i
+	for s.i < len(s.data) && s.data[s.i] >= '0' && s.data[s.i] <= '9' {
+		s.i++
+	}
+	return s.i > from
+}
+
+// text reads a string that begins at the quote under the cursor.
+func (s *scanner) text() ([]byte, bool) {
+	from := s.i + 1
+	for i := from; i < len(s.data); i++ {
+		switch c := s.data[i]; {
+		case c == '"':
+			s.i = i + 1
+			return s.data[from:i:i], true
+		case c == '\\':
+			return s.escaped(from, i)
+		case c < 0x20:
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+// escaped reads the rest of a string that has an escape at offset i into memory of its own.
+func (s *scanner) escaped(from, i int) ([]byte, bool) {
+	out := bytes.Clone(s.data[from:i])
+	for i < len(s.data) {
+		c := s.data[i]
+		switch {
+		case c == '"':
+			s.i = i + 1
+			return out, true
+		case c < 0x20:
+			return nil, false
+		case c != '\\':
+			out = append(out, c)
+			i++
+			continue
+		}
+		i++
+		if i >= len(s.data) {
+			return nil, false
+		}
+		if s.data[i] == 'u' {
+			r, n := unicodeAt(s.data[i+1:])
+			if n == 0 {
+				return nil, false
+			}
+			out = utf8.AppendRune(out, r)
+			i += 1 + n
+			continue
+		}
+		plain, ok := unescape(s.data[i])
+		if !ok {
+			return nil, false
+		}
+		out = append(out, plain)
+		i++
+	}
+	return nil, false
+}
+
+func unescape(c byte) (byte, bool) {
+	switch c {
+	case '"', '\\', '/':
+		return c, true
+	case 'b':
+		return '\b', true
+	case 'f':
+		return '\f', true
+	case 'n':
+		return '\n', true
+	case 'r':
+		return '\r', true
+	case 't':
+		return '\t', true
+	}
+	return 0, false
+}
+
+// unicodeAt reads the four digits after \u, and the second half of a surrogate pair. It gives the rune
+// and the number of bytes read, 0 for none.
+func unicodeAt(b []byte) (rune, int) {
+	r, ok := hex4(b)
+	if !ok {
+		return 0, 0
+	}
+	if !utf16.IsSurrogate(r) {
+		return r, 4
+	}
+	if len(b) >= 10 && b[4] == '\\' && b[5] == 'u' {
+		if low, ok := hex4(b[6:]); ok {
+			if pair := utf16.DecodeRune(r, low); pair != utf8.RuneError {
+				return pair, 10
+			}
+		}
+	}
+	return utf8.RuneError, 4
+}
+
+func hex4(b []byte) (rune, bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	var r rune
+	for _, c := range b[:4] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return 0, false
+		}
+		r = r<<4 | rune(c)
+	}
+	return r, true
+}

@@ -1,0 +1,164 @@
+package tail
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"signalbox/internal/traffic"
+	"signalbox/sources/decode"
+)
+
+// whole is one finished file that is read once, block by block, as its records are asked for.
+type whole struct {
+	path   string
+	r      io.Reader
+	closer io.Closer // nil for a reader that is not ours
+	buf    []byte
+	split  decode.Splitter
+	lines  *stream
+	now    func() time.Time
+	at     int       // next record of lines.out
+	clock  time.Time // for lines without a time: the latest one before them, or the file's own
+	first  time.Time
+	bytes  int64
+	ended  bool
+	broken error // the input ended before its end
+}
+
+func openWhole(path string, opt ReadOptions) (*whole, os.FileInfo, error) {
+	w := &whole{path: path, now: opt.Kit.Now, buf: make([]byte, blockSize), clock: opt.Kit.Now()}
+	var err error
+	w.lines, err = newStream(opt.Format, decode.Options{Kit: opt.Kit, Source: path, Labels: opt.Labels, Fields: opt.Fields, Zone: opt.Zone})
+	if err != nil {
+		return nil, nil, err
+	}
+	if path == "-" {
+		w.r = opt.Reader
+		if w.r == nil {
+			w.r = os.Stdin
+		}
+		return w, nil, w.unpack()
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading a log: %w", err)
+	}
+	w.r, w.closer = f, f
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		err = fmt.Errorf("looking at %s: %w", path, err)
+	case info.IsDir():
+		err = fmt.Errorf("%s is a folder: name the files in it, such as %s/*.log", path, path)
+	default:
+		w.clock = info.ModTime()
+		err = w.unpack()
+	}
+	if err != nil {
+		w.close()
+		return nil, nil, err
+	}
+	return w, info, nil
+}
+
+// unpack puts a reader of gzip in between where the file begins with its magic bytes.
+func (w *whole) unpack() error {
+	b := bufio.NewReaderSize(w.r, blockSize)
+	w.r = b
+	if head, _ := b.Peek(len(gzipMagic)); !bytes.Equal(head, gzipMagic) {
+		return nil
+	}
+	z, err := gzip.NewReader(b)
+	if err != nil {
+		return fmt.Errorf("unpacking %s: %w", w.path, err)
+	}
+	w.r = z
+	return nil
+}
+
+// next makes sure that head has a record, and tells whether it has.
+func (w *whole) next(ctx context.Context) (bool, error) {
+	if w.at < len(w.lines.out) {
+		return true, nil
+	}
+	clear(w.lines.out)
+	w.lines.out, w.at = w.lines.out[:0], 0
+	for !w.ended && len(w.lines.out) == 0 {
+		if err := ctx.Err(); err != nil {
+			return false, fmt.Errorf("reading %s: %w", w.path, err)
+		}
+		if err := w.block(); err != nil {
+			return false, err
+		}
+	}
+	w.stamp()
+	return len(w.lines.out) > 0, nil
+}
+
+func (w *whole) block() error {
+	n, err := w.r.Read(w.buf)
+	now := w.now()
+	take := func(l decode.Line) { w.lines.take(l, now) }
+	w.bytes += int64(n)
+	w.split.Feed(w.buf[:n], take)
+	if err == nil {
+		return nil
+	}
+	w.ended = true
+	w.split.Flush(take)
+	w.lines.settle(now)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
+		w.broken = err // what could be unpacked has been read; the report says that it ends early
+		return nil
+	}
+	return fmt.Errorf("reading %s: %w", w.path, err)
+}
+
+// stamp gives lines without a time that of the line before them: the file is finished, now is not its time.
+func (w *whole) stamp() {
+	for i := range w.lines.out {
+		rec := &w.lines.out[i]
+		if rec.Received {
+			rec.Time = w.clock
+			continue
+		}
+		w.clock = rec.Time
+		if w.first.IsZero() || rec.Time.Before(w.first) {
+			w.first = rec.Time
+		}
+	}
+}
+
+func (w *whole) head() *traffic.Record { return &w.lines.out[w.at] }
+
+func (w *whole) close() {
+	if w.closer != nil {
+		_ = w.closer.Close() // opened for reading
+	}
+}
+
+func (w *whole) report() FileReport {
+	s := w.lines
+	r := FileReport{
+		Path: w.path, Format: s.found.Format, Why: s.found.Why, Lines: s.lines, Bytes: w.bytes, Records: s.records, Unparsed: s.unparsed,
+		Skewed: s.skewed, Dropped: w.split.Lost, First: w.first, Last: s.newest, Examples: s.examples,
+	}
+	if w.broken != nil {
+		r.Examples = append(r.Examples, fmt.Sprintf("the compressed data ends too early or is damaged: %v", w.broken))
+	}
+	switch r.Format {
+	case decode.JSON, decode.Logfmt, decode.Text:
+		r.Proposal = decode.Propose(s.sample)
+	}
+	return r
+}
