@@ -1,7 +1,12 @@
 package runbook
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -27,6 +32,7 @@ func blockKinds() []BlockKind {
 type Block struct {
 	Kind     BlockKind
 	Line     int
+	After    int // how many nodes of the step's Prose stand before it
 	Check    *Check
 	Branch   []Arm
 	Ask      *Ask
@@ -118,13 +124,15 @@ const (
 	IntValue     ValueKind = "int"
 	PercentValue ValueKind = "percent" // of the value in force
 	TextValue    ValueKind = "text"    // may be a $var until it is resolved
+	FieldsValue  ValueKind = "fields"  // several named numbers and texts, of retry.set
 )
 
 // Value is what a lever is set to.
 type Value struct {
-	Kind ValueKind
-	Int  int
-	Text string
+	Kind   ValueKind
+	Int    int
+	Text   string
+	Fields map[string]string
 }
 
 // String prints the value as it is written.
@@ -134,8 +142,39 @@ func (v Value) String() string {
 		return strconv.Itoa(v.Int)
 	case PercentValue:
 		return strconv.Itoa(v.Int) + "%"
+	case FieldsValue:
+		var parts []string
+		for _, k := range slices.Sorted(maps.Keys(v.Fields)) {
+			parts = append(parts, k+" "+v.Fields[k])
+		}
+		return strings.Join(parts, ", ")
 	}
 	return v.Text
+}
+
+// JSON gives the value as a gateway takes it. base is the number in force, which a percentage needs; a
+// percentage of an unknown or unlimited base is an error, because nobody knows what it would do.
+func (v Value) JSON(base float64) (json.RawMessage, error) {
+	switch v.Kind {
+	case NoValue:
+		return nil, nil
+	case IntValue, PercentValue:
+		n, ok := v.Of(base)
+		if !ok {
+			return nil, fmt.Errorf("%s of an unknown or unlimited value; write a number instead", v)
+		}
+		return json.RawMessage(strconv.Itoa(n)), nil
+	case FieldsValue:
+		all := map[string]any{}
+		for k, s := range v.Fields {
+			all[k] = s
+			if n, err := strconv.Atoi(s); err == nil {
+				all[k] = n
+			}
+		}
+		return json.Marshal(all)
+	}
+	return json.Marshal(v.Text)
 }
 
 // Of gives the number that the value means where base is in force: itself, or its percentage of base,

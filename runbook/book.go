@@ -16,16 +16,19 @@ type Book struct {
 	SHA256   string // of the exact bytes; a run pins its file by it
 	Owner    string
 	Reviewed string // day of the last review, as written
-	Armed    bool   // its blocks may check and act; a plain book is shown and copied only
-	Vars     []Var
-	Scope    map[string]string // labels of every check, target of every action; values may be $vars
-	Match    string            // when it fits a burst, as written; empty: by words
-	Limits   Limits
-	Sections []Section
-	Steps    []Step
-	Findings []Finding
+	// ReviewEvery is how long a review holds, 0 for ever.
+	ReviewEvery time.Duration
+	Armed       bool // its blocks may check and act; a plain book is shown and copied only
+	Vars        []Var
+	Scope       map[string]string // labels of every check, target of every action; values may be $vars
+	Match       string            // when it fits a burst, as written; empty: by words
+	Limits      Limits
+	Sections    []Section
+	Steps       []Step
+	Findings    []Finding
 
-	match Expr
+	match     Expr
+	frontRead bool // the front matter could be read, so that names can be judged against it
 }
 
 // Step finds a step by its slug; the index is -1 when there is none.

@@ -35,7 +35,7 @@ func (e *Error) Error() string {
 // Errors unpacks what Parse returned into its located errors, in the order of the file.
 func Errors(err error) []*Error {
 	var one *Error
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.Join is unpacked here, not looked through
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []*Error
 		for _, e := range joined.Unwrap() {
 			all = append(all, Errors(e)...)

@@ -119,12 +119,13 @@ type Metric struct {
 type Words struct {
 	Metrics []Metric
 	Labels  []string // in the order in which Query.Where lists them
+	Classes []string // values of the label class: those of the fault vocabulary
 	Verbs   []string
 }
 
 // Vocabulary lists all metrics, labels and verbs. The desk must be able to answer all metrics over all labels.
 func Vocabulary() Words {
-	return Words{Metrics: metrics(), Labels: labels(), Verbs: verbs()}
+	return Words{Metrics: metrics(), Labels: labels(), Classes: classes(), Verbs: verbs()}
 }
 
 func metrics() []Metric {
@@ -161,6 +162,14 @@ func verbs() []string {
 		"cap.set", "cap.lift", "workload.pause", "workload.resume", "shed.set", "shed.lift", "target.out", "target.in",
 		"fallback.on", "fallback.off", "route.force", "route.unforce", "retry.set", "retry.reset",
 		"breaker.open", "breaker.reset", "degrade.on", "degrade.off",
+	}
+}
+
+func classes() []string {
+	return []string{
+		"none", "rate_limited", "quota_exhausted", "overloaded", "auth", "account_suspended", "model_not_found",
+		"bad_request", "context_overflow", "content_filtered", "server_error", "bad_gateway", "unavailable",
+		"timeout", "connection", "truncated", "invalid_output", "cancelled", "no_healthy_upstream",
 	}
 }
 

@@ -1,5 +1,14 @@
 package runbook
 
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
 // BurstView is what a runbook can be matched against.
 type BurstView struct {
 	ID      string
@@ -12,6 +21,154 @@ type BurstView struct {
 // Offer is a book that fits a burst, and why. Nothing opens by itself.
 type Offer struct {
 	Book  *Book
-	Score float64
+	Score float64 // above 1 where the book's match holds, below where only words fit
 	Why   string
+}
+
+// Offers lists the books that fit a burst, best first. A book's match is asked in the burst's scope; where
+// it holds, the score says how much of the burst it explains and how much of the burst's scope it takes up.
+// A book without a match, or whose match cannot be told, is judged by the words of its headings.
+func Offers(books []*Book, burst BurstView, f Facts) []Offer {
+	var all []Offer
+	for _, b := range books {
+		if o, ok := offer(b, burst, f); ok {
+			all = append(all, o)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Offer) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Book.ID, b.Book.ID))
+	})
+	return all
+}
+
+func offer(b *Book, burst BurstView, f Facts) (Offer, bool) {
+	if b.match.Zero() {
+		return byWords(b, burst, "")
+	}
+	r := b.match.Eval(f, burst.Scope)
+	switch r.Truth {
+	case False:
+		return Offer{}, false
+	case Unknown:
+		return byWords(b, burst, "its match cannot be told: "+r.Why)
+	}
+	explained := b.match.explains(burst)
+	score := 1 + explained
+	used := 0
+	for dim := range burst.Scope {
+		if _, ok := b.Scope[dim]; ok {
+			used++
+		}
+	}
+	score += 0.1 * float64(used)
+	var open []string
+	for _, v := range b.Vars {
+		if dim, ok := strings.CutPrefix(v.From, "burst."); ok && !v.Optional && v.Default == "" && burst.Scope[dim] == "" {
+			open = append(open, v.Name)
+		}
+	}
+	score = max(1, score-0.4*float64(len(open)))
+	why := r.Text
+	if explained > 0 {
+		why += fmt.Sprintf("; covers %s of the failures", format(explained, UnitShare))
+	}
+	if len(open) > 0 {
+		why += "; the burst does not name " + strings.Join(open, ", ")
+	}
+	return Offer{Book: b, Score: score, Why: why}, true
+}
+
+// explains is the share of the burst's failures whose class or code the expression names.
+func (e Expr) explains(burst BurstView) float64 {
+	named := map[string]bool{}
+	e.queries(func(q *queryNode) {
+		if q.metric.Name == "truncated" {
+			named["truncated"] = true
+		}
+		for _, m := range q.where {
+			if (m.Label == "code" || m.Label == "class") && (m.Op == "=" || m.Op == "in") {
+				for _, v := range m.Values {
+					named[v] = true
+				}
+			}
+		}
+	})
+	share := func(hit, all int64) float64 {
+		if all <= 0 {
+			return 0
+		}
+		return float64(hit) / float64(all)
+	}
+	var hit, all int64
+	for class, n := range burst.Classes {
+		if class != "none" {
+			all += n
+			if named[class] {
+				hit += n
+			}
+		}
+	}
+	byClass := share(hit, all)
+	hit, all = 0, 0
+	for code, n := range burst.Codes {
+		if code >= 400 {
+			all += n
+			if named[strconv.Itoa(code)] {
+				hit += n
+			}
+		}
+	}
+	return max(byClass, share(hit, all))
+}
+
+// byWords judges a book by what its title and headings say. A code or class of the burst must be named;
+// the provider, model or region named as well makes it fit better.
+func byWords(b *Book, burst BurstView, note string) (Offer, bool) {
+	title := " " + strings.ToLower(b.Title+" "+b.ID) + " "
+	var heads strings.Builder
+	for _, s := range b.Sections {
+		heads.WriteString(" " + strings.ToLower(s.Title))
+	}
+	headings := heads.String() + " "
+	score := 0.0
+	var hits []string
+	look := func(word string, weight float64) {
+		switch {
+		case containsWord(title, word):
+			score += weight
+		case containsWord(headings, word):
+			score += weight / 2
+		default:
+			return
+		}
+		hits = append(hits, word)
+	}
+	for _, code := range slices.Sorted(maps.Keys(burst.Codes)) {
+		if code >= 400 {
+			look(strconv.Itoa(code), 0.3)
+		}
+	}
+	for _, class := range slices.Sorted(maps.Keys(burst.Classes)) {
+		if class != "none" {
+			look(strings.ReplaceAll(strings.TrimSuffix(class, "ed"), "_", " "), 0.3)
+		}
+	}
+	if len(hits) == 0 {
+		return Offer{}, false
+	}
+	for _, dim := range []string{"provider", "model", "region", "deployment", "endpoint"} {
+		if v := burst.Scope[dim]; v != "" {
+			look(strings.ToLower(v), 0.2)
+		}
+	}
+	why := "its headings name " + strings.Join(hits, ", ")
+	if note != "" {
+		why += "; " + note
+	}
+	return Offer{Book: b, Score: min(score, 0.95), Why: why}, true
+}
+
+// containsWord finds a word at the beginning of a word of the text, hyphens read as spaces too.
+func containsWord(text, word string) bool {
+	return strings.Contains(text, " "+word) || strings.Contains(strings.ReplaceAll(text, "-", " "), " "+strings.ReplaceAll(word, "-", " "))
 }

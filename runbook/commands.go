@@ -1,0 +1,179 @@
+package runbook
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// shells are the fence words whose lines are commands.
+func shells() []string {
+	return []string{"sh", "bash", "zsh", "shell", "console", "terminal", "shell-session", "shellsession", "shell script", "ksh", "powershell", "cmd"}
+}
+
+// queries are the fence words whose whole text is one thing to copy.
+func queryLangs() []string {
+	return []string{"promql", "sql", "logql", "kql", "lucene", "jq", "graphql", "ruby", "python"}
+}
+
+const knownCommands = " aws az awk base64 bash bundle cat cd chef-client chmod chown consul cp curl date dd df dig docker docker-compose du echo env etcdctl " +
+	"export find gcloud gh git gitlab-ctl gitlab-rails gitlab-rake grep gsutil haproxyctl helm hostname htop ip iptables istioctl jobs journalctl jq kill " +
+	"knife kubectl less ln ls lsof make mkdir mount mv mysql nc netstat nslookup oc ping podman promtool psql ps python python3 rake redis-cli rm rsync " +
+	"scp screen sed service socat sort ssh ss strace su sudo systemctl tail tar tcpdump tee telnet terraform tmux top touch traceroute truncate uptime vault " +
+	"vi vim watch wget xargs yum apt apt-get amtool calicoctl ceph crictl cqlsh kafka-topics.sh logcli mongo nodetool nomad opensearch pgrep pkill pg_ctl signalbox "
+
+// looksLikeCommand tells a command in running text from a name: it has a known first word and more than one.
+func looksLikeCommand(s string) bool {
+	first, rest, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(s), "$ "), " ")
+	return strings.TrimSpace(rest) != "" && strings.Contains(knownCommands, " "+first+" ")
+}
+
+// commandsOf finds the commands of a fence, one at a time: prompts stripped, output and comments dropped,
+// continuations, here-documents, loops and open quotes kept together.
+func commandsOf(lang, body string, line int) []Command {
+	switch {
+	case slices.Contains(queryLangs(), lang):
+		return []Command{{Text: body, Line: line, Placeholders: placeholders(body)}}
+	case !slices.Contains(shells(), lang) && (lang != "" || !hasCommand(body)):
+		return nil
+	}
+	prompt := promptOf(body)
+	var all []Command
+	lines := strings.Split(body, "\n")
+	for i := 0; i < len(lines); {
+		text, isCommand := strings.TrimSpace(lines[i]), true
+		if prompt != "" {
+			text, isCommand = strings.CutPrefix(text, prompt)
+		}
+		if text = strings.TrimSpace(text); !isCommand || text == "" || (strings.HasPrefix(text, "#") && prompt != "# ") {
+			i++
+			continue
+		}
+		start := i
+		for i++; i < len(lines) && unfinished(text); i++ {
+			next := lines[i]
+			if t := strings.TrimSpace(next); prompt != "" && strings.HasPrefix(t, "> ") {
+				next = t[2:]
+			}
+			text += "\n" + next
+		}
+		all = append(all, Command{Text: text, Line: line + start})
+	}
+	assigned := assignedNames(body)
+	for i := range all {
+		all[i].Placeholders = slices.DeleteFunc(placeholders(all[i].Text), func(p Placeholder) bool {
+			return strings.HasPrefix(p.Text, "$") && assigned[p.Name]
+		})
+	}
+	return all
+}
+
+// hasCommand tells whether a fence without a language holds commands rather than output or a file.
+func hasCommand(body string) bool {
+	for l := range strings.SplitSeq(body, "\n") {
+		l = strings.TrimSpace(l)
+		first, _, _ := strings.Cut(l, " ")
+		if strings.HasPrefix(l, "$ ") || (first != "" && strings.Contains(knownCommands, " "+first+" ")) {
+			return true
+		}
+	}
+	return false
+}
+
+// promptOf finds the prompt that marks commands in a fence. "# " is one only before a known command
+// and where no line goes without it, because it is a comment everywhere else.
+func promptOf(body string) string {
+	root, bare := false, false
+	for l := range strings.SplitSeq(body, "\n") {
+		l = strings.TrimSpace(l)
+		if strings.HasPrefix(l, "$ ") {
+			return "$ "
+		}
+		rest, hash := strings.CutPrefix(l, "# ")
+		first, _, _ := strings.Cut(rest, " ")
+		known := first != "" && strings.Contains(knownCommands, " "+first+" ")
+		root = root || (hash && known)
+		bare = bare || (!hash && known)
+	}
+	if root && !bare {
+		return "# "
+	}
+	return ""
+}
+
+var (
+	hereDoc = regexp.MustCompile(`<<-?\s*['"]?([A-Za-z_]\w*)['"]?`)
+	opens   = regexp.MustCompile(`(?m)(^|[;|&(]\s*|\bdo\s+|\bthen\s+)\s*(for|while|until|if|case|select)\s`)
+	closes  = regexp.MustCompile(`(?m)(^|[;\s])(done|fi|esac)\b`)
+)
+
+// unfinished tells whether a command goes on in the next line.
+func unfinished(text string) bool {
+	if len(text) > 8<<10 {
+		return false
+	}
+	last := text[strings.LastIndexByte(text, '\n')+1:]
+	if m := hereDoc.FindStringSubmatch(text); m != nil {
+		return strings.TrimSpace(last) != m[1]
+	}
+	trimmed := strings.TrimRight(last, " \t")
+	if strings.HasSuffix(trimmed, `\`) || strings.HasSuffix(trimmed, "|") || strings.HasSuffix(trimmed, "&&") {
+		return true
+	}
+	return openQuote(text) || len(opens.FindAllString(text, -1)) > len(closes.FindAllString(text, -1))
+}
+
+func openQuote(text string) bool {
+	var quote rune
+	escaped := false
+	for _, r := range text {
+		switch {
+		case escaped:
+			escaped = false
+		case r == '\\' && quote != '\'':
+			escaped = true
+		case quote != 0:
+			if r == quote {
+				quote = 0
+			}
+		case r == '\'' || r == '"':
+			quote = r
+		}
+	}
+	return quote != 0
+}
+
+var (
+	angle    = regexp.MustCompile(`<([A-Za-z][A-Za-z0-9 _./:-]{0,38}[A-Za-z0-9]|[A-Za-z])>`)
+	shellVar = regexp.MustCompile(`\$\{?([A-Z][A-Z0-9_]+)\}?`)
+	braces   = regexp.MustCompile(`\{\{\s*([A-Za-z][A-Za-z0-9_-]{0,38})\s*\}\}`)
+	assigns  = regexp.MustCompile(`(?m)(?:^|[\s;])(?:export\s+|read\s+(?:-\w+\s+)*)?([A-Z][A-Z0-9_]+)=`)
+)
+
+// placeholders finds what the operator must fill in: <pod>, $NAMESPACE, {{pod}}. Each name once.
+func placeholders(cmd string) []Placeholder {
+	var all []Placeholder
+	add := func(re *regexp.Regexp) {
+		for _, m := range re.FindAllStringSubmatch(cmd, 64) {
+			name := strings.ToLower(strings.NewReplacer("-", "_", " ", "_", ".", "_", "/", "_", ":", "_").Replace(m[1]))
+			if m[0][0] == '$' && strings.Contains(" HOME PATH PWD USER SHELL EDITOR HOSTNAME IFS ", " "+m[1]+" ") {
+				continue
+			}
+			if !slices.ContainsFunc(all, func(p Placeholder) bool { return p.Name == name }) {
+				all = append(all, Placeholder{Name: name, Text: m[0]})
+			}
+		}
+	}
+	add(angle)
+	add(shellVar)
+	add(braces)
+	return all
+}
+
+func assignedNames(body string) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range assigns.FindAllStringSubmatch(body, 64) {
+		names[strings.ToLower(m[1])] = true
+	}
+	return names
+}

@@ -1,0 +1,98 @@
+package runbook
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Bounds of a file. A longer plain file is cut, with a finding; a longer armed one is an error.
+const (
+	maxFile    = 1 << 20
+	maxLine    = 16 << 10
+	maxMarkers = 24 // nested quotes and lists on one line
+	maxOpeners = 4000
+)
+
+// source is the text of a file made harmless: bounded, LF line ends, no control characters. Its lines are
+// those of the file, so that positions stay true.
+type source struct {
+	name     string
+	text     string
+	findings []Finding
+}
+
+func (s *source) warn(line int, what, try string) {
+	s.findings = append(s.findings, Finding{File: s.name, Line: line, Severity: SevWarning, What: what, Try: try})
+}
+
+func newSource(name string, src []byte) *source {
+	s := &source{name: name}
+	if len(src) > maxFile {
+		s.warn(0, fmt.Sprintf("file of %d bytes; only the first %d are read", len(src), maxFile), "split the file")
+		src = src[:maxFile]
+	}
+	text := strings.TrimPrefix(string(src), "\ufeff")
+	text = strings.ReplaceAll(text, "\r\n", "\n")
+	text = strings.ReplaceAll(text, "\r", "\n")
+	if c := clean(text); c != text {
+		s.warn(0, "control characters or invalid UTF-8 were removed", "save the file as plain UTF-8 text")
+		text = c
+	}
+	lines := strings.Split(text, "\n")
+	openers := 0
+	for i, l := range lines {
+		if len(l) > maxLine {
+			s.warn(i+1, fmt.Sprintf("line of %d bytes was cut", len(l)), "break the line")
+			l = strings.ToValidUTF8(l[:maxLine], "")
+		}
+		// A paragraph of thousands of brackets or stars costs the parser quadratic time and says nothing.
+		if strings.TrimSpace(l) == "" {
+			openers = 0
+		} else if openers += strings.Count(l, "[") + strings.Count(l, "*") + strings.Count(l, "_") + strings.Count(l, "`") + strings.Count(l, "<") + strings.Count(l, "~"); openers > maxOpeners {
+			l, openers = "", 0
+			s.warn(i+1, "a paragraph with thousands of markers was cut", "break it with empty lines")
+		}
+		lines[i] = flatten(l)
+	}
+	s.text = strings.Join(lines, "\n")
+	return s
+}
+
+// flatten cuts markers of quotes and lists that are nested on one line beyond what a reader can follow.
+func flatten(line string) string {
+	markers := 0
+	for i := range len(line) {
+		switch c := line[i]; {
+		case c == '>' || c == '-' || c == '+' || c == '*' || c == '.' || c == ')':
+			if markers++; markers > maxMarkers && strings.Trim(line, "-*+.>_= \t") != "" {
+				return line[:i] + " " + strings.TrimLeft(line[i:], ">-+*.) \t0123456789")
+			} else if markers > 10*maxMarkers {
+				return line[:i]
+			}
+		case c == ' ' || c == '\t' || isDigit(c):
+		default:
+			return line
+		}
+	}
+	return line
+}
+
+// front cuts the front matter off and leaves empty lines in its place. ok is false where there is none.
+func (s *source) front() (yaml string, ok bool) {
+	rest, found := strings.CutPrefix(s.text, "---\n")
+	if !found {
+		return "", false
+	}
+	lines := strings.Split(rest, "\n")
+	for i, l := range lines {
+		if t := strings.TrimRight(l, " \t"); t == "---" || t == "..." {
+			yaml = strings.Join(lines[:i], "\n")
+			s.text = strings.Repeat("\n", i+2) + strings.Join(lines[i+1:], "\n")
+			return yaml, true
+		}
+		if i > 400 {
+			break
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,340 @@
+package runbook
+
+import (
+	"html"
+	"regexp"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	east "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+)
+
+// maxDepth bounds the nesting of the prose tree; what lies deeper becomes text of its ancestor.
+const maxDepth = 16
+
+// reader turns goldmark's tree into ours. Nothing of goldmark leaves this file.
+type reader struct {
+	src   []byte
+	lines []int // offset of each line's start
+}
+
+// readProse parses Markdown into top-level nodes; headings stand between them.
+func readProse(src string) []Prose {
+	r := &reader{src: []byte(src), lines: []int{0}}
+	for i, c := range r.src {
+		if c == '\n' {
+			r.lines = append(r.lines, i+1)
+		}
+	}
+	md := goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList))
+	return r.blocks(md.Parser().Parse(text.NewReader(r.src)), 0)
+}
+
+func (r *reader) line(offset int) int {
+	return sort.SearchInts(r.lines, offset+1)
+}
+
+// lineOf finds the first line of a node: goldmark keeps positions of blocks with text only.
+func (r *reader) lineOf(n ast.Node) int {
+	for c := n; c != nil; c = c.FirstChild() {
+		if c.Type() == ast.TypeInline {
+			if t, ok := c.(*ast.Text); ok {
+				return r.line(t.Segment.Start)
+			}
+			continue
+		}
+		if f, ok := c.(*ast.FencedCodeBlock); ok {
+			if f.Info != nil {
+				return r.line(f.Info.Segment.Start)
+			}
+			if f.Lines().Len() > 0 {
+				return r.line(f.Lines().At(0).Start) - 1
+			}
+			return 0
+		}
+		if c.Lines() != nil && c.Lines().Len() > 0 {
+			return r.line(c.Lines().At(0).Start)
+		}
+	}
+	return 0
+}
+
+func (r *reader) blocks(n ast.Node, depth int) []Prose {
+	var all []Prose
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		if p, ok := r.block(c, depth); ok {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+func (r *reader) block(n ast.Node, depth int) (Prose, bool) {
+	p := Prose{Line: r.lineOf(n)}
+	if depth > maxDepth {
+		p.Kind = Para
+		r.flat(n, &p, 0)
+		return p, p.Text != ""
+	}
+	switch n := n.(type) {
+	case *ast.Heading:
+		p.Kind, p.Level = Heading, n.Level
+		r.inline(n, &p)
+	case *ast.List:
+		p.Kind, p.Ordered = List, n.IsOrdered()
+		p.Kids = r.blocks(n, depth+1)
+		for i := range p.Kids {
+			if p.Ordered {
+				p.Kids[i].Number = n.Start + i
+			}
+		}
+	case *ast.ListItem:
+		p.Kind = Item
+		p.Task = taskOf(n)
+		p.Kids = r.blocks(n, depth+1)
+	case *ast.Blockquote:
+		p.Kind = Quote
+		p.Kids = r.blocks(n, depth+1)
+	case *ast.FencedCodeBlock:
+		p.Kind, p.Lang = Code, lang(string(n.Language(r.src)))
+		p.Text = r.raw(n)
+		p.Commands = commandsOf(p.Lang, p.Text, p.Line+1)
+	case *ast.CodeBlock:
+		p.Kind, p.Text = Code, r.raw(n)
+		p.Commands = commandsOf("", p.Text, p.Line)
+	case *ast.HTMLBlock:
+		p.Kind, p.Text = Para, stripHTML(r.raw(n)+string(n.ClosureLine.Value(r.src)))
+		p.Spans = []Span{{Text: p.Text}}
+		return p, p.Text != ""
+	case *ast.ThematicBreak:
+		p.Kind = RuleLine
+	case *east.Table:
+		p.Kind, p.Text = Table, r.table(n)
+	case *ast.Paragraph, *ast.TextBlock:
+		p.Kind = Para
+		r.inline(n, &p)
+		return p, p.Text != ""
+	default:
+		return p, false
+	}
+	return p, true
+}
+
+// lang keeps the first word of a fence's info: "bash {name=x}" and "{.bash}" are bash.
+func lang(info string) string {
+	info = strings.ToLower(strings.Trim(clean(info), "{}. "))
+	word, _, _ := strings.Cut(info, "{")
+	word, _, _ = strings.Cut(word, ",")
+	return strings.TrimSpace(word)
+}
+
+func (r *reader) raw(n ast.Node) string {
+	return strings.TrimRight(string(n.Lines().Value(r.src)), "\n")
+}
+
+// flat collects the text below a node that lies too deep to keep its shape.
+func (r *reader) flat(n ast.Node, p *Prose, depth int) {
+	if depth > 2000 || len(p.Text) > maxLine {
+		return
+	}
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		switch {
+		case c.Type() == ast.TypeInline:
+			r.inline(n, p)
+			return
+		case c.IsRaw():
+			p.addText(r.raw(c), Span{})
+		default:
+			r.flat(c, p, depth+1)
+		}
+		p.addText(" ", Span{})
+	}
+	if n.Type() == ast.TypeInline {
+		r.inline(n, p)
+	}
+}
+
+func taskOf(n ast.Node) Task {
+	if first := n.FirstChild(); first != nil {
+		if box, ok := first.FirstChild().(*east.TaskCheckBox); ok {
+			if box.IsChecked {
+				return TaskTicked
+			}
+			return TaskOpen
+		}
+	}
+	return NoTask
+}
+
+// inline fills text, spans and the commands in code spans.
+func (r *reader) inline(n ast.Node, p *Prose) {
+	r.spans(n, p, Span{}, 0)
+	for len(p.Spans) > 0 && strings.TrimSpace(p.Spans[0].Text) == "" {
+		p.Spans = p.Spans[1:]
+	}
+	p.Text = ""
+	for i, s := range p.Spans {
+		if i == 0 {
+			s.Text = strings.TrimLeft(s.Text, " \t\n")
+		}
+		if i == len(p.Spans)-1 {
+			s.Text = strings.TrimRight(s.Text, " \t\n")
+		}
+		p.Spans[i] = s
+		p.Text += s.Text
+		if s.Style == CodeSpan && looksLikeCommand(s.Text) {
+			p.Commands = append(p.Commands, Command{Text: s.Text, Line: p.Line, Placeholders: placeholders(s.Text)})
+		}
+	}
+}
+
+func (p *Prose) addText(s string, style Span) {
+	if s == "" {
+		return
+	}
+	p.Text += s
+	if n := len(p.Spans); n > 0 && p.Spans[n-1].Style == style.Style && p.Spans[n-1].Href == style.Href {
+		p.Spans[n-1].Text += s
+		return
+	}
+	style.Text = s
+	p.Spans = append(p.Spans, style)
+}
+
+func (r *reader) spans(n ast.Node, p *Prose, style Span, depth int) {
+	if depth > 2*maxDepth {
+		return
+	}
+	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
+		inner := style
+		switch c := c.(type) {
+		case *ast.Text:
+			r.text(c, p, style)
+			continue
+		case *ast.String:
+			p.addText(decode(c.Value), style)
+			continue
+		case *ast.RawHTML:
+			p.addText(inlineHTML(string(c.Segments.Value(r.src))), style)
+			continue
+		case *ast.AutoLink:
+			url := decode(c.URL(r.src))
+			p.addText(decode(c.Label(r.src)), Span{Style: LinkSpan, Href: url})
+			continue
+		case *ast.CodeSpan:
+			inner.Style = CodeSpan
+		case *ast.Emphasis:
+			inner.Style = Emphasis
+			if c.Level > 1 {
+				inner.Style = Strong
+			}
+		case *ast.Link:
+			inner = Span{Style: LinkSpan, Href: oneLine(decode(c.Destination))}
+		case *ast.Image:
+			p.addText("[image: ", style)
+			r.spans(c, p, Span{Style: LinkSpan, Href: oneLine(decode(c.Destination))}, depth+1)
+			p.addText("]", style)
+			continue
+		}
+		r.spans(c, p, inner, depth+1)
+	}
+}
+
+func (r *reader) text(t *ast.Text, p *Prose, style Span) {
+	v := t.Segment.Value(r.src)
+	if style.Style == CodeSpan || t.IsRaw() {
+		p.addText(strings.ReplaceAll(clean(string(v)), "\n", " "), style)
+	} else {
+		p.addText(decode(v), style)
+	}
+	switch {
+	case t.HardLineBreak():
+		p.addText("\n", style)
+	case t.SoftLineBreak():
+		p.addText(" ", style)
+	}
+}
+
+// decode resolves escapes and entities, and cleans what comes out: &#27; is ESC.
+func decode(v []byte) string {
+	return clean(string(util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(v)))))
+}
+
+var (
+	htmlComment = regexp.MustCompile(`(?s)<!--.*?(-->|$)`)
+	htmlTag     = regexp.MustCompile(`</?([A-Za-z][A-Za-z0-9]*)(\s[^<>]*)?/?>`)
+	htmlBreak   = regexp.MustCompile(`(?i)<(br|/p|/li|/tr|/summary|/div|/h[1-6])\s*/?>`)
+)
+
+// knownTags are dropped from running text; anything else in angle brackets is a placeholder and stays.
+const knownTags = " a abbr b blockquote br button caption center cite code col colgroup dd del details div dl dt em figure " +
+	"figcaption font footer h1 h2 h3 h4 h5 h6 head header hr html body i iframe img input ins kbd li link main mark meta nav ol p pre q s " +
+	"samp script section small span strike strong style sub summary sup svg path table tbody td tfoot th thead title tr tt u ul var video wbr "
+
+func stripHTML(s string) string {
+	s = htmlComment.ReplaceAllString(s, "")
+	s = htmlBreak.ReplaceAllString(s, "\n")
+	s = htmlTag.ReplaceAllStringFunc(s, inlineHTML)
+	var lines []string
+	for l := range strings.SplitSeq(clean(html.UnescapeString(s)), "\n") {
+		if l = oneLine(l); l != "" {
+			lines = append(lines, l)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func inlineHTML(tag string) string {
+	m := htmlTag.FindStringSubmatch(tag)
+	switch {
+	case m == nil:
+		return "" // a comment, a declaration
+	case strings.EqualFold(m[1], "br"):
+		return "\n"
+	case strings.Contains(knownTags, " "+strings.ToLower(m[1])+" "):
+		return ""
+	}
+	return tag
+}
+
+// table lays a table out as aligned lines.
+func (r *reader) table(t *east.Table) string {
+	var rows [][]string
+	var widths []int
+	for row := t.FirstChild(); row != nil; row = row.NextSibling() {
+		var cells []string
+		for cell := row.FirstChild(); cell != nil; cell = cell.NextSibling() {
+			var p Prose
+			r.inline(cell, &p)
+			if i := len(cells); i == len(widths) {
+				widths = append(widths, 0)
+			}
+			s := oneLine(p.Text)
+			widths[len(cells)] = max(widths[len(cells)], min(utf8.RuneCountInString(s), 60))
+			cells = append(cells, s)
+		}
+		rows = append(rows, cells)
+	}
+	var b strings.Builder
+	for i, row := range rows {
+		var line strings.Builder
+		for j, c := range row {
+			line.WriteString(c + strings.Repeat(" ", max(0, widths[j]-utf8.RuneCountInString(c))) + "  ")
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+		if i == 0 {
+			total := 0
+			for _, w := range widths {
+				total += w + 2
+			}
+			b.WriteString(strings.Repeat("-", min(max(total-2, 1), 160)) + "\n")
+		}
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
