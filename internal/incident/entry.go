@@ -45,6 +45,8 @@ type Entry struct {
 	Data       json.RawMessage `json:"data,omitempty"`
 	Prev       string          `json:"prev"`
 	Hash       string          `json:"hash"`
+
+	raw []byte // the line, where it has members that this version does not know
 }
 
 // Draft is an entry before it is written: the journal adds what makes it a line.
@@ -100,6 +102,19 @@ func (e *Entry) line() ([]byte, error) {
 	return append(line, '"', '}', '\n'), nil
 }
 
+// written returns the entry's line as it stands in the journal, newline included.
+func (e *Entry) written() ([]byte, error) {
+	if e.raw != nil {
+		return append(bytes.Clone(e.raw), '\n'), nil
+	}
+	again := *e
+	line, err := again.line()
+	if err == nil && again.Hash != e.Hash { // changed after it was written: that is to be seen
+		copy(line[len(line)-len("\"}\n")-hashLen:], e.Hash)
+	}
+	return line, err
+}
+
 func sum(hashed []byte) string {
 	h := sha256.Sum256(hashed)
 	return hex.EncodeToString(h[:])
@@ -124,8 +139,14 @@ func parse(line []byte) (Entry, error) {
 	if _, _, err := split(line); err != nil {
 		return e, err
 	}
-	if err := json.Unmarshal(line, &e); err != nil {
-		return Entry{}, fmt.Errorf("not a line of a journal: %w", err)
+	dec := json.NewDecoder(bytes.NewReader(line))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&e); err != nil || dec.InputOffset() != int64(len(line)) {
+		e = Entry{}
+		if err := json.Unmarshal(line, &e); err != nil {
+			return Entry{}, fmt.Errorf("not a line of a journal: %w", err)
+		}
+		e.raw = bytes.Clone(line)
 	}
 	if e.V < 1 || e.Seq < 1 || e.Kind == "" {
 		return Entry{}, errors.New("not a line of a journal: v, seq or kind is missing")

@@ -67,7 +67,11 @@ func (f *folder) addLever(e *Entry) {
 
 // take folds one entry in.
 func (l *Lever) take(e *Entry, d *LeverData) {
+	accepted, reported := l.Accepted, l.Reported
 	l.merge(d)
+	if l.undoing || e.Kind == LeverRevertRequested || e.Kind == LeverExpired {
+		l.Accepted, l.Reported = accepted, reported // what is said now is said of its end
+	}
 	l.Seq = e.Seq
 	switch e.Kind {
 	case LeverPlanned:
