@@ -124,8 +124,9 @@ func (d *draft) status() (code int, known, failed, succeeded bool) {
 	return 0, false, false, false
 }
 
-func (d *draft) truth(f field) (yes, known bool) {
-	switch strings.ToLower(string(d.word(f))) {
+// streamed tells whether the answer was a stream, if the line says so.
+func (d *draft) streamed() (yes, known bool) {
+	switch strings.ToLower(string(d.word(fStream))) {
 	case "true", "1", "yes":
 		return true, true
 	case "false", "0", "no":

@@ -41,32 +41,45 @@ func numeric(b []byte) bool {
 	return ok
 }
 
-// finish decides what the line is, and makes its record.
-func (g *generic) finish(received time.Time) (traffic.Record, Result) {
+// told is what a line says of how the request ended.
+type told struct {
+	status                           int
+	known, failed, succeeded, fuller bool // fuller: it has a code, type or text of an error
+}
+
+func (g *generic) end() told {
 	d := &g.d
-	status, known, failed, succeeded := d.status()
-	if !known {
+	var t told
+	t.status, t.known, t.failed, t.succeeded = d.status()
+	if !t.known {
 		if n, ok := d.number(fCode); ok && n >= 400 && n < 600 { // an error code that is a status
-			status, known = int(n), true
+			t.status, t.known = int(n), true
 		}
 	}
-	if known && status != 0 && (status < 100 || status > 599) {
-		known, status = false, 0
+	if t.status < 100 || t.status > 599 {
+		t.known = t.known && t.status == 0
+		t.status = 0
 	}
+	t.fuller = d.has(fMessage) || d.has(fCode) || d.has(fType)
+	return t
+}
+
+// finish decides what the line is, and makes its record.
+func (g *generic) finish(received time.Time) (traffic.Record, Result) {
+	d, t := &g.d, g.end()
 	side := traffic.SideClient
 	if string(bytes.ToLower(d.word(fSide))) == traffic.SideUpstream {
 		side = traffic.SideUpstream
 	}
-	g.sawStatus = g.sawStatus || known || failed || succeeded
+	g.sawStatus = g.sawStatus || t.known || t.failed || t.succeeded
 	g.sawFinish = g.sawFinish || d.has(fFinish)
-	wrong := d.has(fMessage) || d.has(fCode) || d.has(fType)
 	switch {
-	case known && (status != 0 || wrong || failed), failed, succeeded:
-		return g.request(side, status, failed || known && status == 0, received)
+	case t.known && (t.status != 0 || t.fuller), t.failed, t.succeeded:
+		return g.request(side, t.status, t.failed || t.known && t.status == 0, received)
 	case d.has(fFinish) || d.has(fTokensOut) || g.tellsTime():
-		return g.request(side, 0, wrong && d.atError(), received)
-	case wrong || d.atError():
-		return g.told(side, received)
+		return g.request(side, 0, t.fuller && d.atError(), received)
+	case t.fuller || d.atError():
+		return g.cry(side, received)
 	}
 	return traffic.Record{}, Result{Kind: Ignored, Why: "no status, no tokens, no error"}
 }
@@ -97,16 +110,16 @@ func (g *generic) request(side string, status int, failed bool, received time.Ti
 	if failed || status >= 400 {
 		settle(&rec, fault.ServerError)
 	}
-	streamed, _ := d.truth(fStream)
+	streamed, _ := d.streamed()
 	if g.sawFinish && streamed && status == 200 && !d.has(fFinish) {
 		settle(&rec, fault.Truncated)
 	}
 	return rec, res
 }
 
-// told makes something of a line that tells of an error and not of a request. In a log whose requests have
+// cry makes something of a line that tells of an error and not of a request. In a log whose requests have
 // lines of their own it explains one of them; elsewhere it is all there is, and counts if it is a failure.
-func (g *generic) told(side string, received time.Time) (traffic.Record, Result) {
+func (g *generic) cry(side string, received time.Time) (traffic.Record, Result) {
 	d := &g.d
 	if !d.has(fMessage) && d.has(fText) {
 		d.set(fMessage, 1, 0, d.vals[fText])

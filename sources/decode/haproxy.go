@@ -51,7 +51,7 @@ func finishHAProxy(r *recorder, d *draft, l haproxyLine, received time.Time) (tr
 	if !l.start.IsZero() {
 		d.at = l.start.Add(took) // the line names the start; a request counts when it ended
 	}
-	if streamed, _ := d.truth(fStream); streamed {
+	if streamed, _ := d.streamed(); streamed {
 		d.firstByte(l)
 	}
 	rec, res := r.record(d, traffic.SideClient, received)

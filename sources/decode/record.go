@@ -20,7 +20,6 @@ type recorder struct {
 	labels sources.Labels
 	source traffic.Sym
 	places map[place]filled
-	probe  place // kept here so that a lookup does not allocate
 }
 
 // place is everything that the inventory can match on or fill.
@@ -129,7 +128,7 @@ func (r *recorder) record(d *draft, side string, received time.Time) (traffic.Re
 	rec := traffic.Record{Key: place.key, Source: r.source, Raw: bounded(d.line, MaxRaw)}
 	res := Result{Kind: Request, Unmapped: place.unmapped}
 	rec.Key[traffic.Side] = r.kit.Symbols.Intern(side)
-	if yes, known := d.truth(fStream); known {
+	if yes, known := d.streamed(); known {
 		rec.Key[traffic.Stream] = r.kit.Symbols.Intern(strconv.FormatBool(yes))
 	}
 	rec.Served = r.kit.Symbols.InternBytes(d.word(fServed))

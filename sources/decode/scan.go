@@ -141,22 +141,22 @@ func (s *scanner) value(depth int) bool {
 		return false
 	}
 	v := value{kind: nullValue}
-	ok := true
-	switch c := s.data[s.i]; {
-	case c == '{':
+	var ok bool
+	switch s.data[s.i] {
+	case '{':
 		return s.object(depth)
-	case c == '[':
+	case '[':
 		return s.array(depth)
-	case c == '"':
+	case '"':
 		v.kind = stringValue
 		v.bytes, ok = s.text()
-	case c == 't':
+	case 't':
 		v.kind = boolValue
 		v.bytes, ok = s.word("true")
-	case c == 'f':
+	case 'f':
 		v.kind = boolValue
 		v.bytes, ok = s.word("false")
-	case c == 'n':
+	case 'n':
 		v.bytes, ok = s.word("null")
 	default:
 		v.kind = numberValue

@@ -80,7 +80,7 @@ func (r *reference) Decode(line []byte, received time.Time) (traffic.Record, Res
 	if status == 0 {
 		settle(&rec, fault.Connection) // no answer came
 	}
-	streamed, _ := r.d.truth(fStream)
+	streamed, _ := r.d.streamed()
 	if streamed && status == 200 && !r.d.has(fFinish) {
 		settle(&rec, fault.Truncated) // a whole stream ends with a finish reason
 	}
