@@ -112,8 +112,8 @@ func binValue(index int) time.Duration {
 	return time.Duration(2 * math.Pow(gamma, float64(index)) / (gamma + 1) * float64(sketchUnit))
 }
 
-// above counts the durations that are longer than d, to the bin.
-func (s *Sketch) above(d time.Duration) int64 {
+// Above counts the durations that are longer than d, right to the width of a bin.
+func (s *Sketch) Above(d time.Duration) int64 {
 	at := binOf(d)
 	var n int64
 	for _, b := range s.bins {

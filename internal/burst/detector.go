@@ -1,8 +1,22 @@
 // Package burst finds bursts of failures in counts, and says where they are. It is pure: event time in, verdicts
 // with reasons out; the same calls give the same bursts.
+//
+// Each leaf (a combination of dimensions) learns what is normal for it. Cuts through the traffic (a cell, a model, a
+// region, a provider, all of it, ...) gather evidence that failures are beyond that, by a mixture of
+// Shiryaev-Roberts statistics. When one is convinced, an additive likelihood scan over all combinations of
+// dimensions names what explains the excess, and goes on naming while the burst lasts.
+//
+// What it cannot do yet: it sees failures and truncation, not latency, lost or surging traffic, retry storms or
+// token use; it does not tell one poisonous request shape or one caller from many; a fault inside the scope of a
+// burst that lasts is not told apart; records that come after their second was closed are not seen; and a cell with
+// less than one request a minute shows only as part of something wider.
 package burst
 
 import (
+	"fmt"
+	"slices"
+	"time"
+
 	"signalbox/internal/traffic"
 )
 
@@ -15,8 +29,18 @@ type Options struct {
 
 // Detector finds bursts. It is owned by one goroutine.
 type Detector struct {
-	opts Options
+	opts     Options
+	table    *signalTable
+	blame    *watch // upstream attempts, and requests of gateways that do not tell of attempts
+	impact   *watch // requests of gateways that do
+	upstream map[traffic.Sym]bool
+	sec      int64
+	count    int
+	held     map[signal]hold
 }
+
+// hold remembers since when impact is looked at without opening a burst.
+type hold struct{ since, last int64 }
 
 // New makes a detector.
 func New(o Options) *Detector {
@@ -26,12 +50,192 @@ func New(o Options) *Detector {
 	if o.FalsePerMonth <= 0 {
 		o.FalsePerMonth = 1
 	}
-	return &Detector{opts: o}
+	d := &Detector{
+		opts: o, table: newSignalTable(), upstream: make(map[traffic.Sym]bool), held: make(map[signal]hold),
+	}
+	d.blame, d.impact = newWatch(d, d.name), newWatch(d, d.name)
+	d.impact.allow = d.ownFault
+	return d
 }
 
-// Step takes the counts of one closed second. Seconds come in order; idle ones may be skipped.
-func (d *Detector) Step(sec int64, leaves []Leaf) []Event { return nil }
+func (d *Detector) name(onset int64) string {
+	d.count++
+	return fmt.Sprintf("%s%d-%d", d.opts.IDPrefix, onset, d.count)
+}
+
+// idleLeaf is after how long without traffic a leaf is forgotten.
+const idleLeaf = 24 * 3600
+
+// Step takes the counts of one closed second. Seconds come in order: one that is not after the last is ignored.
+// Idle ones may be skipped, but a burst whose traffic is gone ends only with a step.
+func (d *Detector) Step(sec int64, leaves []Leaf) []Event {
+	if d.sec != 0 && sec <= d.sec {
+		return nil
+	}
+	if d.sec != 0 && sec/3600 != d.sec/3600 {
+		for _, w := range []*watch{d.blame, d.impact} {
+			w.forget(func(l *leaf) bool { return l.last < sec-idleLeaf })
+		}
+	}
+	d.sec = sec
+	up, _ := d.opts.Symbols.Lookup(traffic.SideUpstream)
+	for i := range leaves {
+		if k := leaves[i].Key; k[traffic.Side] == up && up != traffic.Unknown && !d.upstream[k[traffic.Gateway]] {
+			d.tellsAttempts(k[traffic.Gateway], up)
+		}
+	}
+	for i := range leaves {
+		k := leaves[i].Key
+		if d.upstream[k[traffic.Gateway]] && k[traffic.Side] != up {
+			d.impact.take(sec, &leaves[i])
+		} else {
+			d.blame.take(sec, &leaves[i])
+		}
+	}
+	d.blame.step(sec)
+	d.impact.step(sec)
+	d.absorb(sec)
+	events := slices.Concat(d.blame.events, d.impact.events)
+	d.blame.events, d.impact.events = nil, nil
+	return events
+}
+
+// tellsAttempts notes that a gateway tells of its attempts: from now on its requests show impact only.
+func (d *Detector) tellsAttempts(gateway, up traffic.Sym) {
+	d.upstream[gateway] = true
+	d.blame.forget(func(l *leaf) bool { return l.key[traffic.Gateway] == gateway && l.key[traffic.Side] != up })
+}
 
 // Bursts gives the bursts that last and those that settled in the last half hour, newest first, with their numbers
 // of now.
-func (d *Detector) Bursts() []Burst { return nil }
+func (d *Detector) Bursts() []Burst {
+	var out []Burst
+	for _, w := range []*watch{d.blame, d.impact} {
+		for _, b := range w.lives {
+			out = append(out, w.burst(b, d.sec))
+		}
+	}
+	slices.SortStableFunc(out, func(x, y Burst) int {
+		if x.Live() != y.Live() {
+			if x.Live() {
+				return -1
+			}
+			return 1
+		}
+		return y.Detected.Compare(x.Detected)
+	})
+	return out
+}
+
+// What tells a gateway's own fault from the impact of a provider's.
+const (
+	ownAfter    = 5   // seconds for which requests must fail while attempts do not
+	ownShare    = 0.3 // of the excess on the client side that the upstream side may show and still be clean
+	impactLasts = 60  // seconds after a burst upstream has ended for which requests may still suffer
+)
+
+// ownFault decides whether failing requests are a burst of their own: only where the attempts behind them are clean,
+// as when a gateway has no healthy upstream left to ask.
+func (d *Detector) ownFault(sec, onset int64, s signal, p place) bool {
+	h := d.held[s]
+	if h.since == 0 || sec-h.last > 30 {
+		h.since = sec
+	}
+	h.last = sec
+	d.held[s] = h
+	if sec-h.since < ownAfter {
+		return false
+	}
+	p = d.asked(p)
+	for _, b := range d.blame.lives {
+		if (b.open() || sec-b.ended < impactLasts) && meets(b.place, p) && (b.sig == caller) == (s == caller) {
+			return false
+		}
+	}
+	return d.blame.excess(onset-10, sec, s, p) < ownShare*d.impact.excess(onset-10, sec, s, p)
+}
+
+// asked is what a client-side place says about attempts: the environment, the gateway, and the model where it goes
+// upstream by the same name. Where a request went is not what it asked for.
+func (d *Detector) asked(p place) place {
+	var out place
+	for _, dim := range []traffic.Dim{traffic.Env, traffic.Gateway, traffic.Model} {
+		if !p.has(dim) {
+			continue
+		}
+		q := place{}.with(dim, p.key[dim])
+		if dim != traffic.Model || slices.ContainsFunc(d.blame.leaves, func(l *leaf) bool { return q.covers(l.key) }) {
+			out = out.with(dim, p.key[dim])
+		}
+	}
+	return out
+}
+
+// meets tells whether some traffic can be in both places.
+func meets(p, q place) bool {
+	for dim := range traffic.NumDims {
+		if p.has(dim) && q.has(dim) && p.key[dim] != q.key[dim] {
+			return false
+		}
+	}
+	return true
+}
+
+// excess adds up the failures beyond the baseline in a place: the caller's own, or all others.
+func (w *watch) excess(from, to int64, s signal, p place) float64 {
+	var x float64
+	for _, l := range w.leaves {
+		if !p.covers(l.key) {
+			continue
+		}
+		l.slots(from, to, func(t *slot) {
+			for i := range signals {
+				if (i == caller) == (s == caller) {
+					x += float64(t.k[i]) - float64(t.seen(i))*l.base[i].p
+				}
+			}
+		})
+	}
+	return x
+}
+
+// absorb merges a burst on the client side into one upstream that began with it and explains it after all.
+func (d *Detector) absorb(sec int64) {
+	for _, b := range d.impact.lives {
+		if !b.open() {
+			continue
+		}
+		for _, o := range d.blame.lives {
+			if o.open() && o.onset <= b.onset+30 && (o.sig == caller) == (b.sig == caller) && meets(o.place, d.asked(b.place)) {
+				b.ended = sec + 1
+				d.impact.tell(b, sec, Merged, o.id)
+				break
+			}
+		}
+	}
+	before := len(d.impact.lives)
+	d.impact.lives = slices.DeleteFunc(d.impact.lives, func(b *live) bool { return b.told.state == gone })
+	if len(d.impact.lives) != before {
+		d.impact.covers()
+		for s := range signals {
+			if e := &d.impact.eps[s]; e.on && !d.impact.lasting(s) {
+				*e = episode{pausedTil: sec + pauseAfter}
+				d.impact.resetAll(s)
+			}
+		}
+	}
+}
+
+// BlindFor says how long a failure of this share of requests must last, at this many requests a second and this
+// normal failure rate, before any detector with the operator's false alarms can see it (Lorden's bound): what to say
+// about a cell with little traffic.
+func (d *Detector) BlindFor(perSecond, normal, share float64) time.Duration {
+	p0 := min(max(normal, 1e-4), 0.9)
+	p1 := min(max(p0+share, p0+1e-3), 0.999)
+	information := perSecond * divergence(p1, p0)
+	if information <= 0 {
+		return 1 << 62
+	}
+	secs := (d.blame.alarmAt() - 1) / information
+	return time.Duration(min(secs, 1e6) * float64(time.Second))
+}

@@ -130,3 +130,8 @@ func percent(p float64) string {
 		return fmt.Sprintf("%.2f%%", p)
 	}
 }
+
+// divergence is the information in nats that one request carries about a failure rate of p1 where p0 was expected.
+func divergence(p1, p0 float64) float64 {
+	return p1*math.Log(p1/p0) + (1-p1)*math.Log((1-p1)/(1-p0))
+}

@@ -1,0 +1,352 @@
+package burst
+
+import (
+	"math"
+	"slices"
+
+	"signalbox/internal/traffic"
+)
+
+// live is a burst while it lasts, and for a while after.
+type live struct {
+	id        string
+	kind      string
+	sig       signal
+	also      [signals]bool // other signals that the same cause shows in
+	place     place
+	aliases   []place
+	separable bool
+
+	onset, detected, ended int64 // seconds; ended 0 while it lasts
+	episodes               int
+	share                  float64
+	p1                     float64 // failure rate at the best localisation
+	normal                 float64 // evidence that it is over
+	seenAt                 int64   // last localisation that found it
+	traffic                int64   // last second with traffic in scope
+	upTo                   int64   // last second in the numbers
+	firm                   bool
+	quietEnd               bool // ended for lack of traffic
+
+	sums   tallies
+	clean  string
+	told   told
+	toldAt int64
+}
+
+// told is what the last event said, so that the next is only sent when it says something else.
+type told struct {
+	place   place
+	state   string
+	leading string
+	firm    bool
+}
+
+// tallies are the numbers of a burst in its scope since its onset.
+type tallies struct {
+	failed, total int64
+	expected      float64
+	peak          float64
+	outcomes      map[traffic.Outcome]int64
+	cells         map[place]*Cell
+	last          []point // the last half minute
+}
+
+// point is one second in scope: requests, failures, expected ones.
+type point struct {
+	sec     int64
+	n, k, e float64
+}
+
+const (
+	openLeast = 14 // evidence from which a look at the whole opens a burst that no cut has raised
+	pointSecs = 30
+	peakSecs  = 10
+	peakLeast = 5 // requests that a peak needs
+)
+
+func (b *live) open() bool { return b.ended == 0 }
+
+// cover marks the signals whose failures the burst explains.
+func (b *live) cover(have [signals]bool) [signals]bool {
+	for s := range signals {
+		have[s] = have[s] || s == b.sig || b.also[s]
+	}
+	return have
+}
+
+// counted are the signals whose failures the burst counts.
+func (b *live) counted() [signals]bool { return b.cover(kindSignals(b.kind)) }
+
+// relocate names what is wrong now, and sorts it into bursts.
+func (w *watch) relocate(sec int64, s signal, top *cut) {
+	e := &w.eps[s]
+	list := w.localise(s, max(e.onset, sec-300), sec)
+	if len(list) == 0 && top != nil {
+		f := found{place: top.place}
+		leaves, _ := w.window(s, max(e.onset, sec-300), sec)
+		f.explain(leaves)
+		list = append(list, f)
+	}
+	gain := 0.0
+	for _, f := range list {
+		gain += f.gain
+	}
+	// Once the failures are over, the window holds fewer of them every second: it would name less and less.
+	if len(list) == 0 || (top == nil && gain < 0.8*e.bestGain) {
+		return
+	}
+	e.bestGain = max(e.bestGain, gain)
+	w.assign(sec, s, top, list)
+}
+
+// assign sorts the causes found into the bursts that there are: each goes to the one that it shares most leaves with.
+func (w *watch) assign(sec int64, s signal, top *cut, list []found) {
+	active := w.active(sec)
+	taken := make(map[*live]bool)
+	for _, f := range list {
+		n := w.name(f.place, active)
+		if b := w.nearest(sec, s, n.place, active, taken); b != nil {
+			taken[b] = true
+			w.revise(b, sec, f, n)
+			continue
+		}
+		if b := w.explains(s, n.place, active); b != nil {
+			b.also[s] = true
+			continue
+		}
+		if top == nil && f.gain < openLeast {
+			continue
+		}
+		b := &live{
+			id: w.naming(w.eps[s].onset), kind: traits[s].kind, sig: s, onset: w.eps[s].onset, detected: sec + 1,
+			episodes: 1, traffic: sec,
+		}
+		w.lives = append(w.lives, b)
+		taken[b] = true
+		w.revise(b, sec, f, n)
+		w.tell(b, sec, Opened, "")
+	}
+	for _, b := range w.lives {
+		if !b.open() || b.sig != s || taken[b] {
+			continue
+		}
+		into := w.overlapping(b, taken, active)
+		switch {
+		case into != nil:
+			into.onset, into.detected = min(into.onset, b.onset), min(into.detected, b.detected)
+			b.ended = sec + 1
+			w.recount(into, sec)
+			w.tell(b, sec, Merged, into.id)
+		case sec-b.detected < 60 && sec-b.seenAt >= 20:
+			b.ended = sec + 1
+			w.tell(b, sec, Withdrawn, "")
+		}
+	}
+	w.lives = slices.DeleteFunc(w.lives, func(b *live) bool { return b.told.state == gone })
+	w.covers()
+}
+
+// gone marks bursts that are no longer on any list.
+const gone = "gone"
+
+// nearest is the burst of this signal that lasts, or ended a moment ago, and shares most with the place.
+func (w *watch) nearest(sec int64, s signal, p place, active []*leaf, taken map[*live]bool) *live {
+	var best *live
+	most := 0.0
+	for _, b := range w.lives {
+		if b.sig != s || taken[b] || (!b.open() && sec-b.ended > reopenWithin) {
+			continue
+		}
+		both, either := overlap(p, b.place, active)
+		if either == 0 {
+			continue
+		}
+		share := both / either
+		if b.open() {
+			share *= 2 // one that lasts comes before one that has ended
+		}
+		if both > 0 && share > most {
+			best, most = b, share
+		}
+	}
+	return best
+}
+
+// explains is a burst of another signal that already covers the place: the same cause may show as 502 and as 429.
+func (w *watch) explains(s signal, p place, active []*leaf) *live {
+	if s == caller {
+		return nil
+	}
+	for _, b := range w.lives {
+		if !b.open() || b.sig == s || b.sig == caller {
+			continue
+		}
+		inside := 0.0
+		for _, l := range active {
+			if p.covers(l.key) {
+				if !b.place.covers(l.key) {
+					inside = -1
+					break
+				}
+				inside++
+			}
+		}
+		if inside > 0 {
+			return b
+		}
+	}
+	return nil
+}
+
+func (w *watch) overlapping(b *live, in map[*live]bool, active []*leaf) *live {
+	for _, o := range w.lives {
+		if !in[o] {
+			continue
+		}
+		if both, _ := overlap(b.place, o.place, active); both > 0 {
+			return o
+		}
+	}
+	return nil
+}
+
+// overlap counts the active leaves in both places, and in either.
+func overlap(p, q place, active []*leaf) (both, either float64) {
+	for _, l := range active {
+		a, b := p.covers(l.key), q.covers(l.key)
+		if a && b {
+			both++
+		}
+		if a || b {
+			either++
+		}
+	}
+	return both, either
+}
+
+// revise gives a burst what the localisation found.
+func (w *watch) revise(b *live, sec int64, f found, n named) {
+	moved := b.place != n.place
+	b.place, b.aliases, b.separable, b.share, b.seenAt = n.place, n.aliases, f.separable, f.share, sec
+	if f.n > 0 {
+		b.p1 = f.k / f.n
+	}
+	if b.sums.outcomes == nil || (moved && b.onset > sec-histSecs) {
+		w.recount(b, sec)
+	}
+	if !b.open() {
+		b.ended, b.normal, b.quietEnd = 0, 0, false
+		b.episodes++
+		b.traffic = sec
+		w.tell(b, sec, Reopened, "")
+	}
+}
+
+// recount counts a burst from its onset on, this second included.
+func (w *watch) recount(b *live, sec int64) {
+	b.sums = tallies{outcomes: make(map[traffic.Outcome]int64), cells: make(map[place]*Cell)}
+	b.upTo = sec
+	from := max(b.onset, sec-histSecs)
+	points := make([]point, sec-from+1)
+	for _, l := range w.leaves {
+		if !b.place.covers(l.key) {
+			continue
+		}
+		l.slots(from, sec, func(x *slot) {
+			p := &points[x.sec-from]
+			p.sec = x.sec
+			w.count(b, l, x, p)
+		})
+	}
+	for _, p := range points {
+		if p.n > 0 {
+			b.sums.add(p)
+		}
+	}
+}
+
+// count adds one second of one leaf to a burst's numbers.
+func (w *watch) count(b *live, l *leaf, x *slot, p *point) {
+	counted := b.counted()
+	failed := int64(0)
+	for _, o := range x.fails {
+		if counted[w.table.of(o.Outcome)] {
+			failed += o.N
+			b.sums.outcomes[o.Outcome] += o.N
+		}
+	}
+	rate := 0.0
+	for s := range signals {
+		if counted[s] {
+			rate += l.base[s].p
+		}
+	}
+	p.n += float64(x.all)
+	p.k += float64(failed)
+	p.e += float64(x.all) * rate
+	b.sums.total += int64(x.all)
+	b.sums.failed += failed
+	b.sums.expected += float64(x.all) * rate
+	id := cellOf(l.key)
+	c := b.sums.cells[id]
+	if c == nil {
+		c = &Cell{Scope: id.scope(w.syms)}
+		b.sums.cells[id] = c
+	}
+	c.Req += int64(x.all)
+	c.Err += failed
+}
+
+func cellOf(k traffic.Key) place {
+	var p place
+	for _, d := range []traffic.Dim{traffic.Provider, traffic.Model, traffic.Region} {
+		if k[d] != traffic.Unknown {
+			p = p.with(d, k[d])
+		}
+	}
+	return p
+}
+
+func (t *tallies) add(p point) {
+	t.last = append(t.last, p)
+	for t.last[0].sec <= p.sec-pointSecs {
+		t.last = t.last[1:]
+	}
+	if n, k, _ := t.recent(p.sec, peakSecs); n >= peakLeast {
+		t.peak = max(t.peak, k/n)
+	}
+}
+
+// recent sums up the last seconds.
+func (t *tallies) recent(sec, wide int64) (n, k, e float64) {
+	for _, p := range t.last {
+		if p.sec > sec-wide && p.sec <= sec {
+			n, k, e = n+p.n, k+p.k, e+p.e
+		}
+	}
+	return n, k, e
+}
+
+// state compares the last fifteen seconds with those before.
+func (b *live) state(sec int64) string {
+	if !b.open() {
+		return StateSettled
+	}
+	n1, k1, e1 := b.sums.recent(sec, pointSecs/2)
+	n2, k2, e2 := b.sums.recent(sec-pointSecs/2, pointSecs/2)
+	if sec-b.detected < pointSecs/2 || n2 == 0 {
+		return Growing
+	}
+	if n1 == 0 {
+		return Falling
+	}
+	d := math.Log(max(k1-e1, 0.5)/n1) - math.Log(max(k2-e2, 0.5)/n2)
+	switch se := math.Sqrt(1.5 * (1/max(k1, 1) + 1/max(k2, 1))); {
+	case d > 2*se:
+		return Growing
+	case d < -2*se:
+		return Falling
+	}
+	return Steady
+}
