@@ -78,15 +78,15 @@ func New(o Options) *Driver {
 
 // ParseAddr reads the address of a runtime socket: unix:/path, unix@/path, /path or tcp:host:port.
 func ParseAddr(s string) (network, address string, err error) {
+	if strings.ContainsAny(s, "\n\x00") {
+		return "", "", errors.New("the address of the runtime socket holds a control character")
+	}
 	for _, prefix := range []string{"unix:", "unix@"} {
-		if path, ok := strings.CutPrefix(s, prefix); ok {
-			s = path
-			break
+		if path, ok := strings.CutPrefix(s, prefix); ok && path != "" {
+			return "unix", path, nil
 		}
 	}
 	switch {
-	case strings.ContainsAny(s, "\n\x00"):
-		return "", "", errors.New("the address of the runtime socket holds a control character")
 	case strings.HasPrefix(s, "/"), strings.HasPrefix(s, "./"), strings.HasPrefix(s, "../"):
 		return "unix", s, nil
 	}

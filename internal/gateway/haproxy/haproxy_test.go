@@ -436,7 +436,7 @@ func TestParseAddr(t *testing.T) {
 	for in, want := range map[string]string{
 		"unix:/run/h.sock": "unix /run/h.sock", "unix@/run/h.sock": "unix /run/h.sock", "/run/h.sock": "unix /run/h.sock",
 		"unix:./h.sock": "unix ./h.sock", "tcp:127.0.0.1:9999": "tcp 127.0.0.1:9999", "tcp:[::1]:9999": "tcp [::1]:9999",
-		"": "", "tcp:9999": "", "tcp::9999": "", "127.0.0.1:9999": "", "unix:": "", "unix:run": "", "/a\nb": "",
+		"": "", "tcp:9999": "", "tcp::9999": "", "127.0.0.1:9999": "", "unix:run/h.sock": "unix run/h.sock", "unix:": "", "run/h.sock": "", "/a\nb": "",
 	} {
 		network, address, err := ParseAddr(in)
 		if got := strings.TrimSpace(network + " " + address); got != want || (err != nil) != (want == "") {
