@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"signalbox/internal/redact"
 )
 
 // childEnv makes the test binary a writer of its own: what it is to do, and in which directory.
@@ -359,6 +362,38 @@ func FuzzReader(f *testing.F) {
 		after, err := Verify(path)
 		if err != nil || after.Entries < before.Entries {
 			t.Fatalf("opening it lost entries: %d, then %d, %v", before.Entries, after.Entries, err)
+		}
+	})
+}
+
+func FuzzViews(f *testing.F) {
+	for _, k := range []Kind{IncidentOpened, IncidentLinked, BurstOpened, LeverRequested, LeverReadBack, StepCheck, RunClosed, Note, Sample, FactNoted, DeskStarted} {
+		f.Add(string(k), `{"id":"x","title":"t|`+"`"+`","from_seq":1,"to_seq":9,"until":"2026-03-02T03:14:07Z","text":"a\nb\u001b","cells":[{"scope":{"side":"client"},"req":1,"err":2}]}`, "sk-proj-Aa1Bb2Cc3")
+	}
+	f.Fuzz(func(t *testing.T, kind, data, who string) {
+		if !json.Valid([]byte(data)) {
+			data = `{}`
+		}
+		var entries []Entry
+		for n, inc := range []string{"", "i", "i"} {
+			entries = append(entries, Entry{
+				V: 1, Seq: int64(n) + 1, At: t0, RecordedAt: t0, Incident: inc, Actor: Actor{ID: who}, Kind: Kind(kind), Data: json.RawMessage(data), Run: "r", Step: who,
+			})
+		}
+		for _, l := range Lines(entries) {
+			if redact.Terminal(l.Text+l.Actor) != l.Text+l.Actor || len(l.Text) > maxLineText {
+				t.Fatalf("unsafe line %q", l.Text)
+			}
+		}
+		var md, js bytes.Buffer
+		if err := errors.Join(Export(&md, "md", entries, "i"), Export(&js, "json", entries, "i")); err != nil {
+			t.Fatal(err)
+		}
+		if text := md.String(); redact.TerminalLines(text) != text {
+			t.Fatalf("unsafe Markdown %q", text)
+		}
+		if !json.Valid(js.Bytes()) || redact.TerminalLines(js.String()) != js.String() {
+			t.Fatalf("unsafe JSON %q", js.String())
 		}
 	})
 }

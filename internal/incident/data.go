@@ -6,7 +6,7 @@ import (
 )
 
 // IncidentData is the data of incident.* entries.
-type IncidentData struct {
+type IncidentData struct { //nolint:revive // named like its siblings, after the kinds it goes with
 	Title    string    `json:"title,omitempty"`
 	Severity string    `json:"severity,omitempty"`
 	Drill    bool      `json:"drill,omitempty"`

@@ -213,7 +213,7 @@ func (a *account) jsonRuns() []jsonRun {
 		r := &a.Runs[i]
 		j := jsonRun{ID: r.ID, RunData: r.RunData, Opened: r.Opened, By: r.By, Closed: r.Closed, Steps: make([]jsonStep, 0, len(r.Steps))}
 		for _, s := range r.Steps {
-			j.Steps = append(j.Steps, jsonStep{Slug: s.Slug, Title: s.Title, State: s.State, Reason: s.Reason, At: s.At, By: s.By, Checks: s.Checks})
+			j.Steps = append(j.Steps, jsonStep(s))
 		}
 		out = append(out, j)
 	}

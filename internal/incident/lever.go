@@ -164,9 +164,20 @@ func (l *Lever) merge(d *LeverData) {
 		l.ExpiresAt = d.ExpiresAt
 	}
 	for _, p := range []struct{ to, from *string }{
-		{&l.ID, &d.ID}, {&l.Verb, &d.Verb}, {&l.TTL, &d.TTL}, {&l.Reason, &d.Reason}, {&l.Accepted, &d.Accepted}, {&l.Reported, &d.Reported},
-		{&l.Obeyed, &d.Obeyed}, {&l.Outcome, &d.Outcome}, {&l.Why, &d.Why}, {&l.Before, &d.Before}, {&l.After, &d.After},
-		{&l.Holder, &d.Holder}, {&l.IdemKey, &d.IdemKey}, {&l.Err, &d.Err},
+		{&l.ID, &d.ID},
+		{&l.Verb, &d.Verb},
+		{&l.TTL, &d.TTL},
+		{&l.Reason, &d.Reason},
+		{&l.Accepted, &d.Accepted},
+		{&l.Reported, &d.Reported},
+		{&l.Obeyed, &d.Obeyed},
+		{&l.Outcome, &d.Outcome},
+		{&l.Why, &d.Why},
+		{&l.Before, &d.Before},
+		{&l.After, &d.After},
+		{&l.Holder, &d.Holder},
+		{&l.IdemKey, &d.IdemKey},
+		{&l.Err, &d.Err},
 	} {
 		if *p.from != "" {
 			*p.to = *p.from

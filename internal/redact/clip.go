@@ -5,26 +5,26 @@ import (
 	"unicode/utf8"
 )
 
-// Clip bounds s to max bytes, cut on a rune edge, and marks what is missing: "…(+123 bytes)". The mark counts towards max; where max
-// has no room for it the text is cut without one. Remove secrets before clipping: half a key is still a key, and no rule knows it.
-func Clip(s string, max int) string {
-	if len(s) <= max {
+// Clip bounds s to limit bytes, cut on a rune edge, and marks what is missing: "…(+123 bytes)". The mark counts towards limit; where
+// limit has no room for it the text is cut without one. Remove secrets before clipping: half a key is still a key, and no rule knows it.
+func Clip(s string, limit int) string {
+	if len(s) <= limit {
 		return s
 	}
-	if max <= 0 {
+	if limit <= 0 {
 		return ""
 	}
-	keep := max
+	keep := limit
 	for {
 		cut := runeEdge(s, keep)
 		mark := "…(+" + strconv.Itoa(len(s)-cut) + " bytes)"
-		if len(mark) > max {
-			return s[:runeEdge(s, max)]
+		if len(mark) > limit {
+			return s[:runeEdge(s, limit)]
 		}
-		if cut+len(mark) <= max {
+		if cut+len(mark) <= limit {
 			return s[:cut] + mark
 		}
-		keep = min(cut-1, max-len(mark))
+		keep = min(cut-1, limit-len(mark))
 	}
 }
 

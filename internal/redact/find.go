@@ -163,7 +163,10 @@ func schemeAt(s string, i int) (span, bool) {
 	case hasFold(s[i:], "bearer"):
 		from = afterScheme(s, i+len("bearer"))
 	case hasFold(s[i:], "basic"):
-		from, basic = afterScheme(s, i+len("basic")), true
+		// A space alone: a sign that can also stand in the value would let each of many "basic=" look at the whole rest.
+		if from, basic = afterScheme(s, i+len("basic")), true; from > 0 && strings.IndexByte(" \t%", s[i+len("basic")]) < 0 {
+			return span{}, false
+		}
 	}
 	if from == 0 || !edge(s, i) {
 		return span{}, false

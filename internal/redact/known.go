@@ -24,13 +24,15 @@ func (r *Redactor) addKnown(secret string) {
 			return
 		}
 		r.known = append(r.known, needle{text: text, secret: secret, rule: "known", kind: sp.kind})
-		r.first[text[0]] = true
+		for _, next := range []byte{text[1], '"', '\'', '\\', '%'} {
+			r.second[text[0]] |= 1 << (next & 31)
+		}
 	}
 	add(secret)
 	for _, form := range encodings(secret) {
 		add(form)
 	}
-	r.first['\\'], r.first['%'] = true, true
+	r.second['\\'], r.second['%'] = ^uint32(0), ^uint32(0) // its first character may be an escape
 }
 
 // encodings returns what base64 makes of secret, wherever in a longer text it stands ("user:secret"): at each of three offsets, the
@@ -58,13 +60,17 @@ func encodings(secret string) []string {
 // findKnown finds the known secrets, the longest where several begin at one place.
 func (r *Redactor) findKnown(s string) []span {
 	var spans []span
-	for i := 0; i < len(s); i++ {
-		if !r.first[s[i]] {
+	for i := 0; i+1 < len(s); i++ {
+		mask := r.second[s[i]]
+		if mask == 0 || mask>>(s[i+1]&31)&1 == 0 {
 			continue
 		}
 		best := span{}
 		for n := range r.known {
 			k := &r.known[n]
+			if s[i] != k.text[0] && s[i] != '\\' && s[i] != '%' {
+				continue
+			}
 			if to := matchLoose(s, i, k.text); to > best.to {
 				best = span{from: i, to: to, rule: k.rule, kind: k.kind, secret: k.secret}
 			}

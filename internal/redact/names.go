@@ -25,7 +25,11 @@ func valueAfter(s string, i int, l *label) (span, bool) {
 	if !ok {
 		return span{}, false
 	}
-	from, to, quoted := value(s, from, l)
+	from, depth, quoted := opening(s, from)
+	if l.placed(s[from:]) {
+		return span{}, false // before looking for its end: what is ruled out must not cost the rest of the text each time
+	}
+	to := l.ending(s, from, depth, quoted)
 	if from, ok = l.secret(s, from, to, quoted); !ok {
 		return span{}, false
 	}
@@ -101,9 +105,8 @@ func skipQuote(s string, i int) (int, bool) {
 	return i, false
 }
 
-// value returns where the value at s[i] begins and ends. A quoted one ends at the quote that is escaped no deeper than the one that
-// opened it, or with the text.
-func value(s string, i int, l *label) (from, to int, quoted bool) {
+// opening skips what stands before a value: a list's bracket, Python's b, a quote. depth counts the backslashes of the quote.
+func opening(s string, i int) (from, depth int, quoted bool) {
 	if i < len(s) && s[i] == '[' {
 		i++ // headers are lists in many logs
 	}
@@ -111,26 +114,28 @@ func value(s string, i int, l *label) (from, to int, quoted bool) {
 		i++
 	}
 	from, quoted = skipQuote(s, i)
+	return from, from - 1 - i, quoted
+}
+
+// ending returns where the value that begins at s[from] ends. A quoted one ends at the quote that is escaped no deeper than the one
+// that opened it, or with the text.
+func (l *label) ending(s string, from, depth int, quoted bool) int {
 	if quoted {
-		return from, closing(s, from, s[from-1], from-1-i), true
+		return closing(s, from, s[from-1], depth)
 	}
-	for to = from; to < len(s); to++ {
+	to := from
+	for ; to < len(s) && !valueEnd[s[to]] || l.kind == "auth:cookie" && to < len(s) && s[to] == ';'; to++ {
 		if s[to] == '<' && pseudonymAt(s, to) > 0 {
 			break
 		}
-		if l.kind == "auth:cookie" && (s[to] == ' ' || s[to] == ';') {
-			continue // a header of many values
+		if s[to] != ' ' || l.kind == "auth:cookie" {
+			continue // a Cookie header has many values, parted by semicolon and space
 		}
-		if valueEnd[s[to]] {
+		if _, ok := schemeEnd(s[from : to+1]); !ok {
 			break
 		}
-		if s[to] == ' ' {
-			if _, ok := schemeEnd(s[from : to+1]); !ok {
-				break
-			}
-		}
 	}
-	return from, to, false
+	return to
 }
 
 func closing(s string, from int, quote byte, depth int) int {
@@ -174,34 +179,41 @@ func (l *label) secret(s string, from, to int, quoted bool) (int, bool) {
 	if !quoted && l.rule == "password" {
 		low = 4
 	}
-	if len(v) < low || pseudonymAt(v, 0) == len(v) || reference(v) {
+	if len(v) < low || pseudonymAt(v, 0) == len(v) || l.placed(v) || reference(v) {
 		return from, false
 	}
 	if len(v) <= 16 && notSecrets[strings.ToLower(v)] || strings.Trim(v, "*. ") == "" || len(v) > 2 && strings.Trim(v, "xX") == "" {
 		return from, false
 	}
 	switch {
-	case l.word == "pwd" && v[0] == '/':
-		return from, false // the shell's working directory
 	case l.rule == "token" && l.before == nil && (strings.ContainsAny(v, " ") || allIn(v, digitsOnly)):
 		return from, false // a token of a text
 	}
 	return from, true
 }
 
-// reference says whether v names the place of a secret instead of being one: $NAME, ${NAME}, env:NAME, file:PATH, os.environ/NAME.
-func reference(v string) bool {
-	switch {
-	case strings.HasPrefix(v, "${") || strings.HasPrefix(v, "{{") || strings.HasPrefix(v, "$("):
+// placed says whether v begins as the place of a secret does, instead of being one: ${NAME}, {{ name }}, $(command), file:/PATH; and
+// the shell's PWD, which is the working directory.
+func (l *label) placed(v string) bool {
+	if l.word == "pwd" && strings.HasPrefix(v, "/") {
 		return true
-	case v[0] == '$':
-		return len(v) > 1 && allIn(v[1:], envName)
-	case strings.HasPrefix(v, "env:"):
-		return allIn(v[len("env:"):], envName)
-	case strings.HasPrefix(v, "os.environ/"):
-		return allIn(v[len("os.environ/"):], envName)
 	}
-	return strings.HasPrefix(v, "file:/") || strings.HasPrefix(v, "file:./")
+	for _, p := range []string{"${", "{{", "$(", "file:/", "file:./"} {
+		if strings.HasPrefix(v, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// reference says whether v, as a whole, is the name of a secret's place: $NAME, env:NAME, os.environ/NAME.
+func reference(v string) bool {
+	for _, p := range []string{"$", "env:", "os.environ/"} {
+		if name, ok := strings.CutPrefix(v, p); ok && name != "" {
+			return allIn(name, envName)
+		}
+	}
+	return false
 }
 
 // labelOf returns the label that a JSON key, as a whole, is the name of; nil for none.

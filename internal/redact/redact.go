@@ -20,9 +20,9 @@ import (
 // that "one key fails, the other does not" stays readable; with another salt, another one. It is safe for concurrent use, and a nil
 // Redactor works with the salt of the process.
 type Redactor struct {
-	salt  []byte
-	known []needle
-	first [256]bool // bytes with which a known secret, plain or escaped, can begin
+	salt   []byte
+	known  []needle
+	second [256]uint32 // by first byte of a known secret, plain or escaped: what can follow, by its low five bits
 
 	mu     sync.Mutex
 	report map[string]int

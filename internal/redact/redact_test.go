@@ -180,11 +180,30 @@ func TestJSON(t *testing.T) {
 		{"[\"\xff\"]", `["\ufffd"]`},
 		{`{"body":"{\"api_key\":\"abc123def\"}"}`, `{"body":"{\"api_key\":\"<key:named:S>\"}"}`},
 		{`not json, password=hunter22`, `"not json, password=<cred:password:S>"`},
-		{``, ``}, {`null`, `null`}, {`[]`, `[]`}, {` {} `, ` {} `}, {`{"password":{"password":"abc"}}`, `{"password":{"password":"<cred:password:S>"}}`},
+		{``, ``},
+		{`null`, `null`},
+		{`[]`, `[]`},
+		{` {} `, ` {} `},
+		{`{"password":{"password":"abc"}}`, `{"password":{"password":"<cred:password:S>"}}`},
 	} {
 		got := string(New(nil).JSON(json.RawMessage(c.in)))
 		if masked := sums.ReplaceAllString(got, ":S>"); masked != c.want {
 			t.Errorf("JSON(%s)\n got %s\nwant %s", c.in, masked, c.want)
+		}
+	}
+}
+
+// TestHostileTextTakesLinearTime would take hours where a rule looked at the rest of the text again and again.
+func TestHostileTextTakesLinearTime(t *testing.T) {
+	r := New(nil, "known-secret", `pp"pp"pp`)
+	for _, unit := range []string{
+		"sk-", "sk-a", "-eyJ", "eyJ.", "@a", "a@", "a@b.", "://", "://a:", "-----BEGIN ", "pwd=/", "api_key=${", "api_key=file:/", "token='a ", `token=\"a `,
+		"password=", "password:", "cookie:;", "bearer ", "basic=", "basic+", "Basic ", "?key=", "&sig=a", "<key", "<key:", "%25", `\u002d`, `\`, `"`, `p"`,
+		"AKIA", "-AIza", "xai-", "[31m", "authorization:b'", "authorization: bearer ",
+	} {
+		text := strings.Repeat(unit, 300_000/len(unit))
+		if got := r.Secrets(text); r.Secrets(got) != got {
+			t.Errorf("%q: not stable", unit)
 		}
 	}
 }
