@@ -1,0 +1,312 @@
+package ui
+
+import (
+	"strings"
+
+	"signalbox/internal/desk"
+	"signalbox/runbook"
+)
+
+// bookPane shows the current step of the run, or the runbooks that can be started.
+type bookPane struct {
+	offers pin
+	step   string // run and slug that first and block belong to
+	first  int    // first line of prose drawn
+	lines  int    // of prose, as last drawn
+	rows   int
+	block  int // chosen block, -1: the obvious one
+}
+
+var stageNames = [7]string{"", "confirm scope", "provider and telemetry", "reduce load", "harden retries", "validate outputs", "document"}
+
+func (p *bookPane) draw(f frame) (string, []string) {
+	r := f.snap.Run
+	if r == nil || r.Finished || len(r.Steps) == 0 {
+		return p.drawOffers(f, r)
+	}
+	cur := max(0, min(r.Current, len(r.Steps)-1))
+	s := &r.Steps[cur]
+	if key := r.ID + " " + s.Step.Slug; key != p.step {
+		p.step, p.first, p.block = key, 0, -1
+	}
+	head := p.head(f, r, s, cur)
+	blocks := p.blocks(f, r, s)
+	room := f.h - len(head)
+	if limit := max(3, room*3/5); len(blocks) > limit {
+		blocks = append(blocks[:limit-1:limit-1], f.say(warn, "    more blocks: z full screen"))
+	}
+	p.rows = room - len(blocks)
+	prose := proseLines(f, s.Step.Prose, 2)
+	out := append(head, p.scroll(f, prose)...)
+	for len(out) < f.h-len(blocks) {
+		out = append(out, f.say(plainStyle, ""))
+	}
+	return r.Title, append(out, blocks...)
+}
+
+func (p *bookPane) scroll(f frame, prose []string) []string {
+	p.lines = len(prose)
+	if p.rows <= 0 {
+		return nil
+	}
+	if len(prose) <= p.rows {
+		p.first = 0
+		return prose
+	}
+	rows := p.rows - 1
+	p.first = max(0, min(p.first, len(prose)-rows))
+	out := append([]string(nil), prose[p.first:p.first+rows]...)
+	below := len(prose) - p.first - rows
+	if below == 0 {
+		return append(out, f.say(dim, "  (end of the text; k goes up)"))
+	}
+	return append(out, f.say(dim, "  ("+plural(below, "more line", "more lines")+"; j scrolls)"))
+}
+
+// head says where we are, how it got here and what comes next.
+func (p *bookPane) head(f frame, r *desk.RunView, s *desk.StepView, cur int) []string {
+	one := f.row().put(accent, " step "+itoa(cur+1)+" of "+itoa(len(r.Steps)))
+	if n := r.Stage; n > 0 && n < len(stageNames) {
+		one.put(dim, ", stage "+itoa(n)+" of 6 "+stageNames[n])
+	}
+	if s.Step.Role != "" {
+		one.put(dim, " ["+string(s.Step.Role)+"]")
+	}
+	two := f.row().put(strong, " "+s.Step.Title)
+	lines := []string{one.line(), two.line()}
+	if r.Changed != "" {
+		lines = append(lines, f.row().put(warn, " ! ").put(plainStyle, r.Changed).line())
+	}
+	if f.h >= 10 {
+		lines = append(lines, p.trail(f, r, cur))
+	}
+	if f.h >= 14 {
+		lines = append(lines, f.say(plainStyle, ""))
+	}
+	return lines
+}
+
+// trail is one line of how earlier steps ended and what is next.
+func (p *bookPane) trail(f frame, r *desk.RunView, cur int) string {
+	done, skipped := 0, 0
+	reason := ""
+	for i := range r.Steps {
+		switch r.Steps[i].State {
+		case "done":
+			done++
+		case "skipped":
+			skipped++
+			reason = r.Steps[i].Step.Title + ": " + r.Steps[i].Reason
+		}
+	}
+	row := f.row().put(plainStyle, " ").put(good, f.th.ok+" "+itoa(done)+" done")
+	if skipped > 0 {
+		row.put(warn, ", "+itoa(skipped)+" skipped")
+		if f.w >= 100 {
+			row.put(dim, " ("+reason+")")
+		}
+	}
+	if cur+1 < len(r.Steps) {
+		row.put(dim, "  next: "+r.Steps[cur+1].Step.Title)
+	} else {
+		row.put(dim, "  the last step")
+	}
+	return row.line()
+}
+
+// blocks draws the armed blocks with their live state; the one that enter acts on is marked.
+func (p *bookPane) blocks(f frame, r *desk.RunView, s *desk.StepView) []string {
+	if len(s.Step.Blocks) == 0 {
+		return nil
+	}
+	next, _ := obviousBlock(r, s, p.block)
+	out := []string{f.row().fixed(dim, strings.Repeat(f.th.h, min(f.w, 24)), min(f.w, 24)).line()}
+	for i := range s.Step.Blocks {
+		var v desk.BlockView
+		if i < len(s.Blocks) {
+			v = s.Blocks[i]
+		}
+		b := &s.Step.Blocks[i]
+		row := f.selected(i == next)
+		label, st, text := blockWords(f.th, r, b, &v)
+		row.put(st, label).put(plainStyle, " ")
+		indent := row.used
+		parts := wrap(text, f.w-indent)
+		out = append(out, row.put(plainStyle, parts[0]).line())
+		if len(parts) > 1 {
+			out = append(out, f.row().to(indent).put(plainStyle, strings.Join(parts[1:], " ")).line())
+		}
+		if v.Why != "" {
+			out = append(out, f.row().to(indent).put(dim, v.Why).line())
+		}
+		if v.Disabled != "" {
+			out = append(out, f.row().to(indent).put(warn, "cannot: "+v.Disabled).line())
+		}
+	}
+	return out
+}
+
+// blockWords says what a block is and how it stands: a word, its tone, and the rest.
+func blockWords(th *theme, r *desk.RunView, b *runbook.Block, v *desk.BlockView) (label string, st style, text string) {
+	text = v.Text
+	switch {
+	case b.Check != nil || len(b.Branch) > 0:
+		label, st = truthWord(th, v.Truth)
+		if b.Check != nil && b.Check.Name != "" {
+			text = b.Check.Name + ": " + text
+		}
+	case b.Ask != nil:
+		if v.Answer != "" {
+			return th.ok + " ANSWER ", good, b.Ask.Question + " = " + v.Answer
+		}
+		return "? ASK    ", warn, b.Ask.Question + choices(b.Ask.Choices)
+	case b.Action != nil:
+		text = v.Action
+		switch {
+		case v.State == "" || v.State == "planned":
+			label, st = "* ACTION ", warn
+		default:
+			label, st, text = "* THROWN ", accent, text+" "+th.dot+" "+strings.ReplaceAll(v.State, "_", " ")
+		}
+		if b.Action.Cost != "" && v.State == "" {
+			text += " " + th.dot + " costs: " + b.Action.Cost
+		}
+	case b.Wait != nil:
+		label, st = ". WAIT   ", warn
+		if b.Wait.Until.Source != "" {
+			text = "until " + b.Wait.Until.Source + ", " + text
+		}
+	case b.Evidence != nil:
+		label, st = th.dot+" RECORD ", dim
+		text = strings.Join(b.Evidence.Capture, ", ") + " " + v.Text
+	case b.Escalate != nil:
+		label, st = "^ ESCAL. ", warn
+		text = "to " + strings.Join(b.Escalate.To, ", ") + ": " + b.Escalate.Say
+	default:
+		label, st = "  "+strings.ToUpper(string(b.Kind)), dim
+	}
+	_ = r
+	return label, st, text
+}
+
+func choices(list []string) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(list, ", ") + ")"
+}
+
+func truthWord(th *theme, truth string) (string, style) {
+	switch truth {
+	case desk.CheckTrue:
+		return th.ok + " TRUE   ", good
+	case desk.CheckFalse:
+		return th.no + " FALSE  ", bad
+	}
+	return th.what + " UNKNOWN", warn
+}
+
+// drawOffers lists the runbooks; those that fit the newest burst come first.
+func (p *bookPane) drawOffers(f frame, r *desk.RunView) (string, []string) {
+	all := f.snap.Offers
+	head := []string{}
+	if r != nil && r.Finished {
+		head = append(head, f.row().put(good, " "+f.th.ok+" finished: ").put(plainStyle, r.Title).line())
+	}
+	if len(all) == 0 {
+		return "", append(head, f.say(dim, "  no runbook is loaded"))
+	}
+	if p.offers.id == "" || p.offers.find(len(all), func(i int) string { return all[i].ID }) < 0 {
+		p.offers.id = all[0].ID
+	}
+	sub := f
+	sub.h -= len(head)
+	lines := sub.list(&p.offers, len(all), func(i int) string { return all[i].ID }, func(i int, sel bool) []string {
+		o := &all[i]
+		one := sub.selected(sel)
+		if o.Fits {
+			one.put(accent, "FITS ")
+		} else {
+			one.put(dim, "     ")
+		}
+		one.put(strong, o.Title)
+		if !o.Armed {
+			one.put(dim, " (to read and copy)")
+		}
+		out := []string{one.line()}
+		if o.Why != "" {
+			out = append(out, sub.row().put(plainStyle, "       ").put(dim, o.Why).line())
+		}
+		return out
+	})
+	return "choose one", append(head, lines...)
+}
+
+// proseLines draws a tree of prose, wrapped.
+func proseLines(f frame, prose []runbook.Prose, indent int) []string {
+	var out []string
+	for i := range prose {
+		n := &prose[i]
+		switch n.Kind {
+		case runbook.List:
+			for k := range n.Kids {
+				out = append(out, item(f, n, &n.Kids[k], k, indent)...)
+			}
+			continue
+		case runbook.RuleLine:
+			out = append(out, f.row().to(indent).fixed(dim, strings.Repeat(f.th.h, 8), 8).line())
+		case runbook.Heading:
+			out = append(out, text(f, strong, n.Text, indent)...)
+		case runbook.Code:
+			out = append(out, text(f, accent, strings.TrimRight(n.Text, "\n"), indent+2)...)
+		case runbook.Quote, runbook.Table:
+			out = append(out, text(f, dim, n.Text, indent+1)...)
+		default:
+			out = append(out, text(f, plainStyle, n.Text, indent)...)
+		}
+		out = append(out, proseLines(f, n.Kids, indent+1)...)
+		if indent <= 2 && i+1 < len(prose) && f.h >= 16 {
+			out = append(out, f.say(plainStyle, ""))
+		}
+	}
+	return out
+}
+
+func item(f frame, list, it *runbook.Prose, k, indent int) []string {
+	mark := "- "
+	switch {
+	case it.Task == runbook.TaskOpen:
+		mark = "[ ] "
+	case it.Task == runbook.TaskTicked:
+		mark = "[x] "
+	case list.Ordered:
+		n := it.Number
+		if n == 0 {
+			n = k + 1
+		}
+		mark = itoa(n) + ". "
+	}
+	lines := proseLines(f, it.Kids, indent+len(mark))
+	if it.Text != "" {
+		lines = append(text(f, plainStyle, it.Text, indent+len(mark)), lines...)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	// The mark goes into the blank indent of the first line.
+	if strings.HasPrefix(lines[0], spaces(indent+len(mark))) {
+		lines[0] = spaces(indent) + mark + lines[0][indent+len(mark):]
+	}
+	return lines
+}
+
+func text(f frame, s style, t string, indent int) []string {
+	if t == "" {
+		return nil
+	}
+	var out []string
+	for _, part := range wrap(t, f.w-indent-1) {
+		out = append(out, f.row().to(indent).put(s, part).line())
+	}
+	return out
+}

@@ -1,0 +1,208 @@
+package ui
+
+import (
+	"sort"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"signalbox/internal/desk"
+)
+
+// burstPane lists the bursts, live ones first.
+type burstPane struct {
+	pin  pin
+	seen map[string]bool // live ones that have rung
+	once bool            // the first snapshot does not ring
+}
+
+// meet tells whether a live burst is there that was not seen before.
+func (p *burstPane) meet(all []desk.BurstView) bool {
+	fresh := false
+	for i := range all {
+		if b := &all[i]; b.Live() && !p.seen[b.ID] {
+			p.seen[b.ID] = true
+			fresh = true
+		}
+	}
+	if len(p.seen) > 4096 {
+		p.seen = map[string]bool{}
+		p.meet(all)
+	}
+	ring := fresh && p.once
+	p.once = true
+	return ring
+}
+
+func (p *burstPane) draw(f frame) (string, []string) {
+	all := f.snap.Bursts
+	live := 0
+	for i := range all {
+		if all[i].Live() {
+			live++
+		}
+	}
+	title := itoa(live) + " live"
+	if n := len(all) - live; n > 0 {
+		title += ", " + itoa(n) + " settled"
+	}
+	if len(all) == 0 {
+		return "", []string{f.say(good, "  "+f.th.ok+" no burst"), f.say(dim, "  looked until "+hms(f.snap.Watermark)+"Z")}
+	}
+	lines := f.list(&p.pin, len(all), func(i int) string { return all[i].ID }, func(i int, sel bool) []string {
+		return drawBurst(f, &all[i], sel)
+	})
+	return title, lines
+}
+
+// drawBurst is two lines, three where there is room for what the class means.
+func drawBurst(f frame, b *desk.BurstView, sel bool) []string {
+	one := f.selected(sel)
+	if b.Live() {
+		one.put(bad, "! ")
+	} else {
+		one.put(dim, f.th.ok+" ")
+	}
+	one.put(strong, b.Name).put(plainStyle, " "+classWords(b.Leading))
+	state := b.State
+	if b.Provisional {
+		state += "?"
+	}
+	tail := percent(b.Rate) + " " + state
+	if one.room() > width(clean(tail)) {
+		one.to(one.max - width(clean(tail)) - 1)
+	}
+	one.put(stateStyle(b), tail)
+	two := f.row()
+	if sel && f.focused {
+		two.base = chosen
+	}
+	two.put(plainStyle, "    ").put(plainStyle, hms(b.Onset)+" ").put(dim, short(endOf(b, f).Sub(b.Onset))+" ")
+	two.put(plainStyle, count(b.Failed)+"/"+count(b.Total)+" failed").put(dim, ", peak "+percent(b.Peak))
+	switch {
+	case b.Runbook != "" && b.Live():
+		two.put(accent, " "+f.th.dot+" r "+b.Runbook)
+	case b.Kind != "" && b.Kind != "errors":
+		two.put(dim, " "+f.th.dot+" "+b.Kind)
+	}
+	out := []string{one.line(), two.line()}
+	if f.h >= 9 && b.Live() && b.Meaning != "" {
+		m := f.row()
+		if sel && f.focused {
+			m.base = chosen
+		}
+		out = append(out, m.put(plainStyle, "    ").put(dim, b.Meaning).line())
+	}
+	return out
+}
+
+func endOf(b *desk.BurstView, f frame) time.Time {
+	if b.Live() {
+		return f.now
+	}
+	return b.Ended
+}
+
+func stateStyle(b *desk.BurstView) style {
+	switch {
+	case !b.Live():
+		return dim
+	case b.State == "falling":
+		return warn
+	}
+	return bad
+}
+
+// burstKey goes to the next or previous burst and makes it what everything follows.
+func (m *model) burstKey(by int) tea.Cmd {
+	if len(m.snap.Bursts) == 0 {
+		m.say(sayHint, "no burst: nothing stands out from its own recent past")
+		return nil
+	}
+	d := moveDown
+	if by < 0 {
+		d = moveUp
+	}
+	m.bursts.pin.move(d, len(m.snap.Bursts), m.burstID)
+	return m.aboutBurst()
+}
+
+func (m *model) burstID(i int) string { return m.snap.Bursts[i].ID }
+
+func (m *model) aboutBurst() tea.Cmd {
+	if b := m.burst(m.bursts.pin.id); b != nil {
+		return m.about(burstSubject(*b))
+	}
+	return nil
+}
+
+// burstEnter shows everything about the selected burst.
+func (m *model) burstEnter() tea.Cmd {
+	b := m.burst(m.bursts.pin.id)
+	if b == nil {
+		return m.burstKey(+1)
+	}
+	t := []line{
+		{strong, "where    ", b.Name + " (" + b.Scope.String() + ")"},
+		{stateStyle(b), "state    ", b.State + ", " + b.Kind + " on the " + b.Side + " side"},
+		{plainStyle, "since    ", stamp(b.Onset) + ", seen " + short(b.Detected.Sub(b.Onset)) + " later"},
+		{plainStyle, "size     ", count(b.Failed) + " of " + count(b.Total) + " failed; now " + percent(b.Rate) + ", peak " + percent(b.Peak) + ", " + percent(b.Share) + " of all failures"},
+		{plainStyle, "classes  ", mix(b.Classes)},
+		{plainStyle, "codes    ", codeMix(b.Codes)},
+		{strong, "means    ", b.Meaning},
+		{plainStyle, "why here ", b.Reason},
+		{plainStyle, "clean    ", b.Clean},
+	}
+	if !b.Live() {
+		t = append(t, line{plainStyle, "ended    ", stamp(b.Ended)})
+	}
+	if b.Episodes > 1 {
+		t = append(t, line{plainStyle, "episodes ", itoa(b.Episodes) + ": it settled and came back"})
+	}
+	if b.Provisional {
+		t = append(t, line{warn, "mind     ", "provisional: there is not enough traffic yet to be sure of its scope"})
+	}
+	if b.Incident != "" {
+		t = append(t, line{plainStyle, "incident ", b.Incident})
+	}
+	if b.Runbook != "" {
+		t = append(t, line{accent, "runbook  ", b.Runbook + " (r starts it)"})
+	}
+	t = append(t, line{dim, "id       ", b.ID})
+	return m.open(newPage("burst", t), byKey)
+}
+
+// mix prints counts, the most first.
+func mix(counts map[string]int64) string {
+	names := make([]string, 0, len(counts))
+	for n := range counts {
+		names = append(names, n)
+	}
+	sort.Slice(names, func(i, j int) bool {
+		a, b := names[i], names[j]
+		if counts[a] != counts[b] {
+			return counts[a] > counts[b]
+		}
+		return a < b
+	})
+	s := ""
+	for i, n := range names {
+		if i > 0 {
+			s += ", "
+		}
+		s += classWords(n) + " " + count(counts[n])
+	}
+	return s
+}
+
+func codeMix(codes map[int]int64) string {
+	named := make(map[string]int64, len(codes))
+	for c, n := range codes {
+		name := itoa(c)
+		if c == 0 {
+			name = "no status"
+		}
+		named[name] = n
+	}
+	return mix(named)
+}

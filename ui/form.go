@@ -1,0 +1,180 @@
+package ui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// field is one input of a form.
+type field struct {
+	label  string
+	hint   string
+	values []string // allowed values, chosen with ctrl+n; empty: any text
+	text   editor
+	need   bool
+}
+
+func textField(label, value, hint string, need bool) field {
+	return field{label: label, hint: hint, text: newEditor(value), need: need}
+}
+
+func choiceField(label, value string, values []string) field {
+	return field{label: label, values: values, text: newEditor(value), need: true, hint: "ctrl+n: " + strings.Join(values, ", ")}
+}
+
+// form asks for some values. Its intent is what submit returns; what is wrong with the values it says itself.
+type form struct {
+	sheet
+	title  string
+	head   []line
+	fields []field
+	cur    int
+	wrong  string
+	submit func(m *model, values []string) (cmd tea.Cmd, wrong string)
+	label  string // what enter does at the end: "plan it"
+}
+
+func (d *form) mode() mode { return modeForm }
+
+func (d *form) input(_ *model, k tea.KeyPressMsg) tea.Cmd {
+	if len(d.fields) > 0 {
+		d.fields[d.cur].text.key(k)
+	}
+	return nil
+}
+
+func (d *form) values() []string {
+	out := make([]string, len(d.fields))
+	for i := range d.fields {
+		out[i] = strings.TrimSpace(d.fields[i].text.String())
+	}
+	return out
+}
+
+func (d *form) draw(f frame) (string, []string) {
+	lines := f.lines(d.head)
+	if len(lines) > 0 {
+		lines = append(lines, f.say(plainStyle, ""))
+	}
+	wide := 0
+	for _, x := range d.fields {
+		wide = max(wide, width(clean(x.label)))
+	}
+	at := 0
+	for i := range d.fields {
+		x := &d.fields[i]
+		if i == d.cur {
+			at = len(lines)
+		}
+		r := f.selected(i == d.cur)
+		r.base = plainStyle
+		r.field(accent, x.label, wide+1)
+		x.text.draw(r, r.room(), i == d.cur)
+		lines = append(lines, r.line())
+		if i == d.cur && x.hint != "" {
+			for _, h := range wrap(x.hint, f.w-wide-4) {
+				lines = append(lines, f.row().to(wide+3).put(dim, h).line())
+			}
+		}
+	}
+	foot := []string{f.say(plainStyle, "")}
+	if d.wrong != "" {
+		for _, w := range wrap(d.wrong, f.w-2) {
+			foot = append(foot, f.row().put(bad, "! ").put(plainStyle, w).line())
+		}
+	}
+	last := "next field"
+	if d.cur == len(d.fields)-1 {
+		last = d.label
+	}
+	foot = append(foot, f.row().put(accent, "enter").put(plainStyle, " "+last+", ").put(accent, "tab").put(plainStyle, " next, ").
+		put(accent, "esc").put(plainStyle, " leave").line())
+	rows := f.h - len(foot)
+	if at >= rows {
+		d.first = at - rows + 2
+	}
+	return d.title, append(d.scroll(f, lines, rows), foot...)
+}
+
+func (m *model) formMove(by int) tea.Cmd {
+	if d, ok := m.top().(*form); ok && len(d.fields) > 0 {
+		d.cur = (d.cur + by + len(d.fields)) % len(d.fields)
+	}
+	return nil
+}
+
+func (m *model) formCycle(by int) tea.Cmd {
+	d, ok := m.top().(*form)
+	if !ok || len(d.fields) == 0 {
+		return nil
+	}
+	x := &d.fields[d.cur]
+	if len(x.values) == 0 {
+		return nil
+	}
+	at := -1
+	for i, v := range x.values {
+		if v == x.text.String() {
+			at = i
+		}
+	}
+	if at < 0 && by < 0 {
+		at = 0
+	}
+	x.text = newEditor(x.values[(at+by+len(x.values))%len(x.values)])
+	return nil
+}
+
+// formEnter goes through the fields; from the last one it submits.
+func (m *model) formEnter() tea.Cmd {
+	d, ok := m.top().(*form)
+	if !ok {
+		return nil
+	}
+	if d.cur < len(d.fields)-1 {
+		d.cur++
+		return nil
+	}
+	for i := range d.fields {
+		x := &d.fields[i]
+		v := strings.TrimSpace(x.text.String())
+		if why := x.wrong(v); why != "" {
+			d.cur, d.wrong = i, why
+			return nil
+		}
+	}
+	cmd, wrong := d.submit(m, d.values())
+	d.wrong = wrong
+	if wrong != "" {
+		return nil
+	}
+	m.drop(d)
+	return cmd
+}
+
+func (x *field) wrong(v string) string {
+	if v == "" && x.need {
+		return x.label + " is needed"
+	}
+	if v == "" || len(x.values) == 0 {
+		return ""
+	}
+	for _, ok := range x.values {
+		if ok == v {
+			return ""
+		}
+	}
+	return x.label + " is one of " + strings.Join(x.values, ", ") + " (ctrl+n goes through them)"
+}
+
+// drop takes a dialog off the stack, also when another has come above it.
+func (m *model) drop(d dialog) {
+	for i := range m.stack {
+		if m.stack[i].base().id == d.base().id {
+			m.stack = append(m.stack[:i:i], m.stack[i+1:]...)
+			break
+		}
+	}
+	m.touch()
+}

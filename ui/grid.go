@@ -1,0 +1,293 @@
+package ui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"signalbox/internal/desk"
+)
+
+// gridPane is the heat grid: models by regions. The selected cell is named by model and region.
+type gridPane struct {
+	picked        bool
+	model, region string
+	row, col      int // first ones drawn
+	page          int
+}
+
+// at finds the selected cell; -1, -1 when none is selected or it has left the grid.
+func (g *gridPane) at(grid *desk.Grid) (row, col int) {
+	if !g.picked {
+		return -1, -1
+	}
+	row, col = index(grid.Models, g.model), index(grid.Regions, g.region)
+	if row < 0 || col < 0 || row >= len(grid.Cells) || col >= len(grid.Cells[row]) {
+		return -1, -1
+	}
+	return row, col
+}
+
+func index(list []string, s string) int {
+	for i := range list {
+		if list[i] == s {
+			return i
+		}
+	}
+	return -1
+}
+
+// move goes to the neighbouring cell. The first move selects the worst one.
+func (g *gridPane) move(grid *desk.Grid, d move) bool {
+	if len(grid.Models) == 0 || len(grid.Regions) == 0 || len(grid.Cells) == 0 {
+		return false
+	}
+	row, col := g.at(grid)
+	switch {
+	case row < 0:
+		row, col = worst(grid)
+	case d == moveLeft || d == moveRight:
+		col = d.step(col, len(grid.Regions), 1)
+	default:
+		row = d.step(row, len(grid.Models), max(1, g.page-1))
+	}
+	g.picked, g.model, g.region = true, grid.Models[row], grid.Regions[col]
+	return true
+}
+
+// worst finds the cell of a burst, else the one with the most failures.
+func worst(grid *desk.Grid) (row, col int) {
+	best := int64(-1)
+	for r := range grid.Cells {
+		for c := range grid.Cells[r] {
+			x := &grid.Cells[r][c]
+			n := x.Err
+			if x.Burst != "" {
+				n += 1 << 40
+			}
+			if n > best {
+				best, row, col = n, r, c
+			}
+		}
+	}
+	return row, col
+}
+
+func (g *gridPane) cell(grid *desk.Grid) *desk.Cell {
+	row, col := g.at(grid)
+	if row < 0 {
+		return nil
+	}
+	return &grid.Cells[row][col]
+}
+
+// The least columns of a name and of a cell.
+const (
+	nameColumns = 13
+	cellColumns = 8
+	sparkRoom   = 8 // columns that make room for a sparkline and the leading class
+)
+
+func (g *gridPane) draw(f frame) (string, []string) {
+	grid := &f.snap.Grid
+	title := ""
+	if grid.Side != "" {
+		title = grid.Side + ", " + short(grid.Span)
+	}
+	if len(grid.Models) == 0 || len(grid.Regions) == 0 {
+		return title, []string{f.say(dim, "  no traffic seen yet"), f.say(dim, "  "+firstSource(f.snap))}
+	}
+	name := nameColumns
+	if f.w >= 48 {
+		name = 18
+	}
+	fits := max(1, min(len(grid.Regions), (f.w-name-2)/cellColumns))
+	each := min((f.w-name-2)/fits, 26)
+	row, col := g.at(grid)
+	g.col = scrollTo(col, g.col, fits, len(grid.Regions))
+	detail := 0
+	if f.h >= 5 {
+		detail = 2
+	}
+	rows := max(1, f.h-1-detail)
+	g.page = rows
+	g.row = scrollTo(row, g.row, rows, len(grid.Models))
+	out := []string{g.header(f, grid, name, each, fits)}
+	for r := g.row; r < len(grid.Models) && r < g.row+rows && r < len(grid.Cells); r++ {
+		line := f.row()
+		s := plainStyle
+		if r == row {
+			s = accent
+		}
+		line.put(plainStyle, " ").field(s, named(grid.Models[r]), name-1).put(plainStyle, " ")
+		for c := g.col; c < g.col+fits && c < len(grid.Cells[r]); c++ {
+			g.drawCell(f, line, &grid.Cells[r][c], each, r == row && c == col)
+		}
+		out = append(out, line.line())
+	}
+	if detail > 0 {
+		for len(out) < f.h-detail {
+			out = append(out, f.say(plainStyle, ""))
+		}
+		out = append(out, g.detail(f, grid)...)
+	}
+	return title, out
+}
+
+func firstSource(s *desk.Snapshot) string {
+	if len(s.Sources) == 0 {
+		return "no source is configured: signalbox watch FILE, or signalbox drill"
+	}
+	return "listening to " + plural(len(s.Sources), "source", "sources")
+}
+
+func scrollTo(cur, first, fits, n int) int {
+	if cur >= 0 && cur < first {
+		first = cur
+	}
+	if cur >= first+fits {
+		first = cur - fits + 1
+	}
+	return max(0, min(first, n-fits))
+}
+
+func (g *gridPane) header(f frame, grid *desk.Grid, name, each, fits int) string {
+	r := f.row()
+	more := ""
+	if n := len(grid.Models); n > 1 {
+		more = plural(n, "model", "models")
+	}
+	r.put(plainStyle, " ").field(dim, more, name-1).put(plainStyle, " ")
+	for c := g.col; c < g.col+fits; c++ {
+		r.field(dim, named(grid.Regions[c]), each-1).put(plainStyle, " ")
+	}
+	if rest := len(grid.Regions) - g.col - fits; rest > 0 && r.room() >= 3 {
+		r.put(warn, "+"+itoa(rest))
+	}
+	return r.line()
+}
+
+// drawCell draws one cell: rate on a heat colour, "!" for a burst, and where there is room a sparkline and
+// the leading class.
+func (g *gridPane) drawCell(f frame, r *row, c *desk.Cell, each int, sel bool) {
+	open, end := " ", " "
+	if sel {
+		open, end = "[", "]"
+	}
+	s := heat(c.Rate, c.Req)
+	text := percent(c.Rate)
+	if c.Req == 0 {
+		text, s = f.th.dot, dim
+	}
+	mark := " "
+	if c.Burst != "" {
+		mark = "!"
+	}
+	r.put(accent, open)
+	r.right(s, text, 5)
+	if mark == "!" {
+		r.put(bad, mark)
+	} else {
+		r.put(s, mark)
+	}
+	left := each - 8
+	if left >= sparkRoom {
+		n := min(len(c.Spark), left/2, 12)
+		r.put(plainStyle, " ")
+		r.spark(c.Spark, n)
+		left -= n + 1
+		if left >= 6 && c.Leading != "" {
+			r.put(plainStyle, " ").field(s0(c), classWords(c.Leading), left-1)
+			left = 0
+		}
+	} else if left >= 5 {
+		r.spark(c.Spark, left)
+		left = 0
+	}
+	r.skip(left)
+	r.put(accent, end)
+}
+
+func s0(c *desk.Cell) style {
+	if c.Burst != "" {
+		return strong
+	}
+	return dim
+}
+
+// spark draws the last n points: height is the number of failures against the most of them.
+func (r *row) spark(points []desk.Point, n int) {
+	if n <= 0 {
+		return
+	}
+	if len(points) > n {
+		points = points[len(points)-n:]
+	}
+	r.skip(n - len(points))
+	most := int64(1)
+	for _, p := range points {
+		most = max(most, p.Err)
+	}
+	var b []byte
+	steps := int64(len(r.th.spark) - 1)
+	for _, p := range points {
+		level := int64(0)
+		if p.Err > 0 {
+			level = max(1, p.Err*steps/most)
+		}
+		b = append(b, r.th.spark[min(level, steps)]...)
+	}
+	r.fixed(accent, string(b), len(points))
+}
+
+// detail spells out the selected cell, or what the whole grid says.
+func (g *gridPane) detail(f frame, grid *desk.Grid) []string {
+	c := g.cell(grid)
+	if c == nil {
+		t := f.snap.Totals
+		r := f.row().put(dim, " all: ")
+		r.put(plainStyle, totalsWords(t))
+		if t.P95 > 0 {
+			r.put(plainStyle, " p95 "+latency(t.P95))
+		}
+		text := " arrows select a cell; ! marks a burst"
+		if g.picked {
+			text = " the selected cell is gone; arrows select one"
+		}
+		return []string{r.line(), f.say(dim, text)}
+	}
+	r := f.row().put(strong, " "+named(g.model)+"@"+named(g.region)).put(plainStyle, " "+count(c.Err)+"/"+count(c.Req)+" failed")
+	if c.P95 > 0 {
+		r.put(dim, ", p95 "+latency(c.P95))
+	}
+	two := f.row()
+	if c.Burst != "" {
+		two.put(bad, " ! burst ")
+	} else {
+		two.put(plainStyle, " ")
+	}
+	two.spark(c.Spark, min(len(c.Spark), 20))
+	if c.Leading != "" {
+		two.put(plainStyle, " mostly "+classWords(c.Leading))
+	} else {
+		two.put(dim, " nothing failed")
+	}
+	return []string{r.line(), two.line()}
+}
+
+// cellEnter shows the records of the cell.
+func (m *model) cellEnter() tea.Cmd {
+	if m.grid.cell(&m.snap.Grid) == nil {
+		if !m.grid.move(&m.snap.Grid, moveDown) {
+			m.say(sayHint, "the grid is empty: no traffic seen yet")
+			return nil
+		}
+	}
+	return tea.Batch(m.aboutCell(), m.look(logID))
+}
+
+func (m *model) aboutCell() tea.Cmd {
+	c := m.grid.cell(&m.snap.Grid)
+	if c == nil {
+		return nil
+	}
+	return m.about(subject{name: named(m.grid.model) + "@" + named(m.grid.region), scope: c.Scope})
+}

@@ -1,0 +1,163 @@
+package ui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"signalbox/internal/desk"
+)
+
+// hint is one key that is useful now. The key is looked up in the binding table by tests: a hint for a
+// key that does nothing is an error.
+type hint struct{ key, text string }
+
+// hints names the next useful keys, the most useful first.
+func (m *model) hints() []hint {
+	if d := m.top(); d != nil {
+		return dialogHints(d)
+	}
+	var list []hint
+	add := func(key, text string) { list = append(list, hint{key, text}) }
+	if m.jobs.plan != 0 {
+		add("esc", "stop waiting for the plan")
+	}
+	m.nextHint(add)
+	m.paneHints(add)
+	if m.log.frozen {
+		add("space", "unfreeze the log")
+	}
+	if _, out, _ := m.tally(); out > 0 && m.focus != leversID {
+		add("u", "undo a lever")
+	}
+	add("?", "keys")
+	return list
+}
+
+// nextHint is what the situation asks for.
+func (m *model) nextHint(add func(key, text string)) {
+	live, _, _ := m.tally()
+	run, _ := m.running()
+	switch {
+	case run != nil && m.focus == bookID:
+		if words, _ := m.obvious(); words != "" {
+			add("enter", words)
+		} else {
+			add("d", "done all the same")
+		}
+		add("s", "skip")
+	case run != nil:
+		add("r", "go on with the runbook")
+	case m.focus == bookID:
+		if words, _ := m.obvious(); words != "" {
+			add("enter", words)
+		}
+	case live > 0:
+		if o := m.bestOffer(); o != nil {
+			add("r", "start runbook "+o.Title)
+		} else {
+			add("r", "choose a runbook")
+		}
+	case len(m.snap.Resumable) > 0:
+		add("R", "resume what was left open")
+	case m.snap.Incident != nil:
+		add("x", "export")
+		add("i", "close the incident")
+	}
+}
+
+func (m *model) bestOffer() *desk.OfferView {
+	for i := range m.snap.Offers {
+		if m.snap.Offers[i].Fits {
+			return &m.snap.Offers[i]
+		}
+	}
+	return nil
+}
+
+func (m *model) paneHints(add func(key, text string)) {
+	live, _, _ := m.tally()
+	switch m.focus {
+	case gridID:
+		if m.grid.cell(&m.snap.Grid) != nil {
+			add("enter", "its records")
+			m.leverHints(add)
+		} else {
+			add("up", "select a cell")
+		}
+	case burstsID:
+		if m.burst(m.bursts.pin.id) != nil {
+			add("enter", "details")
+			m.leverHints(add)
+		} else if len(m.snap.Bursts) > 0 {
+			add("b", "next burst")
+		}
+	case logID:
+		add("e", "next error")
+		add("enter", "whole record")
+		add("t", orderNames[(m.log.order+1)%orderCount])
+		add("/", "search")
+	case bookID:
+		if m.snap.Run == nil || m.snap.Run.Finished {
+			add("down", "other runbooks")
+		}
+	case leversID:
+		if l := m.lever(m.levers.pin.id); l != nil && l.Out {
+			add("u", "undo "+l.Title)
+			add("+", "extend")
+		} else if _, out, _ := m.tally(); out > 0 {
+			add("u", "undo a lever")
+		}
+		add("v", "read back now")
+	case timelineID:
+		add("m", "note")
+		add("x", "export")
+	}
+	if live > 0 && m.focus != burstsID && m.subject.burst == "" {
+		add("b", "look at the burst")
+	}
+}
+
+func (m *model) leverHints(add func(key, text string)) {
+	if m.whyNoLever() != "" {
+		return
+	}
+	add("c", "cap")
+	add("p", "pause batch")
+	add("f", "fallback")
+}
+
+func dialogHints(d dialog) []hint {
+	switch d.mode() {
+	case modePlan:
+		return []hint{{"y", "send"}, {"esc", "decline"}, {"p", "plan again"}, {"down", "scroll"}}
+	case modeTyped:
+		return []hint{{"esc", "decline"}, {"ctrl+p", "plan again"}, {"down", "scroll"}}
+	case modeForm:
+		return []hint{{"enter", "next, then done"}, {"tab", "next field"}, {"ctrl+n", "next value"}, {"esc", "leave"}}
+	case modeChoice:
+		return []hint{{"enter", "take it"}, {"down", "move"}, {"esc", "leave"}}
+	case modePage:
+		return []hint{{"esc", "close"}, {"down", "scroll"}, {"y", "copy"}}
+	case modeLeave:
+		return []hint{{"y", "leave"}, {"u", "undo a lever"}, {"esc", "stay"}}
+	case modeSure:
+		return []hint{{"y", "yes"}, {"esc", "no"}}
+	}
+	return nil
+}
+
+func (m *model) hintRow() string {
+	if m.prompt != nil && m.top() == nil {
+		return m.promptRow()
+	}
+	r := newRow(m.th, m.lay.w)
+	for i, h := range m.hints() {
+		text := clean(h.text)
+		if i > 0 && r.room() < len(h.key)+width(text)+4 {
+			continue
+		}
+		r.put(plainStyle, "  ").put(accent, h.key).put(plainStyle, " "+text)
+	}
+	return r.line()
+}
+
+var _ tea.Model = (*model)(nil)

@@ -1,0 +1,388 @@
+package ui
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"signalbox/internal/desk"
+)
+
+// order is how the log is ordered.
+type order int
+
+const (
+	failuresFirst order = iota
+	failuresOnly
+	byTime
+	orderCount
+)
+
+var orderNames = [orderCount]string{"failures first", "failures only", "by time"}
+
+// logPane shows the records of what the operator looks at, newest first. It keeps what the desk gave
+// and draws the visible part; searching and ordering are the desk's.
+type logPane struct {
+	lines  []desk.RecordLine
+	fails  []int // indexes of failures
+	cur    int
+	first  int
+	page   int
+	follow bool // the cursor stays on the newest
+	frozen bool
+	newer  int // records that came since it was frozen
+	order  order
+	text   string // search
+	recall string // the last search
+	gen    uint64 // of the question; an answer to an older one is ignored
+	asking bool
+	again  bool // something changed while the desk was asked
+	err    string
+	loaded bool
+}
+
+// recordLimit bounds one answer.
+const recordLimit = 400
+
+// logPace is the least time between two questions of the log.
+const logPace = 250 * time.Millisecond
+
+type recordsMsg struct {
+	gen   uint64
+	lines []desk.RecordLine
+	fails []int
+	at    int // where the selected record is now, -1 when it has gone
+	newer int
+	err   error
+}
+
+// reset forgets what was shown: the question is another one.
+func (p *logPane) reset() {
+	p.lines, p.fails, p.cur, p.first, p.newer = nil, nil, 0, 0, 0
+	p.follow, p.frozen, p.loaded = true, false, false
+	p.gen++
+}
+
+// fillLog asks the desk for records, when the log is on the screen and no question is under way.
+func (m *model) fillLog() tea.Cmd {
+	p := &m.log
+	if !m.lay.shows(logID) {
+		return nil
+	}
+	if p.asking {
+		p.again = true
+		return nil
+	}
+	p.asking, p.again = true, false
+	q := desk.RecordQuery{
+		Scope: m.subject.scope, Failures: p.order == failuresOnly, First: p.order == failuresFirst,
+		Text: p.text, Limit: recordLimit,
+	}
+	gen, d := p.gen, m.env.desk
+	var sel *desk.RecordLine
+	if !p.follow && p.cur < len(p.lines) {
+		sel = &p.lines[p.cur]
+	}
+	var top time.Time
+	if p.frozen {
+		top = newest(p.lines)
+	}
+	return m.command(func(ctx context.Context) tea.Msg {
+		ctx, cancel := context.WithTimeoutCause(ctx, recordsTimeout, errNoAnswer)
+		defer cancel()
+		lines, err := d.Records(ctx, q)
+		msg := recordsMsg{gen: gen, lines: lines, err: err, at: -1}
+		msg.fails, msg.at, msg.newer = survey(lines, sel, top)
+		if err == nil && !sleep(ctx, logPace) {
+			return nil
+		}
+		return msg
+	})
+}
+
+// survey looks through an answer, off the screen's goroutine: where failures are, where the selected
+// record has gone, and how many are newer than top.
+func survey(lines []desk.RecordLine, sel *desk.RecordLine, top time.Time) (fails []int, at, newer int) {
+	at = -1
+	for i := range lines {
+		l := &lines[i]
+		if failed(l) {
+			fails = append(fails, i)
+		}
+		if at < 0 && sel != nil && l.At.Equal(sel.At) && l.ID == sel.ID && l.Raw == sel.Raw {
+			at = i
+		}
+		if !top.IsZero() && l.At.After(top) {
+			newer++
+		}
+	}
+	return fails, at, newer
+}
+
+func failed(l *desk.RecordLine) bool { return l.Class != "" && l.Class != "none" }
+
+func newest(lines []desk.RecordLine) time.Time {
+	var t time.Time
+	for i := range lines {
+		if lines[i].At.After(t) {
+			t = lines[i].At
+		}
+	}
+	return t
+}
+
+// take takes the desk's answer.
+func (p *logPane) take(m *model, msg recordsMsg) tea.Cmd {
+	p.asking = false
+	m.drawn.dirty[logID] = true
+	if msg.gen != p.gen {
+		return m.fillLog()
+	}
+	p.err = ""
+	switch {
+	case msg.err != nil:
+		p.err = msg.err.Error()
+	case p.frozen && p.loaded:
+		p.newer = msg.newer
+	default:
+		p.lines, p.fails, p.loaded = msg.lines, msg.fails, true
+		switch {
+		case p.follow:
+			p.cur, p.first = 0, 0
+		case msg.at >= 0:
+			p.first += msg.at - p.cur
+			p.cur = msg.at
+		}
+		p.cur = max(0, min(p.cur, len(p.lines)-1))
+	}
+	if p.again && msg.err == nil {
+		return m.fillLog()
+	}
+	return nil
+}
+
+func (p *logPane) title(s subject) string {
+	t := s.name
+	if t == "" {
+		t = "all traffic"
+	}
+	if s.burst != "" {
+		t = "burst " + t
+	}
+	t += ", " + orderNames[p.order]
+	if p.text != "" {
+		t += ", search " + p.text
+	}
+	if p.frozen {
+		t += ", FROZEN " + count(int64(p.newer)) + " new"
+		if p.newer >= recordLimit {
+			t += "+"
+		}
+	}
+	return t
+}
+
+func (p *logPane) draw(f frame, s subject) (string, []string) {
+	p.page = f.h
+	switch {
+	case p.err != "":
+		return p.title(s), f.lines([]line{{bad, "!", "the records could not be read: " + p.err}})
+	case !p.loaded:
+		return p.title(s), []string{f.say(dim, "  reading the records")}
+	case len(p.lines) == 0:
+		return p.title(s), []string{f.say(dim, "  "+p.empty(s))}
+	}
+	p.first = max(0, min(p.first, len(p.lines)-1))
+	if p.cur < p.first {
+		p.first = p.cur
+	}
+	if p.cur >= p.first+f.h {
+		p.first = p.cur - f.h + 1
+	}
+	out := make([]string, 0, f.h)
+	for i := p.first; i < len(p.lines) && len(out) < f.h; i++ {
+		out = append(out, p.row(f, &p.lines[i], i == p.cur, s))
+	}
+	return p.title(s), out
+}
+
+func (p *logPane) empty(s subject) string {
+	switch {
+	case p.text != "":
+		return "no record matches " + p.text + "; esc ends the search"
+	case p.order == failuresOnly:
+		return "no failure is kept here; t shows the rest"
+	case s.scope != nil:
+		return "no record of this is kept any more, or its source counts only; a shows all traffic"
+	}
+	return "no record read yet"
+}
+
+func (p *logPane) row(f frame, l *desk.RecordLine, sel bool, s subject) string {
+	r := f.selected(sel)
+	r.put(dim, hms(l.At)+" ")
+	st := dim
+	if failed(l) {
+		st = bad
+		r.put(bad, "! ")
+	} else {
+		r.put(dim, "  ")
+	}
+	status := "---"
+	if l.Status > 0 {
+		status = itoa(l.Status)
+	}
+	word := classWords(l.Class)
+	if !failed(l) {
+		word = "ok"
+	}
+	r.put(st, status+" ").field(st, word, 15).put(plainStyle, " ").right(plainStyle, latency(l.Latency), 5).put(plainStyle, " ")
+	if l.Attempt > 1 {
+		r.put(warn, "#"+itoa(l.Attempt)+" ")
+	}
+	if l.Late {
+		r.put(warn, "late ")
+	}
+	if s.scope == nil || f.w >= 110 {
+		r.field(plainStyle, place(l.Labels), min(34, max(16, f.w/4))).put(plainStyle, " ")
+	}
+	text := l.Text
+	if text == "" {
+		text = l.Raw
+	}
+	if at := find(text, p.text); at >= 0 {
+		n := len(p.text)
+		return r.put(plainStyle, text[:at]).put(danger, text[at:at+n]).put(plainStyle, text[at+n:]).line()
+	}
+	return r.put(plainStyle, text).line()
+}
+
+// find gives where a search hits in ASCII text, for the highlight; elsewhere it gives -1.
+func find(text, search string) int {
+	if search == "" || search[0] == '!' || !plain(text) || !plain(search) {
+		return -1
+	}
+	return strings.Index(strings.ToLower(text), strings.ToLower(search))
+}
+
+func (p *logPane) move(d move) {
+	p.cur = d.step(p.cur, len(p.lines), max(1, p.page-1))
+	p.cur = max(0, p.cur)
+	p.follow = d == moveHome || p.cur == 0 && d != moveDown
+}
+
+// errorKey goes to the next or previous failure of the log.
+func (m *model) errorKey(by int) tea.Cmd {
+	cmd := m.look(logID)
+	p := &m.log
+	at := -1
+	for _, i := range p.fails {
+		if by > 0 && i > p.cur {
+			at = i
+			break
+		}
+		if by < 0 && i < p.cur {
+			at = i
+		}
+	}
+	switch {
+	case at >= 0:
+		p.cur, p.follow = at, false
+	case len(p.fails) == 0:
+		m.say(sayHint, "no error among the records shown")
+	case by > 0:
+		m.say(sayHint, "no older error among the records shown")
+	default:
+		m.say(sayHint, "no newer error among the records shown")
+	}
+	return cmd
+}
+
+// matchKey goes to the next or previous match: with a search every record shown is one.
+func (m *model) matchKey(by int) tea.Cmd {
+	cmd := m.look(logID)
+	if m.log.text == "" {
+		m.say(sayHint, "no search; / starts one")
+	}
+	d := moveDown
+	if by < 0 {
+		d = moveUp
+	}
+	m.log.move(d)
+	m.log.follow = false
+	return cmd
+}
+
+func (m *model) freezeKey() tea.Cmd {
+	p := &m.log
+	p.frozen = !p.frozen
+	p.newer = 0
+	if p.frozen {
+		m.say(sayHint, "the log is frozen; nothing is lost, space goes on")
+	} else {
+		m.say(sayHint, "the log goes on")
+	}
+	return m.fillLog()
+}
+
+func (m *model) logOrderKey() tea.Cmd {
+	m.log.order = (m.log.order + 1) % orderCount
+	m.log.reset()
+	return m.fillLog()
+}
+
+// search asks the desk for the records with this text. Leaving it keeps the selected record, so that its
+// neighbours can be read.
+func (m *model) search(text string) tea.Cmd {
+	p := &m.log
+	if text != "" {
+		p.recall = text
+	}
+	if text == p.text {
+		return nil
+	}
+	leaving := text == ""
+	p.text, p.frozen = text, false
+	p.gen++
+	if leaving {
+		p.follow = false
+	} else {
+		p.follow, p.cur, p.first = true, 0, 0
+	}
+	cmd := m.look(logID)
+	return tea.Batch(cmd, m.fillLog())
+}
+
+func (m *model) recordEnter() tea.Cmd {
+	p := &m.log
+	if p.cur >= len(p.lines) {
+		return nil
+	}
+	l := &p.lines[p.cur]
+	status := ""
+	if l.Status > 0 {
+		status = itoa(l.Status)
+	}
+	attempt := ""
+	if l.Attempt > 0 {
+		attempt = itoa(l.Attempt)
+	}
+	late := ""
+	if l.Late {
+		late = "it came after its time had been looked at"
+	}
+	return m.open(newPage("record", []line{
+		{plainStyle, "at       ", l.At.UTC().Format("2006-01-02 15:04:05.000Z")},
+		{strong, "class    ", l.Class},
+		{plainStyle, "status   ", status},
+		{plainStyle, "where    ", l.Labels.String()},
+		{plainStyle, "latency  ", latency(l.Latency)},
+		{plainStyle, "attempt  ", attempt},
+		{plainStyle, "request  ", l.ID},
+		{warn, "late     ", late},
+		{plainStyle, "text     ", l.Text},
+		{dim, "as read  ", l.Raw},
+	}), byKey)
+}

@@ -1,0 +1,268 @@
+package ui
+
+import (
+	"sort"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"signalbox/internal/desk"
+)
+
+// prompt is the line at the bottom: a command after ":", a search after "/". While it is open it has
+// the keys, and no letter reaches anything else.
+type prompt struct {
+	mark   string
+	text   editor
+	recall string
+}
+
+// verb is one word of the command line.
+type verb struct {
+	name, help string
+	need       string // what must follow, empty: nothing
+	run        func(m *model, rest string) tea.Cmd
+}
+
+func verbs() []verb {
+	return []verb{
+		{"note", "write a note into the record", "TEXT", func(m *model, s string) tea.Cmd { return m.do("writing the note", desk.AddNote{Text: s}, nil) }},
+		{"actor", "hand over: who operates from now on", "NAME", func(m *model, s string) tea.Cmd { return m.do("handing over to "+s, desk.SetActor{Name: s}, nil) }},
+		{"incident", "open an incident", "TITLE", func(m *model, s string) tea.Cmd {
+			return m.do("opening the incident", desk.OpenIncident{Title: s}, nil)
+		}},
+		{"close", "close the open incident", "REASON", func(m *model, s string) tea.Cmd {
+			return m.do("closing the incident", desk.CloseIncident{Reason: s}, nil)
+		}},
+		{"export", "write the timeline: md or json", "md|json", func(m *model, s string) tea.Cmd { return m.export(s) }},
+		{"run", "start a runbook by its id", "BOOK", (*model).runVerb},
+		{"jump", "go to a step of the run", "SLUG", func(m *model, s string) tea.Cmd { return m.do("going to "+s, desk.StepJump{Slug: s}, nil) }},
+		{"extend", "move the deadline of the selected lever, or the only one", "15m", (*model).extendVerb},
+		{"readback", "read the gateways again now", "", func(m *model, _ string) tea.Cmd { return m.readBackKey() }},
+		{"resume", "take up what an earlier console left open", "", func(m *model, _ string) tea.Cmd { return m.resumeKey() }},
+		{"help", "the keys", "", func(m *model, _ string) tea.Cmd { return m.helpKey() }},
+		{"quit", "leave; asks while a lever is out", "", func(m *model, _ string) tea.Cmd { return m.leave() }},
+	}
+}
+
+func (m *model) runVerb(id string) tea.Cmd {
+	for _, o := range m.snap.Offers {
+		if o.ID == id {
+			return m.startRun(o)
+		}
+	}
+	m.say(sayRefused, "there is no runbook "+id+"; tab completes, o in the runbook pane lists them")
+	return nil
+}
+
+// extendVerb asks before it sends, like the key.
+func (m *model) extendVerb(text string) tea.Cmd {
+	ttl, wrong := parseTTL(text)
+	if wrong != "" {
+		m.say(sayRefused, wrong)
+		return nil
+	}
+	l := m.lever(m.levers.pin.id)
+	if l == nil || !l.Out {
+		l = nil
+		for i := range m.snap.Levers {
+			if x := &m.snap.Levers[i]; x.Out && l == nil {
+				l = x
+			} else if x.Out {
+				m.say(sayRefused, "several levers are out: select one in pane 5 first")
+				return nil
+			}
+		}
+	}
+	if l == nil {
+		m.say(sayRefused, "no lever is out")
+		return nil
+	}
+	return m.askExtend(l, ttl)
+}
+
+func (m *model) commandKey() tea.Cmd {
+	m.prompt = &prompt{mark: ":"}
+	return nil
+}
+
+// searchKey opens the search with the text of the current one, so that it can be changed.
+func (m *model) searchKey() tea.Cmd {
+	m.prompt = &prompt{mark: "/", text: newEditor(m.log.text), recall: m.log.recall}
+	return nil
+}
+
+func (m *model) promptKey(msg tea.KeyPressMsg) tea.Cmd {
+	name := msg.String()
+	if name == "ctrl+c" {
+		m.prompt = nil
+		return m.interrupt()
+	}
+	if b := m.env.keys.find(modePrompt, name); b != nil {
+		return m.perform(b)
+	}
+	if name == "backspace" && len(m.prompt.text.text) == 0 {
+		m.prompt = nil
+		return nil
+	}
+	m.prompt.text.key(msg)
+	return nil
+}
+
+func (m *model) promptLeave() tea.Cmd {
+	m.prompt = nil
+	return nil
+}
+
+func (m *model) promptRecall() tea.Cmd {
+	if m.prompt.recall != "" {
+		m.prompt.text = newEditor(m.prompt.recall)
+	}
+	return nil
+}
+
+func (m *model) promptEnter() tea.Cmd {
+	p := m.prompt
+	m.prompt = nil
+	text := strings.TrimSpace(p.text.String())
+	if p.mark == "/" {
+		return m.search(text)
+	}
+	if text == "" {
+		return nil
+	}
+	name, rest, _ := strings.Cut(text, " ")
+	rest = strings.TrimSpace(rest)
+	v, wrong := findVerb(name)
+	switch {
+	case wrong != "":
+		m.say(sayRefused, wrong)
+		return nil
+	case rest == "" && v.need != "":
+		m.say(sayRefused, ":"+v.name+" needs "+v.need)
+		return nil
+	}
+	return v.run(m, rest)
+}
+
+// findVerb finds a verb by its name or an unambiguous beginning.
+func findVerb(name string) (verb, string) {
+	var hits []verb
+	for _, v := range verbs() {
+		if v.name == name {
+			return v, ""
+		}
+		if strings.HasPrefix(v.name, name) {
+			hits = append(hits, v)
+		}
+	}
+	switch len(hits) {
+	case 1:
+		return hits[0], ""
+	case 0:
+		return verb{}, "no command " + name + "; there are " + strings.Join(verbNames(""), ", ")
+	}
+	return verb{}, name + " may mean several commands; tab completes"
+}
+
+func verbNames(prefix string) []string {
+	var out []string
+	for _, v := range verbs() {
+		if strings.HasPrefix(v.name, prefix) {
+			out = append(out, v.name)
+		}
+	}
+	return out
+}
+
+// candidates lists what the word under the cursor may become.
+func (m *model) candidates() []string {
+	p := m.prompt
+	if p.mark != ":" {
+		return nil
+	}
+	name, rest, more := strings.Cut(p.text.String(), " ")
+	if !more {
+		return verbNames(name)
+	}
+	var all []string
+	switch name {
+	case "export":
+		all = []string{"md", "json"}
+	case "run":
+		for _, o := range m.snap.Offers {
+			all = append(all, clean(o.ID))
+		}
+	case "jump":
+		if r, _ := m.running(); r != nil {
+			for i := range r.Steps {
+				all = append(all, clean(r.Steps[i].Step.Slug))
+			}
+		}
+	}
+	var out []string
+	for _, a := range all {
+		if strings.HasPrefix(a, rest) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// promptComplete completes as far as all candidates agree.
+func (m *model) promptComplete() tea.Cmd {
+	all := m.candidates()
+	if len(all) == 0 {
+		return nil
+	}
+	sort.Strings(all)
+	first, last := all[0], all[len(all)-1]
+	n := 0
+	for n < len(first) && n < len(last) && first[n] == last[n] {
+		n++
+	}
+	word := first[:n]
+	if len(all) == 1 {
+		word += " "
+	}
+	name, _, more := strings.Cut(m.prompt.text.String(), " ")
+	if more {
+		word = name + " " + strings.TrimSuffix(word, " ")
+	}
+	m.prompt.text = newEditor(word)
+	return nil
+}
+
+// promptRow draws the prompt in place of the hints.
+func (m *model) promptRow() string {
+	p := m.prompt
+	r := newRow(m.th, m.lay.w)
+	r.put(accent, " "+p.mark)
+	p.text.draw(r, m.lay.w/2, true)
+	hint := "enter searches, ! in front inverts, esc leaves"
+	if p.mark == ":" {
+		hint = strings.Join(m.candidates(), " ")
+		if v, wrong := findVerb(strings.SplitN(p.text.String(), " ", 2)[0]); wrong == "" && len(p.text.text) > 0 {
+			hint = v.name + " " + v.need + ": " + v.help
+		}
+	}
+	return r.put(plainStyle, "  ").put(dim, hint).line()
+}
+
+// paste goes to an input, and nowhere else. A phrase that confirms a lever is typed, not pasted.
+func (m *model) paste(text string) {
+	text = strings.TrimSpace(strings.ReplaceAll(text, "\n", " "))
+	switch d := m.top().(type) {
+	case *form:
+		if !d.deaf {
+			d.fields[d.cur].text.insert(text)
+		}
+	case *planDialog:
+		m.say(sayHint, "a confirmation is typed, not pasted")
+	case nil:
+		if m.prompt != nil {
+			m.prompt.text.insert(text)
+		}
+	}
+	m.touch()
+}

@@ -1,0 +1,82 @@
+package ui
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"signalbox/internal/desk"
+)
+
+var errNoAnswer = errors.New("the desk gave no answer in time; what was asked may still happen: look at the levers pane, v reads the gateways again")
+
+// sayKind is the tone of the status line.
+type sayKind int
+
+const (
+	sayNothing sayKind = iota
+	sayWorking
+	sayDone
+	sayRefused
+	sayHint
+)
+
+// status is the line that answers the last key.
+type status struct {
+	kind sayKind
+	text string
+	at   time.Time
+}
+
+func (m *model) say(k sayKind, text string) {
+	m.drawn.status = status{kind: k, text: text, at: m.now()}
+}
+
+// fail says what was refused, why, and what to try; what does not fit the line opens a page.
+func (m *model) fail(what string, err error) {
+	text := what + ": " + err.Error()
+	var r *desk.Refused
+	switch {
+	case errors.As(err, &r):
+		text = r.What + " refused: " + r.Why
+		if r.Try != "" {
+			text += ". Try: " + r.Try
+		}
+	case errors.Is(err, context.Canceled):
+		text = what + ": broken off"
+	}
+	m.say(sayRefused, text)
+	if width(clean(text)) > m.lay.w-4 {
+		m.say(sayRefused, what+" was refused; see above")
+		m.open(refusalPage(what, r, err), byItself)
+	}
+}
+
+// statusRow draws the status line. A command that runs goes before what was said earlier.
+func (m *model) statusRow() string {
+	r := newRow(m.th, m.lay.w)
+	if n := len(m.jobs.running); n > 0 {
+		j := m.jobs.running[n-1]
+		r.put(warn, " .. ").put(plainStyle, j.what)
+		if s := m.now().Sub(j.since); s >= time.Second {
+			r.put(dim, " "+short(s))
+		}
+		if n > 1 {
+			r.put(dim, " and "+itoa(n-1)+" more")
+		}
+		return r.line()
+	}
+	switch s := m.drawn.status; s.kind {
+	case sayDone:
+		r.put(good, " "+m.th.ok+" ").put(plainStyle, s.text)
+	case sayRefused:
+		r.put(bad, " ! ").put(plainStyle, s.text)
+	case sayHint, sayWorking:
+		r.put(dim, " "+m.th.dot+" "+s.text)
+	case sayNothing:
+		if len(m.snap.Findings) > 0 {
+			r.put(warn, " ? ").put(plainStyle, m.snap.Findings[len(m.snap.Findings)-1])
+		}
+	}
+	return r.line()
+}

@@ -1,0 +1,263 @@
+package ui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"signalbox/internal/desk"
+	"signalbox/runbook"
+)
+
+// obviousBlock finds the block that enter acts on: the chosen one, else the first that waits for the
+// operator. blocked names a check that is not true when nothing else is left.
+func obviousBlock(r *desk.RunView, s *desk.StepView, chosenBlock int) (block int, blocked string) {
+	if chosenBlock >= 0 && chosenBlock < len(s.Step.Blocks) {
+		return chosenBlock, ""
+	}
+	for i := range s.Step.Blocks {
+		if i >= len(s.Blocks) {
+			break
+		}
+		b, v := &s.Step.Blocks[i], &s.Blocks[i]
+		switch {
+		case b.Ask != nil && v.Answer == "":
+			return i, ""
+		case b.Action != nil && (v.State == "" || v.State == "planned") && (v.Disabled == "" || openField(r) != nil):
+			return i, ""
+		case b.Check != nil && v.Truth != desk.CheckTrue:
+			blocked = v.Truth
+		}
+	}
+	return -1, blocked
+}
+
+func openField(r *desk.RunView) *desk.FieldView {
+	for i := range r.Fields {
+		if r.Fields[i].Value == "" {
+			return &r.Fields[i]
+		}
+	}
+	return nil
+}
+
+func (m *model) running() (*desk.RunView, *desk.StepView) {
+	r := m.snap.Run
+	if r == nil || r.Finished || len(r.Steps) == 0 {
+		return nil, nil
+	}
+	return r, &r.Steps[max(0, min(r.Current, len(r.Steps)-1))]
+}
+
+// obvious is what enter does in the runbook pane, and the words for it: the hint line and the key read
+// the same decision.
+func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
+	r, s := m.running()
+	if r == nil {
+		o := m.offer()
+		if o == nil {
+			return "", nil
+		}
+		return "start " + o.Title, func(m *model) tea.Cmd { return m.startRun(*o) }
+	}
+	i, blocked := obviousBlock(r, s, m.book.block)
+	if i < 0 {
+		if blocked != "" {
+			text := "a check of this step is " + blocked + ": d marks it done all the same, s skips it with a reason"
+			return "", func(m *model) tea.Cmd { m.say(sayHint, text); return nil }
+		}
+		return "mark the step done", (*model).stepDone
+	}
+	b := &s.Step.Blocks[i]
+	var v desk.BlockView
+	if i < len(s.Blocks) {
+		v = s.Blocks[i]
+	}
+	switch {
+	case b.Ask != nil:
+		return "answer: " + b.Ask.Question, func(m *model) tea.Cmd { return m.answer(b.Ask) }
+	case b.Action != nil && v.Disabled != "":
+		if x := openField(r); x != nil {
+			return "fill " + x.Name, func(m *model) tea.Cmd { return m.fill(*x) }
+		}
+		return "", func(m *model) tea.Cmd { m.say(sayRefused, v.Action+": "+v.Disabled); return nil }
+	case b.Action != nil:
+		return "plan " + v.Action, func(m *model) tea.Cmd {
+			return m.askPlan("planning "+v.Action, desk.PlanStep{Block: i})
+		}
+	case b.Escalate != nil:
+		return "copy the message", func(m *model) tea.Cmd { return m.copyText("the message", b.Escalate.Say) }
+	}
+	return "mark the step done", (*model).stepDone
+}
+
+// offer is the selected runbook, else the best.
+func (m *model) offer() *desk.OfferView {
+	all := m.snap.Offers
+	if len(all) == 0 {
+		return nil
+	}
+	i := m.book.offers.find(len(all), func(i int) string { return all[i].ID })
+	return &all[max(0, i)]
+}
+
+func (m *model) stepEnter() tea.Cmd {
+	if _, act := m.obvious(); act != nil {
+		return act(m)
+	}
+	m.say(sayHint, "no runbook is loaded")
+	return nil
+}
+
+func (m *model) startRun(o desk.OfferView) tea.Cmd {
+	burst := o.Burst
+	if m.subject.burst != "" {
+		burst = m.subject.burst
+	}
+	return tea.Batch(m.look(bookID), m.do("starting "+o.Title, desk.StartRun{Book: o.ID, Burst: burst}, nil))
+}
+
+// runbookKey goes to the run, or starts the runbook that fits, or asks which.
+func (m *model) runbookKey() tea.Cmd {
+	if r, _ := m.running(); r != nil {
+		return m.look(bookID)
+	}
+	var fit []desk.OfferView
+	for _, o := range m.snap.Offers {
+		if b := m.burst(m.subject.burst); b != nil && b.Runbook == o.ID {
+			return m.startRun(o)
+		}
+		if o.Fits {
+			fit = append(fit, o)
+		}
+	}
+	if len(fit) == 1 {
+		return m.startRun(fit[0])
+	}
+	return m.offersKey()
+}
+
+// offersKey lets the operator choose a runbook, also while one runs.
+func (m *model) offersKey() tea.Cmd {
+	if len(m.snap.Offers) == 0 {
+		m.say(sayHint, "no runbook is loaded; the configuration names their folders under runbooks:")
+		return nil
+	}
+	d := &choice{title: "start which runbook?"}
+	for _, o := range m.snap.Offers {
+		label := o.Title
+		if o.Fits {
+			label += "  FITS"
+		}
+		d.options = append(d.options, option{label, o.Why, func(m *model) tea.Cmd { return m.startRun(o) }})
+	}
+	return m.open(d, byKey)
+}
+
+func (m *model) whyNoRun() string {
+	if r, _ := m.running(); r == nil {
+		return "no runbook is being walked; r starts one"
+	}
+	return ""
+}
+
+func (m *model) stepDone() tea.Cmd { return m.do("step done", desk.StepDone{}, nil) }
+
+func (m *model) stepBack() tea.Cmd { return m.do("one step back", desk.StepBack{}, nil) }
+
+func (m *model) stepSkip() tea.Cmd {
+	_, s := m.running()
+	return m.open(m.reasonForm("skip: "+s.Step.Title, "skip it", func(reason string) desk.Command {
+		return desk.StepSkip{Reason: reason}
+	}), byKey)
+}
+
+func (m *model) abortKey() tea.Cmd {
+	r, _ := m.running()
+	return m.open(m.reasonForm("end the run of "+r.Title+"; its levers stay out", "end the run", func(reason string) desk.Command {
+		return desk.AbortRun{Reason: reason}
+	}), byKey)
+}
+
+// reasonForm asks for a reason, which goes into the record.
+func (m *model) reasonForm(title, label string, c func(string) desk.Command) *form {
+	return &form{
+		title: title, label: label,
+		fields: []field{textField("reason", "", "it goes into the record", true)},
+		submit: func(m *model, v []string) (tea.Cmd, string) { return m.do(label, c(v[0]), nil), "" },
+	}
+}
+
+// blockKey chooses the block that enter acts on.
+func (m *model) blockKey(by int) tea.Cmd {
+	_, s := m.running()
+	n := len(s.Step.Blocks)
+	if n == 0 {
+		m.say(sayHint, "this step has no blocks")
+		return nil
+	}
+	at := m.book.block
+	if at < 0 {
+		r, _ := m.running()
+		at, _ = obviousBlock(r, s, -1)
+		if at < 0 && by < 0 {
+			at = 0
+		}
+	}
+	m.book.block = (at + by + n) % n
+	return nil
+}
+
+// answer asks the operator what a step asks.
+func (m *model) answer(a *runbook.Ask) tea.Cmd {
+	if len(a.Choices) > 0 {
+		d := &choice{title: a.Question}
+		for _, c := range a.Choices {
+			d.options = append(d.options, option{label: c, take: func(m *model) tea.Cmd {
+				return m.do("answering "+c, desk.Choose{Var: a.Var, Value: c}, nil)
+			}})
+		}
+		return m.open(d, byKey)
+	}
+	return m.open(&form{
+		title: a.Question, label: "answer", fields: []field{textField(a.Var, "", "", true)},
+		submit: func(m *model, v []string) (tea.Cmd, string) {
+			return m.do("answering "+a.Var, desk.Choose{Var: a.Var, Value: v[0]}, nil), ""
+		},
+	}, byKey)
+}
+
+// fieldKey fills a variable of the run; with several it asks which.
+func (m *model) fieldKey() tea.Cmd {
+	r, _ := m.running()
+	switch len(r.Fields) {
+	case 0:
+		m.say(sayHint, "this runbook has no fields")
+		return nil
+	case 1:
+		return m.fill(r.Fields[0])
+	}
+	d := &choice{title: "which field?"}
+	for i, x := range r.Fields {
+		label := x.Name + " = " + x.Value
+		if x.Value == "" {
+			label = x.Name + " (open)"
+		}
+		d.options = append(d.options, option{label, x.Prompt, func(m *model) tea.Cmd { return m.fill(x) }})
+		if x.Value == "" && r.Fields[d.cur].Value != "" {
+			d.cur = i
+		}
+	}
+	return m.open(d, byKey)
+}
+
+func (m *model) fill(x desk.FieldView) tea.Cmd {
+	f := textField(x.Name, x.Value, "", true)
+	if len(x.Values) > 0 {
+		f = choiceField(x.Name, x.Value, x.Values)
+	}
+	return m.open(&form{
+		title: "field " + x.Name, head: []line{{plainStyle, "", x.Prompt}}, label: "fill it", fields: []field{f},
+		submit: func(m *model, v []string) (tea.Cmd, string) {
+			return m.do("filling "+x.Name, desk.Choose{Var: x.Name, Value: v[0]}, nil), ""
+		},
+	}, byKey)
+}
