@@ -107,7 +107,7 @@ func skipQuote(s string, i int) (int, bool) {
 
 // opening skips what stands before a value: a list's bracket, Python's b, a quote. depth counts the backslashes of the quote.
 func opening(s string, i int) (from, depth int, quoted bool) {
-	if i < len(s) && s[i] == '[' {
+	if strings.HasPrefix(s[i:], "[\"") || strings.HasPrefix(s[i:], "['") || strings.HasPrefix(s[i:], "[\\") {
 		i++ // headers are lists in many logs
 	}
 	if strings.HasPrefix(s[i:], "b'") || strings.HasPrefix(s[i:], "b\"") {
@@ -192,11 +192,14 @@ func (l *label) secret(s string, from, to int, quoted bool) (int, bool) {
 	return from, true
 }
 
-// placed says whether v begins as the place of a secret does, instead of being one: ${NAME}, {{ name }}, $(command), file:/PATH; and
-// the shell's PWD, which is the working directory.
+// placed says whether v begins as the place of a secret does, instead of being one: ${NAME}, {{ name }}, $(command), file:/PATH; as
+// a bracket does; and the shell's PWD, which is the working directory.
 func (l *label) placed(v string) bool {
 	if l.word == "pwd" && strings.HasPrefix(v, "/") {
 		return true
+	}
+	if l.rule != "password" && v != "" && strings.IndexByte("[{(", v[0]) >= 0 {
+		return true // a structure or a remark, no key
 	}
 	for _, p := range []string{"${", "{{", "$(", "file:/", "file:./"} {
 		if strings.HasPrefix(v, p) {

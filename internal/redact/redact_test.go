@@ -113,7 +113,7 @@ func TestHarmlessTextStays(t *testing.T) {
 		"invalid x-api-key", "Missing bearer authentication in header", "Basic authentication required", "api_key: null", "api_key=env:OPENAI_API_KEY",
 		"password: $DB_PASSWORD", "PWD=/home/ana", "api_key: ${KEY}", "https://api.example.com:8443/v1/chat?model=x", "ssh://git@github.com/x/y",
 		"run_id=inc-01jabcdefghjkmnpqrstvwxyz0", `{"token":" hello"}`, "max_token=4096", "lang=sk-SK", "idempotency_key=01JABCDEF", "monkey: banana123",
-		"at 03:14 P99 went from 2 s to 15 s", "the key is to stay calm", "author: someone", "tokens: 100", `"api_key":"********"`, "user@host", "é ü 日本",
+		"at 03:14 P99 went from 2 s to 15 s", "the key is to stay calm", "author: someone", "tokens: 100", `"api_key":"********"`, "user@host", "API key: [OpenRouter Error]", "é ü 日本",
 	} {
 		if got := New(nil).Secrets(s); got != s {
 			t.Errorf("%q became %q", s, got)
@@ -193,7 +193,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// TestHostileTextTakesLinearTime would take hours where a rule looked at the rest of the text again and again.
+// TestHostileTextTakesLinearTime would take minutes where a rule looked at the rest of the text again and again.
 func TestHostileTextTakesLinearTime(t *testing.T) {
 	r := New(nil, "known-secret", `pp"pp"pp`)
 	for _, unit := range []string{
@@ -201,7 +201,7 @@ func TestHostileTextTakesLinearTime(t *testing.T) {
 		"password=", "password:", "cookie:;", "bearer ", "basic=", "basic+", "Basic ", "?key=", "&sig=a", "<key", "<key:", "%25", `\u002d`, `\`, `"`, `p"`,
 		"AKIA", "-AIza", "xai-", "[31m", "authorization:b'", "authorization: bearer ",
 	} {
-		text := strings.Repeat(unit, 300_000/len(unit))
+		text := strings.Repeat(unit, 60_000/len(unit))
 		if got := r.Secrets(text); r.Secrets(got) != got {
 			t.Errorf("%q: not stable", unit)
 		}
