@@ -138,7 +138,7 @@ func (f *fate) pace(mean time.Duration) time.Duration {
 }
 
 // allowance is a provider's rate limit: a bucket of one second's worth. A
-// refused request costs half of an accepted one, down to a debt of two
+// refused request costs a quarter of an accepted one, down to a debt of two
 // seconds, so that hammering keeps the caller out.
 type allowance struct {
 	perSecond, tokens, least float64
@@ -157,6 +157,6 @@ func (a *allowance) take(at time.Duration) bool {
 		a.tokens--
 		return true
 	}
-	a.tokens = max(a.tokens-0.5, a.least)
+	a.tokens = max(a.tokens-0.25, a.least)
 	return false
 }

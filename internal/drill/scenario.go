@@ -69,7 +69,7 @@ type Fault struct {
 	Above int     `yaml:"above"`
 	Floor float64 `yaml:"floor"`
 	// Limit is a rate limit in requests a minute that replaces Share; refused
-	// requests count half against it, as with providers that count every call.
+	// requests count a quarter against it, as with providers that count every call.
 	Limit      int           `yaml:"limit"`
 	Answer     time.Duration `yaml:"answer"` // how long a good answer takes meanwhile; 0: as always
 	Hang       time.Duration `yaml:"hang"`   // how long a 524 stays silent first
