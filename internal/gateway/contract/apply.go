@@ -2,6 +2,8 @@ package contract
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -84,9 +86,17 @@ func (d *Driver) peer(name string) (peer, error) {
 	return peer{}, fmt.Errorf("%s is no instance of gateway %q any more; see its configuration", name, d.opts.Gateway)
 }
 
-// keyOf is the idempotency key of one request of a change.
+// longestKey is what a server has to take as an idempotency key.
+const longestKey = 200
+
+// keyOf is the idempotency key of one request of a change: the same for the same instance and control, always.
 func keyOf(idemKey string, ip gateway.InstancePlan) string {
-	return idemKey + "." + url.PathEscape(ip.Name) + "." + ip.Control
+	key := idemKey + "." + url.PathEscape(ip.Name) + "." + ip.Control
+	if len(key) > longestKey {
+		sum := sha256.Sum256([]byte(key))
+		key = hex.EncodeToString(sum[:])
+	}
+	return key
 }
 
 // everywhere does one thing per instance of the plan, instances side by side and the controls of one instance

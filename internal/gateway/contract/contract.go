@@ -25,7 +25,7 @@ const defaultTimeout = 5 * time.Second
 // Instance is one process of the gateway; each is asked by itself.
 type Instance struct {
 	Name string
-	URL  string // up to but without /controls; http or https
+	URL  string // http or https, with or without /controls
 }
 
 // Options say how to reach a gateway.
@@ -79,7 +79,7 @@ func New(o Options) *Driver {
 }
 
 func parseBase(raw string) (string, error) {
-	u, err := url.Parse(strings.TrimRight(raw, "/"))
+	u, err := url.Parse(strings.TrimSuffix(strings.TrimRight(raw, "/"), "/controls"))
 	switch {
 	case err != nil:
 		return "", errors.New("the URL cannot be read; write it like https://gateway.example:8443")

@@ -223,6 +223,32 @@ func TestPlanSaysWhatMatters(t *testing.T) {
 	}
 }
 
+func TestConflictsInWords(t *testing.T) {
+	for raw, want := range map[string]string{
+		`"cap is set too"`: "cap is set too",
+		`{"id":"cap.x","value":4,"set_by":"bob","why":"is set on the same deployment"}`: "cap.x (4, set by bob): is set on the same deployment",
+		`{"why":"nothing is left"}`: "nothing is left",
+		`[1,2]`:                     "[1,2]",
+	} {
+		if got := clash(json.RawMessage(raw)); got != want {
+			t.Errorf("%s: %q, want %q", raw, got, want)
+		}
+	}
+}
+
+func TestKeysAreShortAndSteady(t *testing.T) {
+	ip := gateway.InstancePlan{Name: "gw 1", Control: "cap.x"}
+	if got := keyOf("k", ip); got != "k.gw%201.cap.x" {
+		t.Error(got)
+	}
+	ip.Control = strings.Repeat("x", 300)
+	other := ip
+	other.Name = "gw 2"
+	if a, b := keyOf("k", ip), keyOf("k", other); len(a) > longestKey || a == b || a != keyOf("k", ip) {
+		t.Error(a, b)
+	}
+}
+
 func TestLastTarget(t *testing.T) {
 	gw := newFake(t, "gw-1")
 	d := driver(gw)
@@ -525,6 +551,15 @@ func TestReadIsOnItsGuard(t *testing.T) {
 		i := s.Instances[0]
 		if err != nil || len(i.Controls) != 1 || len(i.Notes) != 4 || i.Controls[0].Engaged() || strings.ContainsRune(i.Controls[0].Reason, 0x1b) {
 			t.Errorf("%+v, %v", s, err)
+		}
+	})
+	t.Run("address with the endpoint", func(t *testing.T) {
+		gw := newFake(t, "gw-1")
+		for _, tail := range []string{"", "/", "/controls", "/controls/"} {
+			o := Options{Gateway: "edge", Instances: []Instance{{Name: "gw-1", URL: gw.URL + tail}}, Token: func(context.Context) (string, error) { return gw.token, nil }}
+			if s, err := New(o).Read(t.Context()); err != nil || !s.Instances[0].Reachable {
+				t.Errorf("%q: %+v, %v", tail, s.Instances[0].Err, err)
+			}
 		}
 	})
 	t.Run("bad addresses", func(t *testing.T) {

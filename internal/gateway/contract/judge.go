@@ -198,8 +198,40 @@ func (b *builder) tried(s send, a answer) {
 			b.caveat("%s: and %d more conflicts", s.peer.name, len(t.Conflicts)-i)
 			break
 		}
-		b.caveat("%s: conflict: %s", s.peer.name, a.hide(string(c), 200))
+		b.caveat("%s: conflict: %s", s.peer.name, a.hide(clash(c), 200))
 	}
+}
+
+// clash words one conflict: a text, or an object that says why.
+func clash(raw json.RawMessage) string {
+	var text string
+	if err := json.Unmarshal(raw, &text); err == nil {
+		return text
+	}
+	var c struct {
+		ID    string        `json:"id"`
+		Value gateway.Value `json:"value"`
+		SetBy string        `json:"set_by"`
+		Why   string        `json:"why"`
+	}
+	if err := json.Unmarshal(raw, &c); err != nil || c.ID == "" && c.Why == "" {
+		return string(raw)
+	}
+	var held []string
+	if len(c.Value) > 0 {
+		held = append(held, string(c.Value))
+	}
+	if c.SetBy != "" {
+		held = append(held, "set by "+c.SetBy)
+	}
+	text = c.ID
+	if len(held) > 0 {
+		text += " (" + strings.Join(held, ", ") + ")"
+	}
+	if c.Why != "" {
+		text += ": " + c.Why
+	}
+	return strings.TrimPrefix(text, ": ")
 }
 
 // want is the value in the call's body.
