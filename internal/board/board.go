@@ -3,9 +3,9 @@
 //
 // A Board belongs to one goroutine. What it hands out (windows, leaves, record views) may be read anywhere.
 //
-// Event time decides. Each instant lives at exactly one resolution: whole seconds for the newest 15 minutes,
-// 10 s up to 2 hours, 60 s up to 24 hours. A bucket belongs to the window that its beginning lies in, so the
-// parts of a window always add up to the whole, whatever the resolution.
+// Event time decides. Each instant lives at exactly one resolution: whole seconds for the newest 15 minutes and for
+// what is not closed yet, 10 s up to 2 hours, 60 s up to 24 hours. A bucket belongs to the window that its beginning
+// lies in, so the parts of a window always add up to the whole, whatever the resolution.
 package board
 
 import (
@@ -114,7 +114,7 @@ func (b *Board) Apply(batch traffic.Batch, now time.Time) Applied {
 	}
 	if !a.Newest.IsZero() {
 		b.times.saw(src, a.Newest, now)
-		b.series.advance(b.times.newest.Unix())
+		b.series.advance(b.times.newest.Unix(), b.times.closedTo())
 	}
 	b.stats.Late += int64(a.Late)
 	b.stats.Skewed += int64(a.Skewed)
@@ -144,6 +144,7 @@ func (b *Board) record(in *traffic.Record, kind traffic.SourceKind, now time.Tim
 	}
 	a.Counted++
 	src.order(rec.Time)
+	b.times.began(rec.Time)
 	if rec.Time.After(a.Newest) {
 		a.Newest = rec.Time
 	}
@@ -174,6 +175,7 @@ func (b *Board) count(c traffic.Count, kind traffic.SourceKind, now time.Time, s
 	}
 	a.Counted++
 	src.order(c.To)
+	b.times.began(c.From)
 	if c.To.After(a.Newest) {
 		a.Newest = c.To
 	}

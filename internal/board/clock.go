@@ -51,15 +51,27 @@ func (c *clock) source(name string) *source {
 	return s
 }
 
+// began notes the earliest event time.
+func (c *clock) began(t time.Time) {
+	if c.first.IsZero() || t.Before(c.first) {
+		c.first = t
+	}
+}
+
 // closed tells whether detection has already seen the second of t.
 func (c *clock) closed(t time.Time) bool {
 	return !c.mark.IsZero() && t.Unix() < c.mark.Unix()
 }
 
-func (c *clock) saw(s *source, newest, now time.Time) {
-	if c.first.IsZero() || newest.Before(c.first) {
-		c.first = newest
+// closedTo is the first second that is still open.
+func (c *clock) closedTo() int64 {
+	if c.mark.IsZero() {
+		return minSecond
 	}
+	return c.mark.Unix()
+}
+
+func (c *clock) saw(s *source, newest, now time.Time) {
 	if !newest.After(s.newest) {
 		return
 	}

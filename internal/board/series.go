@@ -37,7 +37,7 @@ type store struct {
 	maxKeys int
 	maxBkts int
 	buckets int
-	folded  map[ident]struct{} // keys that were folded, bounded like the keys
+	folded  map[ident]struct{} // keys that were folded, as far as they are remembered
 	spans   [levels]int64
 	floor   [levels]int64 // level i holds what begins at or after floor[i]
 	rolled  int64         // floor[0] at the last roll
@@ -64,7 +64,7 @@ func (s *store) of(key traffic.Key, kind traffic.SourceKind) *series {
 	}
 	if len(s.byKey) >= s.maxKeys {
 		s.foldedN++
-		if len(s.folded) < s.maxKeys {
+		if len(s.folded) < 4*s.maxKeys {
 			s.folded[id] = struct{}{}
 		}
 		id.key = foldedKey(key)
@@ -123,13 +123,18 @@ func (s *store) bucket(one *series, level int, start int64) *bucket {
 	return &list[at]
 }
 
-// advance rolls what has become old into coarser buckets and drops what is older than all of them.
-func (s *store) advance(newest int64) {
-	if floorTo(newest-s.spans[0], steps[1]) > s.rolled {
-		s.roll(newest)
+// advance rolls what has become old into coarser buckets and drops what is older than all of them. Seconds that
+// detection has not been told of stay as they are, whatever their age: a finished log is read faster than it was
+// written. Only when there is no room left are they rolled too.
+func (s *store) advance(newest, closed int64) {
+	if floorTo(min(newest-s.spans[0], closed), steps[1]) > s.rolled {
+		s.roll(newest, closed)
 	}
-	for s.buckets > s.maxBkts && s.squeeze() {
-		s.roll(newest)
+	for s.buckets > s.maxBkts {
+		s.roll(newest, newest)
+		if s.buckets <= s.maxBkts || !s.squeeze() {
+			return
+		}
 	}
 }
 
@@ -144,13 +149,13 @@ func (s *store) squeeze() bool {
 	return false
 }
 
-func (s *store) roll(newest int64) {
+func (s *store) roll(newest, closed int64) {
 	for l := range levels {
 		step := steps[l]
 		if l+1 < levels {
 			step = steps[l+1] // whole coarser buckets move, so that no instant lives at two resolutions
 		}
-		s.floor[l] = max(s.floor[l], floorTo(newest-s.spans[l], step))
+		s.floor[l] = max(s.floor[l], floorTo(min(newest-s.spans[l], closed), step))
 	}
 	s.rolled = s.floor[0]
 	s.all = slices.DeleteFunc(s.all, func(one *series) bool {

@@ -95,7 +95,7 @@ func (b *Board) covered(from, to time.Time) time.Duration {
 	if c.newest.IsZero() {
 		return 0
 	}
-	begin, end := c.first.Truncate(time.Second), time.Unix(ceilSecond(c.newest), 0)
+	begin, end := c.first.Truncate(time.Second), time.Unix(c.newest.Unix()+1, 0)
 	if c.mark.After(end) {
 		end = c.mark
 	}
