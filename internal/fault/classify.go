@@ -62,11 +62,19 @@ func decide(in Input, t *text) (finding, bool) {
 	if f, ok := byFlags(in, t); ok {
 		return f, f.class != None
 	}
+	if t.low == "" {
+		if f, ok := byFinish(in, t); ok {
+			return f, true
+		}
+	}
+	if f, ok := byAccessLine(t); ok {
+		return f, f.class != None
+	}
 	if f, ok := gate(t); ok {
 		return f, false
 	}
 	if f, ok := match(t); ok {
-		return f, true
+		return f, !idle(t, f)
 	}
 	if f, ok := byFinish(in, t); ok {
 		return f, true
@@ -77,7 +85,15 @@ func decide(in Input, t *text) (finding, bool) {
 	if t.level == levelError && t.status < 100 {
 		return finding{class: ServerError, rule: "a line at level error that names no cause", layer: "client", confidence: guess}, true
 	}
+	if t.has("traceback (most recent", "\", line ") && t.has("error: ", "exception: ") {
+		return finding{class: ServerError, rule: "a stack trace that names no cause", layer: "gateway", domain: ByGateway, confidence: guess}, true
+	}
 	return finding{}, false
+}
+
+// idle tells whether a line at level info only talks about something with a word that a rule knows.
+func idle(t *text, f finding) bool {
+	return t.level == levelInfo && t.status < 400 && f.confidence < sure && !t.has("error", "exception", "fail", "abort", "cancel", "refused")
 }
 
 func why(f finding) string {

@@ -1,9 +1,5 @@
 package fault
 
-import (
-	"strings"
-)
-
 // rule is one piece of knowledge: texts that hold one of any, all of all and none of not have the class.
 // Words are lower case, as even makes them.
 type rule struct {
@@ -18,39 +14,18 @@ type rule struct {
 	confidence float64
 }
 
-func (r *rule) match(low string) (string, bool) {
-	for _, w := range r.all {
-		if !strings.Contains(low, w) {
-			return "", false
-		}
-	}
-	evidence := ""
-	if len(r.all) > 0 {
-		evidence = r.all[0]
-	}
-	if len(r.any) > 0 {
-		i := 0
-		for i < len(r.any) && !strings.Contains(low, r.any[i]) {
-			i++
-		}
-		if i == len(r.any) {
-			return "", false
-		}
-		evidence = r.any[i]
-	}
-	for _, w := range r.not {
-		if strings.Contains(low, w) {
-			return "", false
-		}
-	}
-	return evidence, true
-}
-
 // match finds the first rule that fits.
 func match(t *text) (finding, bool) {
-	for i := range rules {
-		r := &rules[i]
-		evidence, ok := r.match(t.low)
+	set := compiledRules()
+	var few [32]uint64
+	s := seen(few[:])
+	if n := set.words.size(); n > len(few) {
+		s = make(seen, n)
+	}
+	set.words.in(t.low, s)
+	for i := range set.rules {
+		r := &set.rules[i]
+		evidence, ok := r.match(s)
 		if !ok {
 			continue
 		}

@@ -23,6 +23,7 @@ const (
 
 // text is a line made ready for the rules: bounded, lower-cased, escapes and blanks evened out.
 type text struct {
+	raw    string // bounded, as it came
 	low    string
 	status int
 	found  bool // the status was found in the text
@@ -37,7 +38,7 @@ func newText(in Input) *text {
 	if in.Code != "" || in.Type != "" {
 		raw = clip(in.Code, maxEvidence) + " " + clip(in.Type, maxEvidence) + " " + raw
 	}
-	t := &text{low: even(raw), status: in.Status}
+	t := &text{raw: raw, low: even(raw), status: in.Status}
 	if t.status < 100 || t.status > 599 {
 		t.status = statusIn(t.low)
 		t.found = t.status != 0
@@ -159,15 +160,23 @@ var levelWords = []struct {
 	word  string
 	level level
 }{
-	{"error", levelError}, {"fatal", levelError}, {"critical", levelError}, {"panic", levelError}, {"exception", levelError},
-	{"warn", levelWarn}, {"info", levelInfo}, {"debug", levelInfo}, {"trace ", levelInfo}, {"notice", levelInfo},
+	{"error", levelError},
+	{"fatal", levelError},
+	{"critical", levelError},
+	{"panic", levelError},
+	{"exception", levelError},
+	{"warn", levelWarn},
+	{"info", levelInfo},
+	{"debug", levelInfo},
+	{"trace ", levelInfo},
+	{"notice", levelInfo},
 }
 
 func levelIn(low string) level {
 	head := low[:min(len(low), 120)]
 	best, at := levelUnknown, len(head)
 	for _, w := range levelWords {
-		if i := strings.Index(head, w.word); i >= 0 && i < at {
+		if i := strings.Index(head, w.word); i >= 0 && i < at && (i == 0 || head[i-1] != '_') {
 			best, at = w.level, i
 		}
 	}

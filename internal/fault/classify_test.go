@@ -1,0 +1,221 @@
+package fault
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// Texts in the shapes that providers and gateways document; the conflicts of meaning stand in one block.
+func TestClassify(t *testing.T) {
+	tests := []struct {
+		name  string
+		in    Input
+		class Class
+		retry Retry
+		dom   Domain
+	}{
+		{"rate limit of a minute", Input{Text: `Error code: 429 - {'error': {'message': 'Rate limit reached for gpt-4o in organization org-x on tokens per min (TPM): Limit 30000, Used 29500, Requested 900. Please try again in 800ms.', 'code': 'rate_limit_exceeded'}}`}, RateLimited, RetryAfter, ByAccount},
+		{"429 alone", Input{Status: 429}, RateLimited, RetryBackoff, ByAccount},
+		{"quota under 429", Input{Status: 429, Code: "insufficient_quota", Text: "You exceeded your current quota, please check your plan and billing details."}, QuotaExhausted, RetryNever, ByAccount},
+		{"money under 400", Input{Status: 400, Type: "invalid_request_error", Text: "Your credit balance is too low to access the Anthropic API."}, QuotaExhausted, RetryNever, ByAccount},
+		{"a day is quota", Input{Status: 429, Text: `RESOURCE_EXHAUSTED quotaId: GenerateRequestsPerDayPerProjectPerModel retryDelay: 20s`}, QuotaExhausted, RetryNever, ByAccount},
+		{"a minute is rate", Input{Status: 429, Text: `You exceeded your current quota quotaId: GenerateRequestsPerMinutePerProjectPerModel`}, RateLimited, RetryBackoff, ByAccount},
+		{"ban under 429", Input{Status: 429, Code: "access_terminated"}, AccountSuspended, RetryNever, ByAccount},
+		{"disabled under 400", Input{Status: 400, Type: "invalid_request_error", Text: "This organization has been disabled."}, AccountSuspended, RetryNever, ByAccount},
+		{"size under 429", Input{Status: 429, Code: "rate_limit_exceeded", Text: "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 41000."}, ContextOverflow, RetryNever, ByCaller},
+		{"context", Input{Status: 400, Code: "context_length_exceeded", Text: "This model's maximum context length is 8192 tokens."}, ContextOverflow, RetryNever, ByCaller},
+		{"body too large", Input{Text: "413 Request Entity Too Large"}, ContextOverflow, RetryNever, ByCaller},
+		{"filter under 400", Input{Status: 400, Code: "content_filter", Text: "The response was filtered due to the prompt triggering Azure OpenAI's content management policy."}, ContentFiltered, RetryNever, ByCaller},
+		{"no deployments under 429", Input{Status: 429, Text: "No deployments available for selected model, Try again in 7 seconds. cooldown_list=[...]"}, NoHealthyUpstream, RetryAfter, ByGateway},
+		{"overload under 529", Input{Status: 529, Text: `{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}`}, Overloaded, RetryRoute, ByProvider},
+		{"overload in a rate class", Input{Text: "openai.RateLimitError: The server is currently overloaded with other requests."}, Overloaded, RetryRoute, ByProvider},
+		{"shared capacity of Vertex", Input{Status: 429, Text: "Resource exhausted. Please try again later. See error-code-429 for details."}, Overloaded, RetryRoute, ByProvider},
+		{"deployment missing", Input{Status: 404, Code: "DeploymentNotFound", Text: "The API deployment for this resource does not exist."}, ModelNotFound, RetryNever, ByCaller},
+		{"key wrong", Input{Status: 401, Code: "invalid_api_key"}, Auth, RetryNever, ByAccount},
+		{"place refused under 400", Input{Status: 400, Text: "FAILED_PRECONDITION: User location is not supported for the API use."}, Auth, RetryNever, ByAccount},
+		{"parameter", Input{Text: "400 Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."}, BadRequest, RetryNever, ByCaller},
+		{"server", Input{Status: 500, Type: "server_error", Text: "The server had an error while processing your request."}, ServerError, RetryBackoff, ByProvider},
+		{"502 page", Input{Status: 502, Text: "<html><head><title>502 Bad Gateway</title></head><body><center>nginx</center></body></html>"}, BadGateway, RetryBackoff, ByGateway},
+		{"loading", Input{Status: 503, Text: `{"error":"Model x is currently loading","estimated_time":20}`}, Unavailable, RetryBackoff, ByProvider},
+		{"deadline under 503", Input{Status: 503, Text: "Deadline expired before operation could complete."}, Timeout, RetryBackoff, ByProvider},
+		{"524", Input{Text: "error code: 524"}, Timeout, RetryBackoff, ByProvider},
+		{"refused", Input{Text: "dial tcp 10.0.0.1:443: connect: connection refused"}, Connection, RetryBackoff, ByNetwork},
+		{"deadline awaiting headers", Input{Text: "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"}, Timeout, RetryBackoff, ByProvider},
+		{"deadline in the body", Input{Text: "context deadline exceeded (Client.Timeout or context cancellation while reading body)"}, Truncated, RetryBackoff, ByNetwork},
+		{"cut stream", Input{Status: 200, Stream: true, Text: "peer closed connection without sending complete message body (incomplete chunked read)"}, Truncated, RetryBackoff, ByNetwork},
+		{"length", Input{Status: 200, Finish: "length"}, Truncated, RetryNever, ByCaller},
+		{"tool call", Input{Status: 400, Code: "tool_use_failed", Text: "Failed to call a function."}, InvalidOutput, RetryBackoff, ByProvider},
+		{"left", Input{Status: 499}, Cancelled, RetryNever, ByCaller},
+		{"escaped twice", Input{Text: `{"message":"{\"error\":{\"code\":\"Forbidden\",\"message\":\"Your resource has been temporarily blocked\"}}"}`}, AccountSuspended, RetryNever, ByAccount},
+		{"success", Input{Status: 200}, None, "", ""},
+		{"success with a finish", Input{Status: 200, Finish: "stop"}, None, "", ""},
+		{"answered in the end", Input{Text: "INFO HTTP Request: POST https://x/v1 \"HTTP/1.1 429 Too Many Requests\" Retrying in 1s HTTP Request: POST https://x/v1 \"HTTP/1.1 200 OK\""}, None, "", ""},
+		{"nothing", Input{}, None, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			v := Classify(tt.in)
+			if v.Class != tt.class || v.Retry != tt.retry || v.Domain != tt.dom {
+				t.Errorf("got %s, %s, %s (%s); want %s, %s, %s", v.Class, v.Retry, v.Domain, v.Why, tt.class, tt.retry, tt.dom)
+			}
+			if v.Why == "" || v.Confidence <= 0 || v.Confidence > 1 {
+				t.Errorf("verdict without reason or confidence: %+v", v)
+			}
+		})
+	}
+}
+
+func TestClassifyProxyFlags(t *testing.T) {
+	tests := []struct {
+		term   string
+		status int
+		text   string
+		want   Class
+	}{
+		{"----", 200, "", None},
+		{"----", 429, "", RateLimited},
+		{"----", 529, "", Overloaded},
+		{"SD--", 200, "", Truncated},
+		{"sD--", 200, "", Truncated},
+		{"SH--", 502, "", Connection},
+		{"sH--", 504, "", Timeout},
+		{"SC--", 503, "", Connection},
+		{"SC--", 503, "<NOSRV>", NoHealthyUpstream},
+		{"sQ--", 503, "<NOSRV>", Overloaded},
+		{"CD--", 200, "", Cancelled},
+		{"CH--", 400, "", Cancelled},
+		{"cD--", 408, "", Cancelled},
+		{"PH--", 502, "", BadGateway},
+		{"LR--", 404, "", ModelNotFound},
+		{"PR--", 403, "", Auth},
+		{"UH", 503, "", NoHealthyUpstream},
+		{"UF", 503, "", Connection},
+		{"UT", 504, "", Timeout},
+		{"DC", 0, "", Cancelled},
+		{"UF,URX", 503, "", Connection},
+		{"RL", 429, "", RateLimited},
+		{"-", 200, "", None},
+	}
+	for _, tt := range tests {
+		v := Classify(Input{Term: tt.term, Status: tt.status, Text: tt.text})
+		if v.Class != tt.want {
+			t.Errorf("%s %d %s: got %s (%s), want %s", tt.term, tt.status, tt.text, v.Class, v.Why, tt.want)
+		}
+	}
+}
+
+func TestClassifyAccessLines(t *testing.T) {
+	const ha = `haproxy[9]: 10.0.0.1:4000 [06/Feb/2009:12:14:14.655] in llm/`
+	tests := map[string]Class{
+		ha + `eu 0/0/1/-1/4002 504 194 - - sH-- 1/1/0/0/0 0/0 "POST /v1 HTTP/1.1"`:                                                             Timeout,
+		ha + `eu 0/0/1/20/31 200 190 - - ---- 1/1/0/0/0 0/0 "POST /error/timeout HTTP/1.1"`:                                                    None,
+		ha + `<NOSRV> 0/-1/-1/-1/0 503 190 - - SC-- 1/1/0/0/0 0/0 "POST /v1 HTTP/1.1"`:                                                         NoHealthyUpstream,
+		`[2026-01-01T00:00:00.000Z] "POST /v1/chat/completions HTTP/1.1" 503 UH no_healthy_upstream - "-" 0 19 0 - "-" "curl" "id" "host" "-"`: NoHealthyUpstream,
+		`[2026-01-01T00:00:00.000Z] "POST /v1/chat/completions HTTP/1.1" 0 DC downstream_remote_disconnect - "-" 0 0 9 - "-" "x" "id" "h" "u"`: Cancelled,
+		`[2026-01-01T00:00:00.000Z] "POST /v1/chat/completions HTTP/1.1" 500 - via_upstream - "-" 0 27 2 2 "" "curl" "id" "host" "u"`:          ServerError,
+		`{"response_code":"0","response_flags":"UO","method":"-"}`:                                                                             NoHealthyUpstream,
+	}
+	for line, want := range tests {
+		if v := Classify(Input{Text: line}); v.Class != want {
+			t.Errorf("got %s (%s), want %s: %s", v.Class, v.Why, want, line)
+		}
+	}
+}
+
+// The reference gateway's own codes and words.
+func TestClassifyReferenceGateway(t *testing.T) {
+	tests := []struct {
+		status           int
+		code, kind, text string
+		want             Class
+	}{
+		{200, "stream_truncated", "truncated", "the answer was cut short: unexpected EOF", Truncated},
+		{200, "invalid_output", "invalid_output", "the answer is not the JSON that was asked for: invalid character", InvalidOutput},
+		{504, "upstream_timeout", "timeout_error", "upstream request timeout", Timeout},
+		{502, "connection_error", "upstream_connect_error", "upstream connect error: dial tcp 127.0.0.1:1: connect: connection refused", Connection},
+		{0, "connection_error", "upstream_connect_error", "upstream connect error: EOF", Connection},
+		{499, "client_closed_request", "cancelled", "the client closed the request", Cancelled},
+		{503, "no_healthy_upstream", "no_healthy_upstream", "no healthy upstream: every deployment of gpt-4o is out or its breaker is open", NoHealthyUpstream},
+		{503, "queue_full", "overloaded", "the queue of azure-eu is full", Overloaded},
+		{503, "queue_timeout", "overloaded", "waited too long in the queue", Overloaded},
+	}
+	for _, tt := range tests {
+		if v := Classify(Input{Status: tt.status, Code: tt.code, Type: tt.kind, Text: tt.text}); v.Class != tt.want {
+			t.Errorf("%s: got %s (%s), want %s", tt.code, v.Class, v.Why, tt.want)
+		}
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	for _, c := range Classes() {
+		g := Advice(c)
+		if g.Means == "" {
+			t.Errorf("%s means nothing", c)
+		}
+		if c != None && (g.Retry == "" || g.Domain == "" || g.Do == "" || g.Fix == "") {
+			t.Errorf("%s has no whole advice: %+v", c, g)
+		}
+	}
+	if Advice(200).Means != Advice(None).Means {
+		t.Error("a class out of range has advice of its own")
+	}
+}
+
+// A rule's words are compared with text that even has evened out, so they must be unchanged by it.
+func TestRulesAreEven(t *testing.T) {
+	for _, r := range rules {
+		for _, w := range append(append(append([]string{}, r.any...), r.all...), r.not...) {
+			if got := strings.TrimSpace(even(w)); got != strings.TrimSpace(w) {
+				t.Errorf("rule %q: %q can never match, it would be %q", r.name, w, got)
+			}
+		}
+		if r.class == None || len(r.any)+len(r.all) == 0 {
+			t.Errorf("rule %q says nothing", r.name)
+		}
+	}
+}
+
+func TestWordsFindAll(t *testing.T) {
+	all := []string{"he", "she", "his", "hers", "繁忙", "e"}
+	w := newWords(all)
+	for _, text := range []string{"", "ushers", "this he", "系统繁忙", "xyz", "hehehers"} {
+		s := make(seen, w.size())
+		w.in(text, s)
+		for _, word := range all {
+			if got, want := s.has(w.ids[word]), strings.Contains(text, word); got != want {
+				t.Errorf("%q in %q: %v, want %v", word, text, got, want)
+			}
+		}
+	}
+	if n := len(compiledRules().words.found); n > 60_000 {
+		t.Errorf("%d states: too many for 16 bits soon", n)
+	}
+}
+
+func FuzzClassify(f *testing.F) {
+	f.Add("Error code: 429 - {'error': 1}", 429, "insufficient_quota", "SD--", "length")
+	f.Add(`\\\"\u`, 0, "", "C", "")
+	f.Add(strings.Repeat("4", 9000), -1, "", "UF,", "x")
+	f.Fuzz(func(t *testing.T, text string, status int, code, term, finish string) {
+		in := Input{Text: text, Status: status, Code: code, Term: term, Finish: finish}
+		v := Classify(in)
+		if v.Class >= classCount || len(v.Why) > 8*maxEvidence {
+			t.Fatalf("out of bounds: %+v", v)
+		}
+		if utf8.ValidString(text) && utf8.ValidString(code) && utf8.ValidString(term) && utf8.ValidString(finish) && !utf8.ValidString(v.Why) {
+			t.Fatalf("the reason is not UTF-8: %q", v.Why)
+		}
+		if again := Classify(in); again != v {
+			t.Fatalf("two verdicts on one text: %+v, %+v", v, again)
+		}
+	})
+}
+
+func BenchmarkClassify(b *testing.B) {
+	in := Input{Status: 429, Text: `{"error":{"message":"Rate limit reached for gpt-4o on tokens per min (TPM): Limit 30000, Used 29500, Requested 900.","type":"tokens","code":"rate_limit_exceeded"}}`}
+	b.ReportAllocs()
+	for b.Loop() {
+		Classify(in)
+	}
+}
