@@ -1,0 +1,195 @@
+package desk
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"signalbox/internal/gateway"
+	"signalbox/internal/incident"
+	"signalbox/internal/traffic"
+	"signalbox/runbook"
+)
+
+// planStep plans the action of a block of the current step: the same way as a lever thrown by hand.
+func (d *Desk) planStep(c PlanStep, reply func(Result, error)) {
+	r := d.run()
+	if r == nil || !r.walk.Live() {
+		reply(Result{}, &Refused{What: "this step", Why: "no runbook is being walked", Try: "start one (r)"})
+		return
+	}
+	s, _ := r.book.Step(r.walk.Current)
+	if c.Block < 0 || c.Block >= len(s.Blocks) || s.Blocks[c.Block].Action == nil {
+		reply(Result{}, &Refused{What: "this step", Why: "it has no action there"})
+		return
+	}
+	a := s.Blocks[c.Block].Action
+	if a.Do == runbook.DoRelease {
+		d.release(r, reply)
+		return
+	}
+	lv, err := runbook.Resolve(r.book, a, r.walk)
+	if err != nil {
+		reply(Result{}, &Refused{What: a.Do, Why: err.Error(), Try: "fill the field first (enter on it)"})
+		return
+	}
+	d.planLever(PlanLever{Verb: lv.Verb, Scope: lv.Scope, Value: leverValue(lv.Value), TTL: lv.TTL, Reason: lv.Reason}, r.id, s.Slug, c.Block, reply)
+}
+
+func leverValue(v runbook.Value) json.RawMessage {
+	switch v.Kind {
+	case runbook.NoValue:
+		return nil
+	case runbook.IntValue:
+		return json.RawMessage(fmt.Sprint(v.Int))
+	}
+	raw, err := json.Marshal(v.String())
+	if err != nil {
+		return nil
+	}
+	return raw
+}
+
+// release plans taking back the newest lever of the run that is still out: one after the other, so that
+// each can be seen to be safe before the next.
+func (d *Desk) release(r *run, reply func(Result, error)) {
+	for i := len(d.levers) - 1; i >= 0; i-- {
+		if l := d.levers[i]; l.plan.Change.Run == r.id && l.out() {
+			d.planRevert(PlanRevert{Lever: l.id}, reply)
+			return
+		}
+	}
+	reply(Result{}, &Refused{What: "release", Why: "no lever of this run is out", Try: "mark the step done (d)"})
+}
+
+// planRevert shows what taking a lever back would do.
+func (d *Desk) planRevert(c PlanRevert, reply func(Result, error)) {
+	l := d.leverByID(c.Lever)
+	if l == nil || !l.out() {
+		reply(Result{}, &Refused{What: "undo", Why: "that lever is not out"})
+		return
+	}
+	w, ok := d.wires[l.plan.Gateway]
+	if !ok {
+		reply(Result{}, &Refused{What: "undo of " + leverTitle(l.plan.Change), Why: "gateway " + l.plan.Gateway + " is not configured here", Try: "undo it by hand: " + strings.Join(l.view().Undo, "; ")})
+		return
+	}
+	p := l.plan
+	p.ID, p.ReadAt = d.newID("plan"), d.now()
+	p.Instances = nil
+	for _, i := range l.plan.Instances {
+		now := i.After
+		if c, ok := w.control(i.Name, i.Control); ok {
+			now = c.Value
+		}
+		p.Instances = append(p.Instances, gateway.InstancePlan{Name: i.Name, Control: i.Control, Before: now, After: i.Before})
+	}
+	p.Blast.LastTarget = false
+	d.fillBlast(w, &p)
+	p.Calls, p.Undo = l.plan.Undo.Calls, gateway.Undo{Calls: l.plan.Calls}
+	s := &shown{plan: p, lever: l.id, block: -1, view: d.planView(w, p)}
+	s.view.Revert, s.view.Lever = true, l.id
+	s.view.Title = "undo " + leverTitle(l.plan.Change)
+	s.view.Excess, s.view.Deadline, s.view.SelfEnds, s.view.Caveats = "", "none: it restores what was read before the lever", true, nil
+	s.plan.Change.Reason = "undo"
+	if !w.spec.Typed {
+		s.view.Confirm, s.view.Phrase = ConfirmPlain, ""
+	}
+	d.keepPlan(s)
+	reply(Result{Text: "planned " + s.view.Title, Plan: &s.view}, nil)
+}
+
+// decline records that the operator saw the plan and did not want it.
+func (d *Desk) decline(c Decline) (Result, error) {
+	s, ok := d.plans[c.Plan]
+	if !ok {
+		return Result{}, nil
+	}
+	delete(d.plans, c.Plan)
+	raw, err := json.Marshal(s.plan)
+	if err != nil {
+		return Result{}, fmt.Errorf("writing the plan down: %w", err)
+	}
+	data := incident.LeverData{ID: s.plan.ID, Verb: string(s.plan.Change.Verb), Scope: s.plan.Change.Scope, Plan: raw}
+	err = d.write(entryDraft{kind: incident.LeverDeclined, incident: d.record.open, run: s.plan.Change.Run, step: s.plan.Change.Step, data: data})
+	return Result{Text: "nothing was sent"}, err
+}
+
+// noteAction ties a lever to the block that asked for it.
+func (d *Desk) noteAction(l *lever, block int) {
+	r := d.run()
+	if r == nil || block < 0 || l.plan.Change.Run != r.id {
+		return
+	}
+	_ = d.step(r, runbook.Entry{Kind: runbook.EntryActionPlanned, Step: l.plan.Change.Step, Block: block, Data: map[string]string{"lever": l.id}})
+}
+
+// actionEnded tells the walk how the lever of an action ended.
+func (d *Desk) actionEnded(l *lever) {
+	for _, r := range d.runs {
+		if r.id != l.plan.Change.Run || !r.walk.Live() {
+			continue
+		}
+		step, block, ok := blockOf(r, l.id)
+		if !ok {
+			return
+		}
+		_ = d.step(r, runbook.Entry{Kind: runbook.EntryActionResult, Step: step, Block: block, Data: map[string]string{"lever": l.id, "state": l.state, "outcome": l.outcome}})
+	}
+}
+
+// blockOf finds the block whose action threw a lever.
+func blockOf(r *run, lever string) (step string, block int, ok bool) {
+	for slug, st := range r.walk.Steps {
+		for n, b := range st.Blocks {
+			if b.Lever == lever {
+				return slug, n, true
+			}
+		}
+	}
+	return "", 0, false
+}
+
+func (d *Desk) actionOf(r *run, l *lever) *runbook.Action {
+	step, block, ok := blockOf(r, l.id)
+	if !ok {
+		return nil
+	}
+	s, _ := r.book.Step(step)
+	if block >= len(s.Blocks) {
+		return nil
+	}
+	return s.Blocks[block].Action
+}
+
+// actionWords says what an action would do, resolved as far as it can be.
+func (d *Desk) actionWords(r *run, a *runbook.Action) (words, disabled string) {
+	if a.Do == runbook.DoRelease {
+		live := d.liveLevers(r.id)
+		if len(live) == 0 {
+			return "take back the levers of this run", "none of them is out"
+		}
+		return "take back " + live[len(live)-1] + fmt.Sprintf(" (%d out)", len(live)), ""
+	}
+	lv, err := runbook.Resolve(r.book, a, r.walk)
+	if err != nil {
+		return a.Do, err.Error()
+	}
+	words = a.Do + " " + traffic.Scope(lv.Scope).Short()
+	w, err := d.wireFor(lv.Scope)
+	if err == nil && d.whyNot(w) != "" {
+		err = fmt.Errorf("%s", d.whyNot(w))
+	}
+	var scope traffic.Scope
+	if err == nil {
+		scope, err = d.aim(w, gateway.Verb(lv.Verb), lv.Scope)
+	}
+	if err != nil {
+		return words, err.Error()
+	}
+	words = a.Do + " " + scopeWords(scope)
+	if v := lv.Value.String(); v != "" {
+		words += " to " + v
+	}
+	return words + " for " + clampTTL(lv.TTL).String(), d.refusal
+}

@@ -1,0 +1,186 @@
+package desk
+
+import (
+	"slices"
+	"time"
+
+	"signalbox/internal/burst"
+	"signalbox/internal/fault"
+	"signalbox/internal/incident"
+	"signalbox/runbook"
+)
+
+// burstState is a burst and what the desk adds to it.
+type burstState struct {
+	burst.Burst
+	incident string
+	written  time.Time // when its last revision went into the journal
+	match    runbook.Offer
+	matched  bool
+}
+
+// pages tells whether the burst is more than a note: callers' own errors never page.
+func (b *burstState) pages() bool { return b.Kind != "caller" && b.Kind != "traffic" }
+
+const (
+	// reviseEvery is the least time between two revisions of one burst in the journal; the screen shows them all.
+	reviseEvery = 10 * time.Second
+	// keepSettled is how long a settled burst stays on the screen.
+	keepSettled = 30 * time.Minute
+)
+
+// advance moves the detector to the watermark and takes in what it says.
+func (d *Desk) advance(now time.Time) {
+	mark := d.sig.board.Watermark(now, true)
+	for _, e := range d.sig.advance(mark) {
+		d.burstEvent(e)
+		d.dirty = true
+	}
+	d.bursts = slices.DeleteFunc(d.bursts, func(b *burstState) bool {
+		return !b.Ended.IsZero() && now.Sub(b.Ended) > keepSettled
+	})
+}
+
+// kinds of the journal by what the detector says.
+var burstKinds = map[burst.EventKind]incident.Kind{
+	burst.Opened: incident.BurstOpened, burst.Revised: incident.BurstRevised, burst.Merged: incident.BurstMerged,
+	burst.Reopened: incident.BurstReopened, burst.Settled: incident.BurstSettled, burst.Withdrawn: incident.BurstWithdrawn,
+}
+
+func (d *Desk) burstEvent(e burst.Event) {
+	b := d.burstByID(e.Burst.ID)
+	if b == nil {
+		b = &burstState{}
+		d.bursts = append([]*burstState{b}, d.bursts...)
+	}
+	quiet := e.Kind == burst.Revised && b.Scope.Equal(e.Burst.Scope) && d.now().Sub(b.written) < reviseEvery
+	b.Burst = e.Burst
+	d.joinIncident(b)
+	if e.Kind == burst.Withdrawn || e.Kind == burst.Merged {
+		d.bursts = slices.DeleteFunc(d.bursts, func(o *burstState) bool { return o == b })
+	}
+	if quiet {
+		return
+	}
+	b.matched = false
+	b.written = d.now()
+	data := burstData(b)
+	data.Into = e.Into
+	_ = d.write(entryDraft{kind: burstKinds[e.Kind], incident: b.incident, data: data})
+}
+
+func (d *Desk) burstByID(id string) *burstState {
+	for _, b := range d.bursts {
+		if b.ID == id {
+			return b
+		}
+	}
+	return nil
+}
+
+// joinIncident puts a burst into the open incident when its scope overlaps one of the incident's bursts
+// or levers, or when the incident has none yet. A burst never opens an incident.
+func (d *Desk) joinIncident(b *burstState) {
+	if b.incident != "" || d.record.open == "" || !b.pages() {
+		return
+	}
+	alone := true
+	for _, o := range d.bursts {
+		if o == b || o.incident != d.record.open {
+			continue
+		}
+		alone = false
+		if o.Scope.Overlaps(b.Scope) {
+			b.incident = d.record.open
+			return
+		}
+	}
+	for _, l := range d.levers {
+		if l.plan.Change.Incident == d.record.open && d.leverWhere(l).Overlaps(b.Scope) {
+			b.incident = d.record.open
+			return
+		}
+	}
+	if alone {
+		b.incident = d.record.open
+	}
+}
+
+// burstEntry is a burst as the journal keeps it.
+type burstEntry struct {
+	incident.BurstData
+	Side  string        `json:"side,omitempty"`
+	Codes map[int]int64 `json:"codes,omitempty"`
+}
+
+func burstData(b *burstState) burstEntry {
+	data := incident.BurstData{
+		ID: b.ID, Kind: b.Kind, Scope: b.Scope, Class: b.Leading, Onset: b.Onset, Detected: b.Detected,
+		Failed: int(b.Failed), Total: int(b.Total), Excess: b.Excess, Peak: b.Peak, Share: b.Share, Episodes: b.Episodes,
+		State: b.State, Reason: b.Reason, Classes: make(map[string]int, len(b.Classes)),
+	}
+	for c, n := range b.Classes {
+		data.Classes[c] = int(n)
+	}
+	if !b.Ended.IsZero() {
+		ended := b.Ended
+		data.Settled = &ended
+	}
+	return burstEntry{BurstData: data, Side: b.Side, Codes: b.Codes}
+}
+
+func (d *Desk) burstView(b *burstState) BurstView {
+	v := BurstView{
+		ID: b.ID, Kind: b.Kind, Side: b.Side, Scope: b.Scope, Name: b.Scope.Short(), State: b.State, Leading: b.Leading,
+		Onset: b.Onset, Detected: b.Detected, Ended: b.Ended, Failed: b.Failed, Total: b.Total, Rate: b.Rate, Peak: b.Peak,
+		Excess: b.Excess, Share: b.Share, Classes: b.Classes, Codes: b.Codes, Clean: b.Clean, Reason: b.Reason,
+		Episodes: b.Episodes, Provisional: b.Provisional, Incident: b.incident,
+	}
+	if class, ok := fault.ParseClass(b.Leading); ok && class != fault.None {
+		a := fault.Advice(class)
+		v.MeaningClass, v.Meaning = b.Leading, a.Means+". First: "+a.Do
+	}
+	if !b.matched {
+		b.match, b.matched = d.bestOffer(b), true
+	}
+	if b.match.Book != nil {
+		v.Runbook = b.match.Book.ID
+	}
+	return v
+}
+
+// viewOf gives a burst in the words of the runbook package.
+func viewOf(b *burstState) runbook.BurstView {
+	return runbook.BurstView{ID: b.ID, Kind: b.Kind, Scope: b.Scope, Classes: b.Classes, Codes: b.Codes}
+}
+
+func (d *Desk) bestOffer(b *burstState) runbook.Offer {
+	offers := runbook.Offers(d.o.Books, viewOf(b), facts{d: d, now: d.now()})
+	if len(offers) == 0 {
+		return runbook.Offer{}
+	}
+	return offers[0]
+}
+
+// offers lists the runbooks: those that fit the newest live burst first, with why.
+func (d *Desk) offers() []OfferView {
+	var out []OfferView
+	fits := map[string]bool{}
+	for _, b := range d.bursts {
+		if !b.Ended.IsZero() || !b.pages() {
+			continue
+		}
+		for _, o := range runbook.Offers(d.o.Books, viewOf(b), facts{d: d, now: d.now()}) {
+			if !fits[o.Book.ID] {
+				fits[o.Book.ID] = true
+				out = append(out, OfferView{ID: o.Book.ID, Title: o.Book.Title, Fits: true, Why: o.Why, Burst: b.ID, Armed: o.Book.Armed})
+			}
+		}
+	}
+	for _, b := range d.o.Books {
+		if !fits[b.ID] {
+			out = append(out, OfferView{ID: b.ID, Title: b.Title, Armed: b.Armed})
+		}
+	}
+	return out
+}

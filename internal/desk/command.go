@@ -1,0 +1,195 @@
+package desk
+
+import (
+	"encoding/json"
+	"time"
+
+	"signalbox/internal/traffic"
+)
+
+// Command is what a client asks of the desk. Every client, screen or command line, uses the same ones.
+type Command interface{ command() }
+
+// OpenIncident opens an incident. Without a title it is named after the newest live burst.
+type OpenIncident struct{ Title, Severity string }
+
+// CloseIncident closes the open incident; levers that are still out are named in the refusal unless Force.
+type CloseIncident struct {
+	Reason string
+	Force  bool
+}
+
+// ResumeIncident takes an incident that an earlier console left open as the current one.
+type ResumeIncident struct{ ID string }
+
+// AddNote writes a note into the record.
+type AddNote struct{ Text, Kind string }
+
+// StartRun starts a runbook for a burst (or for none). It opens an incident where none is open.
+type StartRun struct {
+	Book  string
+	Burst string
+	Vars  map[string]string
+}
+
+// ResumeRun takes an unfinished run up again, at the step where it stood.
+type ResumeRun struct{ ID string }
+
+// StepDone marks the current step as done and goes to the next.
+type StepDone struct{ Note string }
+
+// StepSkip skips the current step; a reason is required.
+type StepSkip struct{ Reason string }
+
+// StepBack goes one step back. It adds entries, it never rewrites.
+type StepBack struct{}
+
+// StepJump goes to the step with this slug.
+type StepJump struct{ Slug string }
+
+// Choose answers an ask, or fills a variable of the run.
+type Choose struct{ Var, Value string }
+
+// AbortRun ends the run. Levers that it threw stay out and are listed in the reply.
+type AbortRun struct{ Reason string }
+
+// PlanLever asks for a plan. It reads the gateway and changes nothing.
+type PlanLever struct {
+	Verb   string
+	Scope  traffic.Scope
+	Value  json.RawMessage
+	TTL    time.Duration
+	Reason string
+}
+
+// PlanStep asks for the plan of the action in block Block of the current step.
+type PlanStep struct{ Block int }
+
+// Throw sends a plan that was shown. Typed is what the operator typed to confirm, where that is asked for.
+type Throw struct{ Plan, Typed string }
+
+// Decline records that a plan was shown and not confirmed.
+type Decline struct{ Plan string }
+
+// PlanRevert asks what taking a lever back would do now.
+type PlanRevert struct{ Lever string }
+
+// Revert takes a lever back to the values that were read before it.
+type Revert struct{ Lever, Reason string }
+
+// Extend moves the deadline of a lever that is out.
+type Extend struct {
+	Lever string
+	TTL   time.Duration
+}
+
+// ReadBack reads the gateways again now; it settles levers in doubt.
+type ReadBack struct{}
+
+// Export writes the timeline of an incident ("" the open one, else the newest) to Path
+// ("" a file in the state folder named after the incident).
+type Export struct{ Incident, Format, Path string }
+
+// SetActor changes who operates, at a hand-over.
+type SetActor struct{ Name string }
+
+func (OpenIncident) command()   {}
+func (CloseIncident) command()  {}
+func (ResumeIncident) command() {}
+func (AddNote) command()        {}
+func (StartRun) command()       {}
+func (ResumeRun) command()      {}
+func (StepDone) command()       {}
+func (StepSkip) command()       {}
+func (StepBack) command()       {}
+func (StepJump) command()       {}
+func (Choose) command()         {}
+func (AbortRun) command()       {}
+func (PlanLever) command()      {}
+func (PlanStep) command()       {}
+func (Throw) command()          {}
+func (Decline) command()        {}
+func (PlanRevert) command()     {}
+func (Revert) command()         {}
+func (Extend) command()         {}
+func (ReadBack) command()       {}
+func (Export) command()         {}
+func (SetActor) command()       {}
+
+// Result is the desk's answer to a command; fields that do not belong to the command are empty.
+type Result struct {
+	Text     string    // one sentence for the status line
+	Incident string    // id
+	Run      string    // id
+	Lever    string    // id
+	Plan     *PlanView // of PlanLever, PlanStep and PlanRevert
+	Path     string    // of Export
+	Live     []string  // levers still out, in words
+}
+
+// Confirmations that a plan asks for.
+const (
+	ConfirmPlain = "plain" // one key that is not Enter
+	ConfirmTyped = "typed" // the phrase, typed
+)
+
+// PlanView is a plan as the dialog shows it.
+type PlanView struct {
+	ID       string
+	Revert   bool   // it takes a lever back
+	Lever    string // the lever that it takes back
+	Title    string
+	Env      string
+	Gateway  string
+	Diff     []DiffLine
+	Blast    string // blast radius in numbers
+	Share    float64
+	Excess   string // what the excess requests will experience
+	Deadline string // absolute end, and who holds it
+	SelfEnds bool
+	Undo     []string // the raw commands to undo it by hand
+	Calls    []string // the raw commands to do it by hand
+	Caveats  []string
+	Reason   string
+	Confirm  string // plain or typed
+	Phrase   string // what must be typed
+	StaleAt  time.Time
+}
+
+// DiffLine is the difference on one instance.
+type DiffLine struct{ Instance, Control, Before, After string }
+
+// Refused is a command that the desk, or a gateway, will not carry out.
+type Refused struct{ What, Why, Try string }
+
+// Error says what was refused, why, and what to try.
+func (r *Refused) Error() string {
+	s := r.What + " refused: " + r.Why
+	if r.Try != "" {
+		s += "; " + r.Try
+	}
+	return s
+}
+
+// RecordQuery asks for records of the log pane.
+type RecordQuery struct {
+	Scope    traffic.Scope // cells to show, empty: all
+	Failures bool          // failures only
+	First    bool          // failures before the rest
+	Text     string        // only records with this text, case-insensitive; "!" in front inverts
+	Limit    int
+}
+
+// RecordLine is one record, sanitised and redacted for a screen.
+type RecordLine struct {
+	At      time.Time
+	Labels  traffic.Scope
+	Status  int
+	Class   string // "none" for a success
+	Latency time.Duration
+	Attempt int
+	ID      string
+	Text    string // error text, or what is known of a success
+	Raw     string
+	Late    bool
+}

@@ -1,0 +1,340 @@
+package desk
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"signalbox/internal/board"
+	"signalbox/internal/fault"
+	"signalbox/internal/traffic"
+	"signalbox/runbook"
+)
+
+// facts answers the questions of checks from the live board, levers and bursts. It is used on the
+// desk's goroutine only.
+type facts struct {
+	d   *Desk
+	now time.Time
+}
+
+// defaultOver is the window of a question that names none.
+const defaultOver = 2 * time.Minute
+
+// asked is a query turned into selectors.
+type asked struct {
+	sel      traffic.Selector
+	codes    []int
+	notCodes []int
+	classes  []string
+	notClass []string
+	verbs    []string
+	side     string
+	scope    traffic.Scope // the terms that pin one value
+}
+
+// Ask answers one query. What cannot be known is never given as a number.
+func (f facts) Ask(q runbook.Query) runbook.Answer {
+	a, err := f.selectors(q)
+	if err != "" {
+		return runbook.Answer{Why: err}
+	}
+	switch q.Metric {
+	case "burst":
+		return f.burst(a)
+	case "lever":
+		return f.lever(a)
+	case "inflight", "queue", "limit":
+		return f.gauge(q, a)
+	case "amplification":
+		return f.amplification(q, a)
+	}
+	from, to := f.span(q)
+	w := f.d.sig.count(a.sel, from, to)
+	ans := runbook.Answer{Samples: int(w.Req), Age: f.age(w), Known: true}
+	if why := f.blind(a, w); why != "" {
+		return runbook.Answer{Why: why, Age: ans.Age}
+	}
+	return f.number(q, a, w, ans)
+}
+
+func (f facts) number(q runbook.Query, a asked, w board.Window, ans runbook.Answer) runbook.Answer {
+	over := q.Over
+	if over <= 0 {
+		over = defaultOver
+	}
+	hits := a.matching(w)
+	switch q.Metric {
+	case "error_rate":
+		ans.Num, ans.Den, ans.Unit = float64(hits), float64(w.Req), string(runbook.UnitShare)
+	case "truncated":
+		ans.Num, ans.Den, ans.Unit = float64(byClass(w, fault.Truncated)), float64(w.Req), string(runbook.UnitShare)
+	case "errors", "count":
+		ans.Value = float64(hits)
+	case "requests":
+		ans.Value = float64(w.Req)
+	case "rate":
+		ans.Value = float64(w.Req) / over.Seconds()
+	case "tokens_in":
+		ans.Value = float64(w.TokIn)
+	case "tokens_out":
+		ans.Value = float64(w.TokOut)
+	case "token_throughput":
+		ans.Value = float64(w.TokOut) / over.Seconds()
+	case "latency", "ttft":
+		return f.quantile(q, w, ans)
+	default:
+		return runbook.Answer{Why: "the desk does not know the metric " + q.Metric}
+	}
+	if ans.Unit == string(runbook.UnitShare) {
+		if ans.Den == 0 {
+			return runbook.Answer{Why: "no requests", Age: ans.Age}
+		}
+		ans.Value = ans.Num / ans.Den
+	}
+	return ans
+}
+
+func (f facts) quantile(q runbook.Query, w board.Window, ans runbook.Answer) runbook.Answer {
+	sk := w.Lat
+	if q.Metric == "ttft" {
+		sk = w.TTFT
+	}
+	v, ok := sk.Quantile(q.Quantile)
+	if !ok {
+		return runbook.Answer{Why: "no log line tells the " + q.Metric, Age: ans.Age}
+	}
+	ans.Value, ans.Unit, ans.Samples = v.Seconds(), string(runbook.UnitTime), int(sk.Count())
+	return ans
+}
+
+// span gives the window of event time that a query means.
+func (f facts) span(q runbook.Query) (from, to time.Time) {
+	over := q.Over
+	if over <= 0 {
+		over = defaultOver
+	}
+	to = f.d.sig.edge(f.now).Add(-q.Offset)
+	return to.Add(-over), to
+}
+
+func (f facts) age(w board.Window) time.Duration {
+	newest := w.Newest
+	if newest.IsZero() {
+		newest = f.d.sig.board.Newest()
+	}
+	if newest.IsZero() {
+		return time.Duration(1<<62 - 1)
+	}
+	return max(0, f.now.Sub(newest))
+}
+
+// blind says why a window without requests is no evidence of silence: nothing was ever read that could tell.
+func (f facts) blind(a asked, w board.Window) string {
+	if w.Req > 0 || len(f.d.sig.board.Keys(traffic.Selector{})) > 0 && a.side == traffic.SideClient {
+		return ""
+	}
+	if w.Req == 0 && f.d.sig.board.Newest().IsZero() {
+		return "no source has told anything yet"
+	}
+	if w.Req == 0 && f.d.allSilent(f.now) {
+		return "every source is silent"
+	}
+	return ""
+}
+
+// selectors turns a query into selectors over keys, codes and classes. Where a gateway logs no upstream
+// attempts, a question about the upstream side is answered from what it does log: its own requests.
+func (f facts) selectors(q runbook.Query) (asked, string) {
+	a := asked{scope: traffic.Scope{}}
+	for _, m := range q.Where {
+		switch m.Label {
+		case "code":
+			if err := a.addCodes(m); err != "" {
+				return a, err
+			}
+		case "class":
+			a.addClasses(m)
+		case "verb":
+			a.verbs = m.Values
+		case "side":
+			a.side = firstOf(m.Values)
+		default:
+			if err := f.addTerm(&a, m); err != "" {
+				return a, err
+			}
+		}
+	}
+	side := a.side
+	if side == traffic.SideUpstream && len(f.d.sig.upstream) == 0 {
+		side = traffic.SideClient
+	}
+	if side != "" {
+		a.sel = f.d.sig.side(a.sel, side)
+	}
+	return a, ""
+}
+
+func (f facts) addTerm(a *asked, m runbook.Match) string {
+	dim, ok := traffic.ParseDim(m.Label)
+	if !ok {
+		return "the desk does not know the label " + m.Label
+	}
+	t := traffic.Term{Dim: dim, Not: negated(m)}
+	for _, v := range m.Values {
+		if sym, known := f.d.syms.Lookup(v); known && sym != traffic.Unknown {
+			t.Any = append(t.Any, sym)
+		}
+	}
+	a.sel = a.sel.And(t)
+	if !t.Not && len(m.Values) == 1 {
+		a.scope[m.Label] = m.Values[0]
+	}
+	return ""
+}
+
+func negated(m runbook.Match) bool { return m.Op == "!=" || m.Op == "notin" }
+
+func (a *asked) addCodes(m runbook.Match) string {
+	for _, v := range m.Values {
+		n, err := strconv.Atoi(v)
+		if err != nil {
+			return fmt.Sprintf("%q is no status code", v)
+		}
+		if negated(m) {
+			a.notCodes = append(a.notCodes, n)
+		} else {
+			a.codes = append(a.codes, n)
+		}
+	}
+	return ""
+}
+
+func (a *asked) addClasses(m runbook.Match) {
+	if negated(m) {
+		a.notClass = append(a.notClass, m.Values...)
+	} else {
+		a.classes = append(a.classes, m.Values...)
+	}
+}
+
+// matching counts the outcomes that the query names; without a code or class, the failures that are not
+// the callers' own.
+func (a asked) matching(w board.Window) int64 {
+	if len(a.codes)+len(a.notCodes)+len(a.classes)+len(a.notClass) == 0 {
+		return w.Err
+	}
+	var n int64
+	for o, c := range w.ByOutcome {
+		if a.wants(o) {
+			n += c
+		}
+	}
+	return n
+}
+
+func (a asked) wants(o traffic.Outcome) bool {
+	class := o.Class().String()
+	switch {
+	case len(a.codes) > 0 && !slices.Contains(a.codes, o.Status()):
+		return false
+	case slices.Contains(a.notCodes, o.Status()) || slices.Contains(a.notClass, class):
+		return false
+	case len(a.classes) > 0 && !slices.Contains(a.classes, class):
+		return false
+	}
+	return len(a.codes)+len(a.classes) > 0 || o.Failed()
+}
+
+func byClass(w board.Window, c fault.Class) int64 {
+	var n int64
+	for o, k := range w.ByOutcome {
+		if o.Class() == c {
+			n += k
+		}
+	}
+	return n
+}
+
+func (f facts) amplification(q runbook.Query, a asked) runbook.Answer {
+	from, to := f.span(q)
+	sel := a.selWithoutSide()
+	client := f.d.sig.count(f.d.sig.side(sel, traffic.SideClient), from, to)
+	up := f.d.sig.count(f.d.sig.side(sel, traffic.SideUpstream), from, to)
+	if len(f.d.sig.upstream) == 0 {
+		return runbook.Answer{Why: "no source tells of the attempts at providers"}
+	}
+	if client.Req == 0 {
+		return runbook.Answer{Why: "no requests of clients", Age: f.age(up)}
+	}
+	return runbook.Answer{
+		Known: true, Value: float64(up.Req) / float64(client.Req), Num: float64(up.Req), Den: float64(client.Req),
+		Samples: int(client.Req), Age: f.age(client),
+	}
+}
+
+func (a asked) selWithoutSide() traffic.Selector {
+	var sel traffic.Selector
+	for _, t := range a.sel.Terms {
+		if t.Dim != traffic.Side {
+			sel.Terms = append(sel.Terms, t)
+		}
+	}
+	return sel
+}
+
+// gauge sums a gauge over the deployments of the scope: a page labels deployments, a question names
+// models and regions, so the board's keys say which deployments the scope means.
+func (f facts) gauge(q runbook.Query, a asked) runbook.Answer {
+	name, _ := traffic.ParseGauge(q.Metric)
+	v, n, age, ok := f.d.sig.board.Gauge(a.selWithoutSide(), name, f.now)
+	if !ok {
+		return runbook.Answer{Why: "no source tells the " + q.Metric + " of it"}
+	}
+	return runbook.Answer{Known: true, Value: v, Samples: n, Age: age}
+}
+
+func (f facts) burst(a asked) runbook.Answer {
+	ans := runbook.Answer{Known: true, Truth: runbook.False, Unit: string(runbook.UnitBool)}
+	for _, b := range f.d.bursts {
+		if b.Ended.IsZero() && b.pages() && b.Scope.Overlaps(a.scope) {
+			ans.Truth, ans.Value = runbook.True, 1
+			ans.Why = b.Reason
+		}
+	}
+	return ans
+}
+
+func (f facts) lever(a asked) runbook.Answer {
+	ans := runbook.Answer{Known: true, Truth: runbook.False, Unit: string(runbook.UnitBool)}
+	for _, l := range f.d.levers {
+		if !l.out() || (len(a.verbs) > 0 && !slices.Contains(a.verbs, string(l.plan.Change.Verb))) {
+			continue
+		}
+		if f.d.leverWhere(l).Overlaps(a.scope) {
+			ans.Truth, ans.Value = runbook.True, 1
+		}
+	}
+	return ans
+}
+
+// leverWhere gives the lever's scope with what is known of its deployment.
+func (d *Desk) leverWhere(l *lever) traffic.Scope {
+	s := l.plan.Change.Scope.Clone()
+	if p, ok := d.sig.places[s["deployment"]]; ok {
+		for k, v := range map[string]string{"provider": p.provider, "model": p.model, "region": p.region} {
+			if v != "" {
+				s[k] = v
+			}
+		}
+	}
+	return s
+}
+
+func firstOf(s []string) string {
+	if len(s) == 0 {
+		return ""
+	}
+	return s[0]
+}

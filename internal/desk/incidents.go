@@ -1,0 +1,312 @@
+package desk
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"signalbox/internal/incident"
+	"signalbox/internal/traffic"
+	"signalbox/runbook"
+)
+
+// openIncident opens an incident and links what this console saw in the half hour before.
+func (d *Desk) openIncident(c OpenIncident) (Result, error) {
+	if d.record.open != "" {
+		return Result{}, &Refused{What: "opening an incident", Why: "one is open: " + d.record.open, Try: "close it first (i)"}
+	}
+	title := c.Title
+	if title == "" {
+		title = d.defaultTitle()
+	}
+	now := d.now()
+	id := incident.NewID("inc", now, nil)
+	env, _ := d.environment()
+	data := incident.IncidentData{Title: title, Severity: c.Severity, Drill: d.o.Drill, Env: env}
+	if err := d.write(entryDraft{kind: incident.IncidentOpened, incident: id, data: data}); err != nil {
+		return Result{}, err
+	}
+	d.record.open = id
+	d.record.sampled = now
+	if err := d.link(id, now); err != nil {
+		return Result{}, err
+	}
+	for _, b := range d.bursts {
+		if b.Ended.IsZero() {
+			d.joinIncident(b)
+		}
+	}
+	return Result{Text: "incident " + title + " is open", Incident: id}, nil
+}
+
+// link makes the facts of the last half hour that belong to no incident part of this one.
+func (d *Desk) link(id string, now time.Time) error {
+	from := int64(0)
+	for _, e := range d.record.entries {
+		if e.Seq > d.record.since && e.Incident == "" && now.Sub(e.At) <= linkBack {
+			from = e.Seq
+			break
+		}
+	}
+	data := incident.IncidentData{FromSeq: from, ToSeq: d.record.seq, Since: now.Add(-linkBack)}
+	for _, b := range d.bursts {
+		if b.Ended.IsZero() {
+			data.Bursts = append(data.Bursts, b.ID)
+		}
+	}
+	if from == 0 && len(data.Bursts) == 0 {
+		return nil
+	}
+	return d.write(entryDraft{kind: incident.IncidentLinked, incident: id, data: data, actor: byDesk})
+}
+
+func (d *Desk) defaultTitle() string {
+	for _, b := range d.bursts {
+		if b.Ended.IsZero() && b.pages() {
+			return b.Leading + " on " + b.Scope.Short()
+		}
+	}
+	return "incident of " + d.now().UTC().Format("2006-01-02 15:04 UTC")
+}
+
+// ensureIncident opens an incident where none is open: the first run or lever does.
+func (d *Desk) ensureIncident(title string) error {
+	if d.record.open != "" {
+		return nil
+	}
+	for _, b := range d.bursts {
+		if b.Ended.IsZero() && b.pages() {
+			title = ""
+		}
+	}
+	_, err := d.openIncident(OpenIncident{Title: title})
+	return err
+}
+
+func (d *Desk) closeIncident(c CloseIncident) (Result, error) {
+	if d.record.open == "" {
+		return Result{}, &Refused{What: "closing", Why: "no incident is open"}
+	}
+	live := d.liveLevers("")
+	if len(live) > 0 && !c.Force {
+		return Result{Live: live}, &Refused{What: "closing the incident", Why: fmt.Sprintf("%d levers are out, first %s", len(live), live[0]), Try: "take them back (u), or close it all the same with :close!"}
+	}
+	id := d.record.open
+	d.sampleNow()
+	if err := d.write(entryDraft{kind: incident.IncidentClosed, incident: id, data: incident.IncidentData{Reason: c.Reason}}); err != nil {
+		return Result{}, err
+	}
+	d.record.open = ""
+	d.current = ""
+	return Result{Text: "incident closed", Incident: id, Live: live}, nil
+}
+
+// resumeIncident takes up an incident that an earlier console left open.
+func (d *Desk) resumeIncident(c ResumeIncident) (Result, error) {
+	if d.record.open != "" && d.record.open != c.ID {
+		return Result{}, &Refused{What: "resuming", Why: "another incident is open: " + d.record.open, Try: "close it first"}
+	}
+	for _, i := range d.record.all {
+		if i.ID == c.ID && i.Status == incident.StatusOpen {
+			d.record.open = c.ID
+			d.record.stale = true
+			for n := len(d.runs) - 1; n >= 0; n-- {
+				if r := d.runs[n]; r.incident == c.ID && r.walk.Live() && d.current == "" {
+					d.current = r.id
+					d.judgeChecks(r)
+				}
+			}
+			err := d.write(entryDraft{kind: "incident.resumed", incident: c.ID})
+			return Result{Text: "incident " + i.Title + " is taken up again", Incident: c.ID}, err
+		}
+	}
+	return Result{}, &Refused{What: "resuming " + c.ID, Why: "no such incident is open", Try: "signalbox incident list"}
+}
+
+func (d *Desk) resumeRun(c ResumeRun) (Result, error) {
+	for _, r := range d.runs {
+		if r.id != c.ID || !r.walk.Live() {
+			continue
+		}
+		if d.record.open != r.incident {
+			if _, err := d.resumeIncident(ResumeIncident{ID: r.incident}); err != nil {
+				return Result{}, err
+			}
+		}
+		d.current = r.id
+		err := d.write(entryDraft{kind: incident.RunEpoch, incident: r.incident, run: r.id, data: incident.RunData{Owner: d.actor, Epoch: 2}})
+		d.judgeChecks(r)
+		return d.where(r), err
+	}
+	return Result{}, &Refused{What: "resuming the run", Why: "no such run is unfinished"}
+}
+
+func (d *Desk) addNote(c AddNote) (Result, error) {
+	if c.Text == "" {
+		return Result{}, &Refused{What: "note", Why: "it is empty"}
+	}
+	err := d.write(entryDraft{kind: incident.Note, incident: d.record.open, run: d.current, data: incident.NoteData{Text: c.Text, Kind: c.Kind}})
+	return Result{Text: "noted", Incident: d.record.open}, err
+}
+
+func (d *Desk) setActor(c SetActor) (Result, error) {
+	if c.Name == "" {
+		return Result{}, &Refused{What: "actor", Why: "no name was given"}
+	}
+	before := d.actor
+	err := d.write(entryDraft{kind: incident.Note, incident: d.record.open, data: incident.NoteData{Kind: "handover", Text: before + " hands over to " + c.Name}})
+	if err == nil {
+		d.actor = c.Name
+	}
+	return Result{Text: c.Name + " operates"}, err
+}
+
+// export writes the timeline of an incident to a file.
+func (d *Desk) export(c Export) (Result, error) {
+	id := c.Incident
+	if id == "" {
+		id = d.record.open
+	}
+	d.sampleNow()
+	entries, err := incident.ReadAll(d.o.Journal.Path())
+	if err != nil {
+		return Result{}, fmt.Errorf("reading the journal: %w", err)
+	}
+	if id == "" {
+		if all := incident.Fold(entries); len(all) > 0 {
+			id = all[0].ID
+		}
+	}
+	if id == "" {
+		return Result{}, &Refused{What: "export", Why: "there is no incident yet", Try: "open one (i)"}
+	}
+	format := c.Format
+	if format == "" {
+		format = "md"
+	}
+	path := c.Path
+	if path == "" {
+		path = filepath.Join(d.o.ExportDir, id+"."+format)
+	}
+	if err := writeExport(path, format, entries, id); err != nil {
+		return Result{}, err
+	}
+	return Result{Text: "timeline written to " + path, Path: path, Incident: id}, nil
+}
+
+// writeExport writes to a file beside the target first, so that a reader never sees half of it.
+func writeExport(path, format string, entries []incident.Entry, id string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return fmt.Errorf("making room for the export: %w", err)
+	}
+	tmp := path + ".part"
+	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // the operator chose the path
+	if err != nil {
+		return fmt.Errorf("writing the export: %w", err)
+	}
+	err = incident.Export(f, format, entries, id)
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(tmp, path)
+	}
+	if err != nil {
+		_ = os.Remove(tmp) // the first error is the one to tell
+		return fmt.Errorf("writing the export %s: %w", path, err)
+	}
+	return nil
+}
+
+// sample writes the counts of the open incident's cells once a minute: exports need nothing but the journal.
+func (d *Desk) sample(now time.Time) {
+	if d.record.open != "" && now.Sub(d.record.sampled) >= sampleEvery {
+		d.sampleNow()
+	}
+}
+
+func (d *Desk) sampleNow() {
+	if d.record.open == "" || len(d.record.pending) > 0 {
+		return
+	}
+	now := d.now()
+	from := d.record.sampled
+	if from.IsZero() || now.Sub(from) > sampleEvery {
+		from = now.Add(-sampleEvery)
+	}
+	d.record.sampled = now
+	data := incident.SampleData{From: from}
+	g := d.grid(now)
+	edge := d.sig.edge(now)
+	for _, row := range g.Cells {
+		for _, c := range row {
+			sel := pin(d.syms, traffic.Model, c.Scope["model"]).Is(traffic.Region, d.syms.Intern(c.Scope["region"]))
+			if s, ok := d.cellSample(c.Scope, sel, from, edge); ok {
+				data.Cells = append(data.Cells, s)
+			}
+		}
+	}
+	if len(data.Cells) > 0 {
+		_ = d.write(entryDraft{kind: incident.Sample, incident: d.record.open, data: data, actor: byDesk})
+	}
+}
+
+func (d *Desk) cellSample(scope traffic.Scope, sel traffic.Selector, from, to time.Time) (incident.CellSample, bool) {
+	w := d.sig.countSide(sel, from, to)
+	if w.Req == 0 {
+		return incident.CellSample{}, false
+	}
+	s := incident.CellSample{Scope: scope, Req: int(w.Req), Err: int(w.Err), TokIn: w.TokIn, TokOut: w.TokOut}
+	for q, p := range map[float64]*float64{0.5: &s.P50, 0.95: &s.P95, 0.99: &s.P99} {
+		if v, ok := w.Lat.Quantile(q); ok {
+			*p = float64(v) / float64(time.Millisecond)
+		}
+	}
+	return s, true
+}
+
+// evidenceData is what an evidence block froze.
+type evidenceData struct {
+	incident.StepData
+	Burst    *burstEntry  `json:"burst,omitempty"`
+	Records  []RecordLine `json:"records,omitempty"`
+	Levers   []string     `json:"levers,omitempty"`
+	Controls []string     `json:"controls,omitempty"`
+}
+
+// maxEvidence bounds the records that one evidence block keeps.
+const maxEvidence = 20
+
+// evidence gathers what a block names: the burst, failing records with their request ids, levers and controls.
+func (d *Desk) evidence(r *run, f runbook.Effect) evidenceData {
+	s, _ := r.book.Step(f.Step)
+	ev := evidenceData{StepData: incident.StepData{Book: r.book.ID, Slug: f.Step, Title: s.Title, Block: f.Block}}
+	scope := traffic.Scope{}
+	if b := d.burstByID(r.walk.Burst); b != nil {
+		data := burstData(b)
+		ev.Burst, scope = &data, b.Scope
+	}
+	view := d.sig.board.Records()
+	sel := scope.Selector(d.syms)
+	for _, rec := range view.Last(maxEvidence, func(rec traffic.Record) bool { return rec.Outcome.Failed() && sel.Match(rec.Key) }) {
+		ev.Records = append(ev.Records, d.recordLine(rec))
+	}
+	ev.Levers = d.liveLevers("")
+	for _, name := range d.order {
+		for _, c := range d.controlViews(d.wires[name]) {
+			ev.Controls = append(ev.Controls, c.Instance+" "+c.ID+": "+c.Base+" -> "+c.Value)
+		}
+	}
+	return ev
+}
+
+func (d *Desk) writeStarted() {
+	_ = d.write(entryDraft{kind: incident.DeskStarted, incident: "", data: incident.DeskData{PID: os.Getpid()}, actor: byDesk})
+}
+
+func (d *Desk) writeStopped() {
+	_ = d.write(entryDraft{kind: incident.DeskStopped, data: incident.DeskData{PID: os.Getpid()}, actor: byDesk})
+}
+
+func (d *Desk) incidentID() string { return d.record.open }

@@ -1,0 +1,198 @@
+package desk
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"signalbox/internal/gateway"
+	"signalbox/internal/incident"
+	"signalbox/internal/traffic"
+)
+
+// lever is one change from the moment it was requested. It is owned by the desk's goroutine and can be
+// rebuilt from the journal alone.
+type lever struct {
+	id       string
+	plan     gateway.Plan
+	receipt  gateway.Receipt
+	key      string // idempotency key, stored before sending
+	by       string
+	at       time.Time // requested
+	acceptAt time.Time
+	ends     time.Time
+	endedAt  time.Time
+	obeyedAt time.Time
+	state    string
+	asking   bool // a conversation about it is under way
+
+	accepted, reported, obeyed string
+	obeyedWhy                  string
+	outcome, outcomeBy         string
+	looks                      int // outcome looks already taken
+	drift, err                 string
+	overdue                    bool // the console holds the deadline and has begun to take it back
+}
+
+// out tells whether the lever acts, or may act, on the gateway.
+func (l *lever) out() bool {
+	switch l.state {
+	case LeverReverted, LeverExpired, LeverFailed:
+		return false
+	}
+	return true
+}
+
+// settled tells whether nothing is being asked about the lever, so that the next change may go to its target.
+func (l *lever) settled() bool { return !l.asking }
+
+// touches tells whether the lever and the plan move the same control on some instance.
+func (l *lever) touches(p gateway.Plan) bool {
+	if l.plan.Gateway != p.Gateway {
+		return false
+	}
+	for _, a := range l.plan.Instances {
+		for _, b := range p.Instances {
+			if a.Name == b.Name && a.Control == b.Control {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// title says what the lever does, as the timeline says it.
+func leverTitle(c gateway.Change) string {
+	t := string(c.Verb) + " " + scopeWords(c.Scope)
+	if len(c.Value) > 0 {
+		t += " " + valueWords(c.Value)
+	}
+	return t
+}
+
+func scopeWords(s traffic.Scope) string {
+	short := make(traffic.Scope, len(s))
+	for k, v := range s {
+		if k != "gateway" && k != "env" {
+			short[k] = v
+		}
+	}
+	if len(short) == 0 {
+		return "gateway " + s["gateway"]
+	}
+	return short.Short()
+}
+
+// valueWords prints a value without JSON's quotes.
+func valueWords(v gateway.Value) string {
+	if len(v) == 0 || string(v) == "null" {
+		return "none"
+	}
+	var s string
+	if json.Unmarshal(v, &s) == nil {
+		if s == "" {
+			return "none"
+		}
+		return s
+	}
+	switch string(v) {
+	case "true":
+		return "on"
+	case "false":
+		return "off"
+	}
+	return string(v)
+}
+
+// changeWords gives "64 -> 4", per instance only where they differ.
+func changeWords(p gateway.Plan) string {
+	var parts []string
+	seen := map[string]bool{}
+	for _, i := range p.Instances {
+		w := valueWords(i.Before) + " -> " + valueWords(i.After)
+		if !seen[w] {
+			seen[w] = true
+			parts = append(parts, w)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (l *lever) view() LeverView {
+	ok, _, all := l.receipt.Accepted()
+	v := LeverView{
+		ID: l.id, Gateway: l.plan.Gateway, Verb: string(l.plan.Change.Verb), Scope: l.plan.Change.Scope.Clone(),
+		Title: leverTitle(l.plan.Change), Change: changeWords(l.plan), State: l.state, Out: l.out(), By: l.by, At: l.at,
+		AppliedAt: l.acceptAt, ObeyedAt: l.obeyedAt, EndedAt: l.endedAt,
+		SelfEnds: l.plan.Deadline.Holder == gateway.HeldByGateway,
+		Accepted: l.accepted, Reported: l.reported, Obeyed: l.obeyed, ObeyedWhy: l.obeyedWhy,
+		Outcome: l.outcome, OutcomeBy: l.outcomeBy, Drift: l.drift, Err: l.err,
+		Incident: l.plan.Change.Incident, Run: l.plan.Change.Run, Step: l.plan.Change.Step,
+	}
+	if all > 0 {
+		v.AcceptedN = fmt.Sprintf("%d/%d", ok, all)
+	}
+	if v.Out {
+		v.ExpiresAt = l.ends
+	}
+	for _, c := range l.plan.Undo.Calls {
+		v.Undo = append(v.Undo, c.Text)
+	}
+	return v
+}
+
+// judgeReceipt sets state and the accepted fact from what the instances answered.
+func (l *lever) judgeReceipt(r gateway.Receipt, err error) incident.Kind {
+	l.receipt = r
+	ok, doubt, all := r.Accepted()
+	if r.ExpiresAt != nil {
+		l.ends = *r.ExpiresAt
+	}
+	var errs []string
+	for _, i := range r.Instances {
+		if i.Err != "" {
+			errs = append(errs, i.Name+": "+i.Err)
+		}
+	}
+	if err != nil {
+		errs = append(errs, err.Error())
+	}
+	l.err = strings.Join(errs, "; ")
+	switch {
+	case doubt > 0 || (err != nil && all == 0 && !isRefusal(err)):
+		l.state, l.accepted = LeverInDoubt, CannotTell
+		return incident.LeverInDoubt
+	case ok == all && all > 0:
+		l.state, l.accepted, l.err = LeverActive, Yes, strings.Join(errs, "; ")
+		return incident.LeverApplied
+	case ok > 0:
+		l.state, l.accepted = LeverPartial, No
+		return incident.LeverPartial
+	}
+	l.state, l.accepted = LeverFailed, No
+	l.endedAt = r.AcceptedAt
+	return incident.LeverFailed
+}
+
+// instanceHas counts the planned instances whose last read shows the wanted value, and those that could not be read.
+func (l *lever) instanceHas(w *wire, want func(gateway.InstancePlan) gateway.Value) (have, unread int, other string) {
+	for _, p := range l.plan.Instances {
+		c, ok := w.control(p.Name, p.Control)
+		switch {
+		case !ok:
+			unread++
+		case gateway.Same(c.Value, want(p)):
+			have++
+		default:
+			other = fmt.Sprintf("%s on %s is %s", p.Control, p.Name, valueWords(c.Value))
+			if c.SetBy != "" {
+				other += " (set by " + c.SetBy + ")"
+			}
+		}
+	}
+	return have, unread, other
+}
+
+func planAfter(p gateway.InstancePlan) gateway.Value  { return p.After }
+func planBefore(p gateway.InstancePlan) gateway.Value { return p.Before }

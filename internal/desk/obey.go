@@ -1,0 +1,218 @@
+package desk
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"signalbox/internal/burst"
+	"signalbox/internal/gateway"
+	"signalbox/internal/incident"
+	"signalbox/internal/traffic"
+)
+
+// proof is what traffic says about a lever: a fact and the numbers behind it.
+type proof struct{ fact, why string }
+
+func seen(format string, a ...any) proof    { return proof{Yes, fmt.Sprintf(format, a...)} }
+func notSeen(format string, a ...any) proof { return proof{No, fmt.Sprintf(format, a...)} }
+func blind(format string, a ...any) proof   { return proof{CannotTell, fmt.Sprintf(format, a...)} }
+func notYet(format string, a ...any) proof  { return proof{Pending, fmt.Sprintf(format, a...)} }
+
+const (
+	// obeySettle is the time after acceptance before traffic is asked: what was in flight may still finish.
+	obeySettle = 2 * time.Second
+	// obeySpan is the span of traffic that must show the lever.
+	obeySpan = 4 * time.Second
+)
+
+// judgeObeyed looks in the traffic that the lever governs. Until obeyWindow has passed, "not yet" is
+// not "no": connections drain and queues empty first.
+func (d *Desk) judgeObeyed(l *lever) {
+	since := d.now().Sub(l.acceptAt)
+	if since < obeySettle {
+		return
+	}
+	p := d.prove(l)
+	if p.fact == No && since < obeyWindow && l.obeyed != Yes {
+		p.fact = Pending
+	}
+	if p.fact == CannotTell && since < obeyWindow && l.obeyed == Pending {
+		p.fact = Pending
+	}
+	if l.obeyed == Yes && p.fact != No {
+		l.obeyedWhy = p.why
+		return
+	}
+	changed := l.obeyed != p.fact
+	l.obeyed, l.obeyedWhy = p.fact, p.why
+	if changed && p.fact == Yes {
+		l.obeyedAt = d.now()
+	}
+	if changed && p.fact != Pending {
+		_ = d.recordLever(incident.LeverObeyed, l, p.why)
+	}
+	d.dirty = true
+}
+
+func (d *Desk) prove(l *lever) proof {
+	c := l.plan.Change
+	switch c.Verb {
+	case gateway.CapSet:
+		return d.proveCap(l)
+	case gateway.TargetOut, gateway.BreakerOpen:
+		return d.proveQuiet(l, traffic.Scope{"deployment": c.Scope["deployment"]})
+	case gateway.WorkloadPause:
+		return d.proveQuiet(l, traffic.Scope{"workload": c.Scope["workload"]})
+	case gateway.FallbackOn:
+		return d.proveFallback(l)
+	case gateway.ShedSet:
+		return d.proveShed(l)
+	}
+	return blind("no signal of %s shows %s", l.plan.Gateway, c.Verb)
+}
+
+// proveCap wants the in-flight gauge at or under the cap, after it had been over it, or with a queue.
+func (d *Desk) proveCap(l *lever) proof {
+	scope := traffic.Scope{"gateway": l.plan.Gateway, "deployment": l.plan.Change.Scope["deployment"]}
+	var limit float64
+	if json.Unmarshal(l.plan.Change.Value, &limit) != nil {
+		return blind("the cap is no number")
+	}
+	limit *= float64(len(l.plan.Instances)) // each instance holds its own cap
+	now, ok := d.sig.gauge(scope, traffic.Inflight, d.now())
+	if !ok {
+		return blind("no in-flight signal for %s", scopeWords(scope))
+	}
+	queue, hasQueue := d.sig.gauge(scope, traffic.Queue, d.now())
+	text := fmt.Sprintf("%.0f in flight, cap %.0f", now, limit)
+	if hasQueue {
+		text += fmt.Sprintf(", %.0f wait", queue)
+	}
+	switch {
+	case now > limit:
+		return notSeen("%s", text)
+	case l.plan.Blast.Inflight > limit || (hasQueue && queue > 0) || now == limit:
+		return seen("%s (was %.0f)", text, l.plan.Blast.Inflight)
+	}
+	return blind("%s: traffic stays under the cap by itself", text)
+}
+
+// proveQuiet wants no new attempt in the scope while the gateway serves others.
+func (d *Desk) proveQuiet(l *lever, scope traffic.Scope) proof {
+	to := d.sig.edge(d.now())
+	from := to.Add(-obeySpan)
+	if from.Before(l.acceptAt) {
+		return notYet("looking for %s without traffic", obeySpan)
+	}
+	scope["gateway"] = l.plan.Gateway
+	part := d.sig.countSide(scope.Selector(d.syms), from, to)
+	all := d.sig.countSide(traffic.Scope{"gateway": l.plan.Gateway}.Selector(d.syms), from, to)
+	delete(scope, "gateway")
+	switch {
+	case all.Req == 0:
+		return blind("no traffic at all on %s", l.plan.Gateway)
+	case part.Req == 0 && l.plan.Blast.Requests == 0:
+		return blind("it had no traffic before either")
+	case part.Req == 0:
+		return seen("0 of %d attempts in %.0f s (was %d a minute)", all.Req, to.Sub(from).Seconds(), l.plan.Blast.Requests)
+	}
+	return notSeen("still %d of %d attempts in %.0f s", part.Req, all.Req, to.Sub(from).Seconds())
+}
+
+func (d *Desk) proveFallback(l *lever) proof {
+	to := d.sig.edge(d.now())
+	scope := traffic.Scope{"gateway": l.plan.Gateway, "model": l.plan.Change.Scope["model"]}
+	w := d.sig.count(traffic.Scope{"gateway": l.plan.Gateway}.Selector(d.syms), l.acceptAt, to)
+	if w.Fallback > 0 {
+		return seen("%d requests fell back since", w.Fallback)
+	}
+	if d.sig.count(scope.Selector(d.syms), l.acceptAt, to).Err == 0 {
+		return blind("nothing failed that could have fallen back")
+	}
+	return notSeen("failures, but none fell back")
+}
+
+// proveShed compares attempts with requests of the workload: what is shed reaches no provider.
+func (d *Desk) proveShed(l *lever) proof {
+	to := d.sig.edge(d.now())
+	scope := traffic.Scope{"gateway": l.plan.Gateway, "workload": l.plan.Change.Scope["workload"]}
+	var percent float64
+	if json.Unmarshal(l.plan.Change.Value, &percent) != nil {
+		return blind("the share is no number")
+	}
+	sel := scope.Selector(d.syms)
+	client := d.sig.count(d.sig.side(sel, traffic.SideClient), l.acceptAt, to)
+	up := d.sig.count(d.sig.side(sel, traffic.SideUpstream), l.acceptAt, to)
+	if client.Req < 20 {
+		return blind("only %d requests since", client.Req)
+	}
+	served := float64(up.Req-up.Retry) / float64(client.Req)
+	text := fmt.Sprintf("%.0f%% of %d requests reached a provider", 100*served, client.Req)
+	if served <= 1-percent/100+0.1 {
+		return seen("%s", text)
+	}
+	return notSeen("%s", text)
+}
+
+// outcomeLooks are the only times after acceptance at which the outcome is judged: looking more often
+// would find differences by luck (research: each look has its own error share).
+var outcomeLooks = []time.Duration{15 * time.Second, 30 * time.Second, 60 * time.Second, 120 * time.Second, 240 * time.Second}
+
+// outcomeSettle is left out after the lever: the change needs time to show.
+const outcomeSettle = 3 * time.Second
+
+// judgeOutcome compares the failures of the clients before and after the lever, on the traffic of the burst.
+func (d *Desk) judgeOutcome(l *lever) {
+	since := d.now().Sub(l.acceptAt)
+	if l.looks >= len(outcomeLooks) || since < outcomeLooks[l.looks] {
+		return
+	}
+	for l.looks < len(outcomeLooks) && since >= outcomeLooks[l.looks] {
+		l.looks++
+	}
+	scope, from := d.hurt(l)
+	sel := d.sig.side(scope.Selector(d.syms), traffic.SideClient)
+	edge := d.sig.edge(d.now())
+	before := d.sig.blocks(sel, later(from, l.acceptAt.Add(-10*time.Minute)), l.acceptAt)
+	after := d.sig.blocks(sel, l.acceptAt.Add(outcomeSettle), edge)
+	e := burst.Compare(before, after)
+	l.outcome, l.outcomeBy = outcomeWords(string(e.Verdict)), e.Text
+	_ = d.recordLever(incident.LeverVerified, l, e.Text)
+	d.dirty = true
+}
+
+func outcomeWords(v string) string {
+	switch v {
+	case "no_change":
+		return "no change yet"
+	case "cannot_tell":
+		return "cannot tell"
+	}
+	return v
+}
+
+// hurt gives the traffic whose failures a lever should mend, and since when it fails: the client
+// requests for the models of the burst that was live when the lever was thrown, else all of the gateway.
+func (d *Desk) hurt(l *lever) (traffic.Scope, time.Time) {
+	scope := traffic.Scope{"gateway": l.plan.Gateway}
+	from := l.acceptAt.Add(-2 * time.Minute)
+	for _, b := range d.bursts {
+		if b.Detected.After(l.at) || (!b.Ended.IsZero() && b.Ended.Before(l.at)) {
+			continue
+		}
+		from = b.Onset
+		if m := b.Scope["model"]; m != "" {
+			scope["model"] = m
+		}
+		break
+	}
+	return scope, from
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

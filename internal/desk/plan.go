@@ -1,0 +1,342 @@
+package desk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/internal/gateway"
+	"signalbox/internal/traffic"
+)
+
+const (
+	// planFresh is how long a plan may be thrown after it was read; older ones must be read again.
+	planFresh = 60 * time.Second
+	// wideShare is the share of a gateway's traffic above which a change must be confirmed by typing.
+	wideShare = 0.20
+	// defaultTTL is the deadline of a lever that did not name one; a lever without a deadline does not exist.
+	defaultTTL = 15 * time.Minute
+	maxTTL     = 4 * time.Hour
+	// blastSpan is the time over which the blast radius is counted.
+	blastSpan = time.Minute
+	// maxPlans bounds the plans that were shown and neither thrown nor declined.
+	maxPlans = 32
+)
+
+// shown is a plan that a client has been shown; what is thrown is this and nothing newer.
+type shown struct {
+	plan  gateway.Plan
+	view  PlanView
+	lever string // the lever that it takes back, empty for a new one
+	block int    // block of the current step that asked, -1 for none
+}
+
+// wireFor finds the gateway that a scope means, and says why where it cannot.
+func (d *Desk) wireFor(scope traffic.Scope) (*wire, error) {
+	what := "a lever on " + scope.String()
+	if name := scope["gateway"]; name != "" {
+		if w, ok := d.wires[name]; ok {
+			return w, nil
+		}
+		return nil, &Refused{What: what, Why: "there is no gateway " + name, Try: "choose one of " + strings.Join(d.order, ", ")}
+	}
+	var with []*wire
+	for _, name := range d.order {
+		if w := d.wires[name]; w.spec.Driver != nil {
+			with = append(with, w)
+		}
+	}
+	switch len(with) {
+	case 0:
+		return nil, &Refused{What: what, Why: "no gateway has levers", Try: "set levers: on for a gateway in the configuration"}
+	case 1:
+		return with[0], nil
+	}
+	return nil, &Refused{What: what, Why: "several gateways have levers", Try: "name one as gateway=" + with[0].spec.Name}
+}
+
+// aim narrows a scope in the operator's words to what the verb's control is made of. It never widens:
+// where the scope means several targets it refuses and names them.
+func (d *Desk) aim(w *wire, verb gateway.Verb, scope traffic.Scope) (traffic.Scope, error) {
+	ability := w.desc.Ability(verb)
+	what := string(verb) + " on " + scopeWords(scope)
+	if ability.Fitness == gateway.Impossible {
+		return nil, &Refused{What: what, Why: ability.Why, Try: "skip the step, or choose a lever that " + w.spec.Name + " has"}
+	}
+	out := traffic.Scope{"gateway": w.spec.Name}
+	if v := scope["instance"]; v != "" {
+		out["instance"] = v
+	}
+	switch {
+	case slices.Contains(ability.Dims, "deployment"):
+		dep, err := d.deployment(w, what, scope)
+		if err != nil {
+			return nil, err
+		}
+		out["deployment"] = dep
+	case slices.Contains(ability.Dims, "workload"):
+		out["workload"] = scope["workload"]
+		if out["workload"] == "" {
+			out["workload"] = traffic.WorkloadBatch
+		}
+	case slices.Contains(ability.Dims, "model"):
+		if scope["model"] == "" {
+			return nil, &Refused{What: what, Why: "it needs a model", Try: "select a cell or a burst that names one"}
+		}
+		out["model"] = scope["model"]
+	}
+	return out, nil
+}
+
+// deployment finds the one deployment that a scope means.
+func (d *Desk) deployment(w *wire, what string, scope traffic.Scope) (string, error) {
+	if dep := scope["deployment"]; dep != "" {
+		return dep, nil
+	}
+	within := traffic.Scope{}
+	for _, k := range []string{"provider", "model", "region", "endpoint"} {
+		if v := scope[k]; v != "" {
+			within[k] = v
+		}
+	}
+	found := map[string]bool{}
+	sel := within.Selector(d.syms)
+	for _, k := range d.sig.board.Keys(sel) {
+		if gw := d.syms.Name(k[traffic.Gateway]); gw == w.spec.Name && k[traffic.Deployment] > traffic.Other {
+			found[d.syms.Name(k[traffic.Deployment])] = true
+		}
+	}
+	names := sortedKeys(found)
+	switch len(names) {
+	case 1:
+		return names[0], nil
+	case 0:
+		return "", &Refused{What: what, Why: "no deployment of " + w.spec.Name + " is known for it", Try: "name one: " + strings.Join(w.deployments(), ", ")}
+	}
+	return "", &Refused{What: what, Why: "it means several deployments: " + strings.Join(names, ", "), Try: "choose one of them"}
+}
+
+// deployments lists what the gateway's controls can name.
+func (w *wire) deployments() []string {
+	found := map[string]bool{}
+	for _, i := range w.state.Instances {
+		for _, c := range i.Controls {
+			if v := c.Scope["deployment"]; v != "" {
+				found[v] = true
+			}
+		}
+	}
+	return sortedKeys(found)
+}
+
+// planLever reads the gateway and builds a plan; reply gets the view once the gateway has answered.
+func (d *Desk) planLever(c PlanLever, run, step string, block int, reply func(Result, error)) {
+	if d.refusal != "" {
+		reply(Result{}, &Refused{What: c.Verb, Why: d.refusal, Try: d.refusalTry()})
+		return
+	}
+	w, err := d.wireFor(c.Scope)
+	if err == nil && d.whyNot(w) != "" {
+		err = &Refused{What: c.Verb, Why: d.whyNot(w)}
+	}
+	if err != nil {
+		reply(Result{}, err)
+		return
+	}
+	scope, err := d.aim(w, gateway.Verb(c.Verb), c.Scope)
+	if err != nil {
+		reply(Result{}, err)
+		return
+	}
+	change := gateway.Change{
+		Verb: gateway.Verb(c.Verb), Scope: scope, TTL: clampTTL(c.TTL), Reason: c.Reason,
+		Actor: d.actor, Incident: d.incidentID(), Run: run, Step: step,
+	}
+	now := d.now()
+	err = w.ask(func(ctx context.Context, drv gateway.Driver) func() {
+		value, err := resolveValue(ctx, drv, change, c.Value)
+		change.Value = value
+		var p gateway.Plan
+		if err == nil {
+			p, err = drv.Plan(ctx, change, now)
+		}
+		return func() { d.planned(w, p, block, err, reply) }
+	})
+	if err != nil {
+		reply(Result{}, err)
+	}
+}
+
+// resolveValue turns a value relative to the one in force ("60%") into a number, from a fresh read.
+func resolveValue(ctx context.Context, drv gateway.Driver, c gateway.Change, v json.RawMessage) (gateway.Value, error) {
+	var text string
+	if json.Unmarshal(v, &text) != nil || !strings.HasSuffix(text, "%") || c.Verb != gateway.CapSet {
+		return v, nil
+	}
+	var percent float64
+	if _, err := fmt.Sscanf(text, "%f%%", &percent); err != nil || percent <= 0 || percent > 100 {
+		return nil, &Refused{What: string(c.Verb), Why: fmt.Sprintf("%q is not a share of the cap in force", text), Try: "give a number, or 1% to 100%"}
+	}
+	state, err := drv.Read(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading the cap in force: %w", err)
+	}
+	for _, i := range state.Instances {
+		for _, ctl := range i.Controls {
+			var now float64
+			if ctl.Verb == c.Verb && ctl.Scope["deployment"] == c.Scope["deployment"] && json.Unmarshal(ctl.Value, &now) == nil && now > 0 {
+				return json.RawMessage(fmt.Sprint(max(1, int(now*percent/100)))), nil
+			}
+		}
+	}
+	return nil, &Refused{What: string(c.Verb), Why: "no cap is in force of which " + text + " could be taken", Try: "give a number"}
+}
+
+func clampTTL(ttl time.Duration) time.Duration {
+	if ttl <= 0 {
+		return defaultTTL
+	}
+	return min(ttl, maxTTL)
+}
+
+// planned keeps the plan that the driver made and shows it.
+func (d *Desk) planned(w *wire, p gateway.Plan, block int, err error, reply func(Result, error)) {
+	if err != nil {
+		reply(Result{}, asRefused("plan", err))
+		return
+	}
+	if p.ID == "" {
+		p.ID = d.newID("plan")
+	}
+	d.fillBlast(w, &p)
+	s := &shown{plan: p, block: block}
+	s.view = d.planView(w, p)
+	d.keepPlan(s)
+	reply(Result{Text: "planned " + s.view.Title, Plan: &s.view}, nil)
+}
+
+func (d *Desk) keepPlan(s *shown) {
+	if len(d.plans) >= maxPlans {
+		var oldest string
+		for id, o := range d.plans {
+			if oldest == "" || o.plan.ReadAt.Before(d.plans[oldest].plan.ReadAt) {
+				oldest = id
+			}
+		}
+		delete(d.plans, oldest)
+	}
+	d.plans[s.plan.ID] = s
+}
+
+// fillBlast counts what the change governs, from the board's last minute.
+func (d *Desk) fillBlast(w *wire, p *gateway.Plan) {
+	now := d.sig.edge(d.now())
+	from := now.Add(-blastSpan)
+	all := traffic.Scope{"gateway": w.spec.Name}
+	part := p.Change.Scope.Clone()
+	delete(part, "instance")
+	sideAll := d.sig.countSide(all.Selector(d.syms), from, now)
+	sidePart := d.sig.countSide(part.Selector(d.syms), from, now)
+	b := gateway.Blast{Requests: sidePart.Req, OfAll: sideAll.Req, Inflight: -1, LastTarget: p.Blast.LastTarget}
+	if b.OfAll > 0 {
+		b.Share = float64(b.Requests) / float64(b.OfAll)
+	}
+	if v, ok := d.sig.gauge(part, traffic.Inflight, d.now()); ok {
+		b.Inflight = v
+	}
+	b.Text = fmt.Sprintf("%d of %d requests of the last minute (%.0f%%)", b.Requests, b.OfAll, 100*b.Share)
+	if b.Inflight >= 0 {
+		b.Text += fmt.Sprintf(", %.0f in flight now", b.Inflight)
+	}
+	if out := d.othersOn(*p); out != "" {
+		b.Text += "; also out here: " + out
+	}
+	if b.LastTarget {
+		b.Text += "; LAST target: nothing else is left to serve it"
+	}
+	p.Blast = b
+}
+
+func (d *Desk) othersOn(p gateway.Plan) string {
+	var names []string
+	for _, l := range d.levers {
+		if l.out() && l.plan.Gateway == p.Gateway && l.plan.Change.Scope.Overlaps(p.Change.Scope) {
+			names = append(names, leverTitle(l.plan.Change))
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+var excessWords = map[gateway.Excess]string{
+	gateway.ExcessWaits:    "excess requests wait in the gateway's queue, and fail when it is full or they waited too long",
+	gateway.ExcessRejected: "excess requests are refused at once",
+	gateway.ExcessOverflow: "excess requests go to another target",
+}
+
+func (d *Desk) planView(w *wire, p gateway.Plan) PlanView {
+	v := PlanView{
+		ID: p.ID, Title: leverTitle(p.Change), Env: w.spec.Env, Gateway: w.spec.Name, Blast: p.Blast.Text, Share: p.Blast.Share,
+		Excess: excessWords[p.Excess], Caveats: slices.Clone(p.Caveats), Reason: p.Change.Reason,
+		StaleAt: p.ReadAt.Add(planFresh), SelfEnds: p.Deadline.Holder == gateway.HeldByGateway,
+		Confirm: ConfirmPlain,
+	}
+	for _, i := range p.Instances {
+		v.Diff = append(v.Diff, DiffLine{Instance: i.Name, Control: i.Control, Before: valueWords(i.Before), After: valueWords(i.After)})
+	}
+	for _, c := range p.Calls {
+		v.Calls = append(v.Calls, c.Text)
+	}
+	for _, c := range p.Undo.Calls {
+		v.Undo = append(v.Undo, c.Text)
+	}
+	v.Deadline = p.Deadline.At.UTC().Format("15:04:05") + " UTC, the gateway ends it by itself"
+	if !v.SelfEnds {
+		v.Deadline = p.Deadline.At.UTC().Format("15:04:05") + " UTC, held by this console: NOT self-reverting"
+	}
+	if w.spec.Typed || p.Blast.Share > wideShare || p.Blast.LastTarget {
+		v.Confirm, v.Phrase = ConfirmTyped, d.phrase(p.Change.Scope)
+	}
+	return v
+}
+
+// phrase is what an operator types to confirm: the target in the words of the screen.
+func (d *Desk) phrase(s traffic.Scope) string {
+	if dep := s["deployment"]; dep != "" {
+		if m, r := d.sig.placeOf(dep); m != "" && r != "" {
+			return m + "@" + r
+		}
+	}
+	return scopeWords(s)
+}
+
+// asRefused gives a driver's refusal the desk's shape; other errors stay what they are.
+func asRefused(what string, err error) error {
+	var r *gateway.Refusal
+	if errors.As(err, &r) {
+		return &Refused{What: string(r.Verb) + " on " + scopeWords(r.Scope), Why: r.Why, Try: r.Try}
+	}
+	var own *Refused
+	if errors.As(err, &own) {
+		return own
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+func isRefusal(err error) bool {
+	var r *gateway.Refusal
+	var own *Refused
+	return errors.As(err, &r) || errors.As(err, &own)
+}
+
+func sortedKeys(m map[string]bool) []string {
+	names := make([]string, 0, len(m))
+	for n := range m {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,370 @@
+package desk
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/internal/incident"
+	"signalbox/internal/traffic"
+	"signalbox/runbook"
+)
+
+// run is one walk through a runbook. Its state is the fold of the entries in the journal.
+type run struct {
+	id       string
+	incident string
+	book     *runbook.Book
+	walk     runbook.Walk
+	effects  []runbook.Effect
+	results  map[int]runbook.Result // of the current step's checks, by block; for an arm of a branch the winning one
+	arms     map[int]string         // of the current step's branches: where they would go
+	stops    map[string]int         // by lever: how often in a row its stop-if was true
+}
+
+func (d *Desk) run() *run {
+	for _, r := range d.runs {
+		if r.id == d.current {
+			return r
+		}
+	}
+	return nil
+}
+
+func (d *Desk) book(id string) *runbook.Book {
+	for _, b := range d.o.Books {
+		if b.ID == id {
+			return b
+		}
+	}
+	return nil
+}
+
+// startRun begins a walk, in the open incident or in a new one.
+func (d *Desk) startRun(c StartRun) (Result, error) {
+	b := d.book(c.Book)
+	if b == nil {
+		return Result{}, &Refused{What: "runbook " + c.Book, Why: "there is no such runbook", Try: "choose one of the list"}
+	}
+	known := map[string]string{}
+	if bs := d.burstByID(c.Burst); bs != nil {
+		known = d.burstWords(bs)
+	}
+	vars := runbook.Bind(b, known)
+	maps.Copy(vars, c.Vars)
+	if err := d.ensureIncident(b.Title); err != nil {
+		return Result{}, err
+	}
+	r := &run{id: d.newID("run"), incident: d.incidentID(), book: b, stops: map[string]int{}}
+	data := map[string]string{"run": r.id, "burst": c.Burst}
+	for k, v := range vars {
+		data["var."+k] = v
+	}
+	opened := incident.RunData{Book: b.ID, BookSHA: b.SHA256, Title: b.Title, Owner: d.actor, Epoch: 1, Vars: vars}
+	if err := d.write(entryDraft{kind: incident.RunOpened, incident: r.incident, run: r.id, data: opened}); err != nil {
+		return Result{}, err
+	}
+	d.runs = append(d.runs, r)
+	d.current = r.id
+	if err := d.step(r, runbook.Entry{Kind: runbook.EntryStart, Data: data}); err != nil {
+		return Result{}, err
+	}
+	return Result{Text: "runbook " + b.Title, Run: r.id, Incident: r.incident}, nil
+}
+
+// burstWords gives what a runbook may take from a burst: its scope, and what all traffic in it has in common.
+func (d *Desk) burstWords(b *burstState) map[string]string {
+	words := map[string]string{"id": b.ID, "class": b.Leading}
+	maps.Copy(words, b.Scope)
+	cells := map[string]map[string]bool{}
+	sel := b.Scope.Selector(d.syms)
+	for _, k := range d.sig.board.Keys(sel) {
+		for _, dim := range []traffic.Dim{traffic.Env, traffic.Gateway, traffic.Provider, traffic.Model, traffic.Region, traffic.Deployment, traffic.Endpoint} {
+			if name := d.syms.Name(k[dim]); name != "" {
+				if cells[dim.String()] == nil {
+					cells[dim.String()] = map[string]bool{}
+				}
+				cells[dim.String()][name] = true
+			}
+		}
+	}
+	for dim, names := range cells {
+		if words[dim] == "" && len(names) == 1 {
+			words[dim] = sortedKeys(names)[0] // all traffic in the burst's scope has this one value
+		}
+	}
+	return words
+}
+
+// step takes one entry into the walk: journal first, then the fold.
+func (d *Desk) step(r *run, e runbook.Entry) error {
+	e.At, e.Actor = d.now(), d.actor
+	if e.Step == "" {
+		e.Step = r.walk.Current
+	}
+	next, effects := runbook.Next(r.walk, r.book, e)
+	for _, f := range effects {
+		if f.Kind == runbook.Refuse {
+			return &Refused{What: string(e.Kind), Why: f.Why}
+		}
+	}
+	if err := d.write(entryDraft{kind: stepKinds[e.Kind], incident: r.incident, run: r.id, step: e.Step, data: stepData(r, e)}); err != nil {
+		return err
+	}
+	moved := next.Current != r.walk.Current
+	r.walk, r.effects = next, effects
+	if moved {
+		r.results, r.arms = nil, nil
+		if next.Live() {
+			d.entered(r)
+		}
+	}
+	if !next.Live() {
+		d.runEnded(r)
+	}
+	d.judgeChecks(r)
+	return nil
+}
+
+// stepKinds name the journal's entry for an entry of a walk.
+var stepKinds = map[runbook.EntryKind]incident.Kind{
+	runbook.EntryStart: incident.StepEntered, runbook.EntryDone: incident.StepDone, runbook.EntrySkip: incident.StepSkipped,
+	runbook.EntryBack: incident.StepBack, runbook.EntryJump: incident.StepChosen, runbook.EntryChoose: incident.StepAnswered,
+	runbook.EntryBind: incident.StepAnswered, runbook.EntryWaitStarted: incident.StepWaiting, runbook.EntryWaitOver: incident.StepTimedOut,
+	runbook.EntryActionPlanned: incident.StepAction, runbook.EntryActionResult: incident.StepAction, runbook.EntryCheckResult: incident.StepCheck,
+	runbook.EntryEvidence: incident.StepEvidence, runbook.EntryNote: incident.Note, runbook.EntryAbort: incident.StepAborted,
+}
+
+// stepEntry is an entry of a walk as the journal keeps it: what the timeline reads, and the entry itself, whose fold is the walk.
+type stepEntry struct {
+	incident.StepData
+	Entry runbook.Entry `json:"entry"`
+}
+
+func stepData(r *run, e runbook.Entry) stepEntry {
+	s, _ := r.book.Step(e.Step)
+	data := incident.StepData{Book: r.book.ID, BookSHA: r.book.SHA256, Slug: e.Step, Title: s.Title, State: string(e.Kind), Block: e.Block}
+	data.Reason = cmp.Or(e.Data["reason"], e.Data["note"], e.Data["text"])
+	data.To = e.Data["to"]
+	switch e.Kind {
+	case runbook.EntryCheckResult:
+		data.Truth, data.Check, data.Why, data.Reason = e.Data["truth"], e.Data["text"], e.Data["why"], ""
+	case runbook.EntryChoose, runbook.EntryBind:
+		data.Var, data.Answer = e.Data["var"], e.Data["value"]
+	case runbook.EntryActionPlanned, runbook.EntryActionResult:
+		data.Value = e.Data["lever"]
+	}
+	return stepEntry{StepData: data, Entry: e}
+}
+
+// entered acts on what the new current step wants: deadlines of waits and evidence are written at once.
+func (d *Desk) entered(r *run) {
+	for _, f := range r.effects {
+		switch f.Kind {
+		case runbook.StartWait:
+			_ = d.step(r, runbook.Entry{Kind: runbook.EntryWaitStarted, Step: f.Step, Block: f.Block, Data: map[string]string{"until": f.Until.UTC().Format(time.RFC3339)}})
+		case runbook.Capture:
+			d.capture(r, f)
+		}
+	}
+}
+
+// capture freezes the evidence that a block names into the journal.
+func (d *Desk) capture(r *run, f runbook.Effect) {
+	ev := d.evidence(r, f)
+	if err := d.write(entryDraft{kind: incident.StepEvidence, incident: r.incident, run: r.id, step: f.Step, data: ev}); err != nil {
+		return
+	}
+	_ = d.step(r, runbook.Entry{Kind: runbook.EntryEvidence, Step: f.Step, Block: f.Block, Data: map[string]string{"ref": fmt.Sprintf("journal entry %d", d.record.seq)}})
+}
+
+func (d *Desk) withRun(f func(*run) (Result, error)) (Result, error) {
+	r := d.run()
+	if r == nil || !r.walk.Live() {
+		return Result{}, &Refused{What: "this step", Why: "no runbook is being walked", Try: "start one (r)"}
+	}
+	return f(r)
+}
+
+func (d *Desk) stepDone(c StepDone) (Result, error) {
+	return d.withRun(func(r *run) (Result, error) {
+		d.freezeChecks(r)
+		err := d.step(r, runbook.Entry{Kind: runbook.EntryDone, Data: map[string]string{"note": c.Note}})
+		return d.where(r), err
+	})
+}
+
+func (d *Desk) stepSkip(c StepSkip) (Result, error) {
+	return d.withRun(func(r *run) (Result, error) {
+		err := d.step(r, runbook.Entry{Kind: runbook.EntrySkip, Data: map[string]string{"reason": c.Reason}})
+		return d.where(r), err
+	})
+}
+
+func (d *Desk) stepBack() (Result, error) {
+	return d.withRun(func(r *run) (Result, error) {
+		err := d.step(r, runbook.Entry{Kind: runbook.EntryBack})
+		return d.where(r), err
+	})
+}
+
+func (d *Desk) stepJump(c StepJump) (Result, error) {
+	return d.withRun(func(r *run) (Result, error) {
+		err := d.step(r, runbook.Entry{Kind: runbook.EntryJump, Data: map[string]string{"to": c.Slug}})
+		return d.where(r), err
+	})
+}
+
+func (d *Desk) choose(c Choose) (Result, error) {
+	return d.withRun(func(r *run) (Result, error) {
+		e := runbook.Entry{Kind: runbook.EntryBind, Data: map[string]string{"var": c.Var, "value": c.Value}}
+		s, _ := r.book.Step(r.walk.Current)
+		for i, b := range s.Blocks {
+			if b.Kind == runbook.KindAsk && b.Ask.Var == c.Var {
+				e.Kind, e.Block = runbook.EntryChoose, i
+			}
+		}
+		err := d.step(r, e)
+		return d.where(r), err
+	})
+}
+
+func (d *Desk) abortRun(c AbortRun) (Result, error) {
+	return d.withRun(func(r *run) (Result, error) {
+		err := d.step(r, runbook.Entry{Kind: runbook.EntryAbort, Data: map[string]string{"reason": c.Reason}})
+		return Result{Text: "runbook ended", Run: r.id, Live: d.liveLevers(r.id)}, err
+	})
+}
+
+func (d *Desk) where(r *run) Result {
+	if !r.walk.Live() {
+		return Result{Text: "runbook finished", Run: r.id, Live: d.liveLevers(r.id)}
+	}
+	s, _ := r.book.Step(r.walk.Current)
+	return Result{Text: "step " + s.Title, Run: r.id}
+}
+
+func (d *Desk) runEnded(r *run) {
+	data := incident.RunData{Book: r.book.ID, BookSHA: r.book.SHA256, Title: r.book.Title, State: string(r.walk.State), Reason: r.walk.Reason}
+	_ = d.write(entryDraft{kind: incident.RunClosed, incident: r.incident, run: r.id, data: data})
+}
+
+func (d *Desk) liveLevers(runID string) []string {
+	var out []string
+	for _, l := range d.levers {
+		if l.out() && (runID == "" || l.plan.Change.Run == runID) {
+			out = append(out, leverTitle(l.plan.Change)+" until "+l.ends.UTC().Format("15:04:05")+" UTC")
+		}
+	}
+	return out
+}
+
+// tickRuns looks at waits, checks and stop-ifs once a second.
+func (d *Desk) tickRuns() {
+	r := d.run()
+	if r == nil || !r.walk.Live() {
+		return
+	}
+	d.judgeChecks(r)
+	if p := r.walk.Pending; p != nil && p.Kind == runbook.KindWait {
+		d.judgeWait(r, p)
+	}
+	d.judgeStops(r)
+}
+
+func (d *Desk) judgeWait(r *run, p *runbook.Pending) {
+	s, _ := r.book.Step(p.Step)
+	if p.Block >= len(s.Blocks) || s.Blocks[p.Block].Wait == nil {
+		return
+	}
+	w := s.Blocks[p.Block].Wait
+	if !w.Until.Zero() && d.eval(r, w.Until).Truth == runbook.True {
+		_ = d.step(r, runbook.Entry{Kind: runbook.EntryWaitOver, Step: p.Step, Block: p.Block, Data: map[string]string{"outcome": "met"}})
+		return
+	}
+	if !p.Until.IsZero() && !d.now().Before(p.Until) {
+		_ = d.step(r, runbook.Entry{Kind: runbook.EntryWaitOver, Step: p.Step, Block: p.Block, Data: map[string]string{"outcome": "timeout"}})
+	}
+}
+
+func (d *Desk) eval(r *run, e runbook.Expr) runbook.Result {
+	return r.walk.Eval(r.book, e, facts{d: d, now: d.now()})
+}
+
+// judgeChecks evaluates the checks and branches of the current step on the live board.
+func (d *Desk) judgeChecks(r *run) {
+	if !r.walk.Live() {
+		return
+	}
+	s, i := r.book.Step(r.walk.Current)
+	if i < 0 {
+		return
+	}
+	results, arms := map[int]runbook.Result{}, map[int]string{}
+	for n, b := range s.Blocks {
+		switch {
+		case b.Check != nil:
+			results[n] = d.eval(r, b.Check.That)
+		case len(b.Branch) > 0:
+			results[n], arms[n] = d.judgeBranch(r, b.Branch)
+		}
+	}
+	r.results, r.arms = results, arms
+}
+
+// judgeBranch finds the first arm that is true. An arm that is unknown stops: what cannot be known must
+// not send an operator the other way.
+func (d *Desk) judgeBranch(r *run, arms []runbook.Arm) (runbook.Result, string) {
+	var last runbook.Result
+	for _, a := range arms {
+		if a.Else {
+			return last, string(a.Goto)
+		}
+		last = d.eval(r, a.When)
+		switch last.Truth {
+		case runbook.True:
+			return last, string(a.Goto)
+		case runbook.Unknown:
+			return last, ""
+		}
+	}
+	return last, ""
+}
+
+// freezeChecks writes what the checks of the step said at the moment the operator went on.
+func (d *Desk) freezeChecks(r *run) {
+	d.judgeChecks(r)
+	blocks := slices.Sorted(maps.Keys(r.results))
+	for _, n := range blocks {
+		res := r.results[n]
+		data := map[string]string{"truth": res.Truth.String(), "text": res.Text, "why": res.Why}
+		if to := r.arms[n]; to != "" {
+			data["to"] = to
+		}
+		_ = d.step(r, runbook.Entry{Kind: runbook.EntryCheckResult, Block: n, Data: data})
+	}
+}
+
+// judgeStops takes a lever back when its stop-if was true twice in a row. It lives only while a console
+// lives: the deadline is the guarantee.
+func (d *Desk) judgeStops(r *run) {
+	for _, l := range d.levers {
+		if l.plan.Change.Run != r.id || l.state != LeverActive || l.asking {
+			continue
+		}
+		a := d.actionOf(r, l)
+		if a == nil || a.StopIf.Zero() {
+			continue
+		}
+		if d.eval(r, a.StopIf).Truth != runbook.True {
+			r.stops[l.id] = 0
+			continue
+		}
+		if r.stops[l.id]++; r.stops[l.id] == 2 {
+			_ = d.sendRevert(l, "stop-if is true: "+strings.TrimSpace(a.StopIf.Source))
+		}
+	}
+}

@@ -1,0 +1,80 @@
+package desk
+
+import (
+	"fmt"
+	"time"
+
+	"signalbox/runbook"
+)
+
+// runView gives the current run as the screen shows it.
+func (d *Desk) runView(now time.Time) *RunView {
+	r := d.run()
+	if r == nil {
+		return nil
+	}
+	v := &RunView{ID: r.id, Book: r.book.ID, Title: r.book.Title, Burst: r.walk.Burst, Finished: !r.walk.Live()}
+	for i, s := range r.book.Steps {
+		st := r.walk.Step(s.Slug)
+		sv := StepView{Step: s, State: string(st.State), Reason: st.Reason, At: st.At}
+		for n := range s.Blocks {
+			sv.Blocks = append(sv.Blocks, d.blockView(r, s, n, st.Blocks[n], now))
+		}
+		if s.Slug == r.walk.Current {
+			v.Current, v.Stage = i, s.Stage
+		}
+		v.Steps = append(v.Steps, sv)
+	}
+	if v.Finished {
+		v.Current = len(v.Steps) - 1
+	}
+	for _, x := range r.book.Vars {
+		v.Fields = append(v.Fields, FieldView{Name: x.Name, Value: r.walk.Vars[x.Name], Prompt: x.Prompt, Values: x.Values})
+	}
+	return v
+}
+
+func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, now time.Time) BlockView {
+	b := s.Blocks[n]
+	current := s.Slug == r.walk.Current && r.walk.Live()
+	v := BlockView{Lever: st.Lever}
+	switch {
+	case b.Check != nil || len(b.Branch) > 0:
+		v.Truth, v.Text, v.Why = st.Truth.String(), st.Text, st.Why
+		if res, live := r.results[n]; live && current {
+			v.Truth, v.Text, v.Why = res.Truth.String(), res.Text, res.Why
+		}
+		if to := r.arms[n]; to != "" && current && runbook.Target(to) != runbook.ToNext {
+			v.Why = "goes to " + to
+		}
+	case b.Action != nil:
+		v.State = st.State
+		if l := d.leverByID(st.Lever); l != nil {
+			v.State = leverFacts(l)
+		}
+		if current {
+			v.Action, v.Disabled = d.actionWords(r, b.Action)
+		} else {
+			v.Action = b.Action.Do
+		}
+	case b.Ask != nil:
+		v.Answer = r.walk.Vars[b.Ask.Var]
+	case b.Wait != nil:
+		v.Text = "at most " + b.Wait.AtMost.String()
+		if !st.Until.IsZero() && current {
+			v.Text = fmt.Sprintf("%s left", max(0, st.Until.Sub(now)).Round(time.Second))
+		}
+	default:
+		v.Text = st.Text
+	}
+	return v
+}
+
+// leverFacts says the three facts and the outcome of a lever in a line.
+func leverFacts(l *lever) string {
+	s := l.state + ": accepted " + l.accepted + ", reported back " + l.reported + ", obeyed " + l.obeyed
+	if l.outcome != "" {
+		s += ", " + l.outcome
+	}
+	return s
+}

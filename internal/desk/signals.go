@@ -1,0 +1,214 @@
+package desk
+
+import (
+	"time"
+
+	"signalbox/internal/board"
+	"signalbox/internal/burst"
+	"signalbox/internal/traffic"
+)
+
+// signals is the part of the state that traffic moves: the board and the detector over it. The same
+// code runs live and in Scan; only the clock differs.
+type signals struct {
+	syms  *traffic.Symbols
+	board *board.Board
+	det   *burst.Detector
+
+	clientSym, upstreamSym traffic.Sym
+	stepped                int64 // last second that the detector has seen
+	places                 map[string]place
+	upstream               map[traffic.Sym]bool // gateways that have told of upstream attempts
+}
+
+// place is what the records say about a deployment.
+type place struct{ provider, model, region string }
+
+const (
+	// maxCatchUp is how far behind the watermark the detector may be before idle seconds are left out.
+	maxCatchUp = 900
+	// maxIdle bounds the idle seconds that are then still stepped one by one.
+	maxIdle = 300
+)
+
+func newSignals(syms *traffic.Symbols, falsePerMonth float64, born time.Time) *signals {
+	return &signals{
+		syms:        syms,
+		board:       board.New(board.Options{Symbols: syms}),
+		det:         burst.New(burst.Options{Symbols: syms, FalsePerMonth: falsePerMonth, IDPrefix: "b-" + born.UTC().Format("0102-150405")}),
+		clientSym:   syms.Intern(traffic.SideClient),
+		upstreamSym: syms.Intern(traffic.SideUpstream),
+		places:      map[string]place{},
+		upstream:    map[traffic.Sym]bool{},
+	}
+}
+
+// apply counts a batch on the board.
+func (s *signals) apply(b traffic.Batch, now time.Time) board.Applied {
+	for i := range b.Records {
+		s.learn(b.Records[i].Key)
+	}
+	for i := range b.Counts {
+		if b.Kind == traffic.LogSource {
+			s.learn(b.Counts[i].Key)
+		}
+	}
+	return s.board.Apply(b, now)
+}
+
+// learn remembers which gateways tell of upstream attempts, and where deployments are.
+func (s *signals) learn(k traffic.Key) {
+	if k[traffic.Side] == s.upstreamSym && !s.upstream[k[traffic.Gateway]] {
+		s.upstream[k[traffic.Gateway]] = true
+	}
+	if k[traffic.Deployment] <= traffic.Other || k[traffic.Region] == traffic.Unknown {
+		return
+	}
+	name := s.syms.Name(k[traffic.Deployment])
+	if _, known := s.places[name]; !known && len(s.places) < 4096 {
+		s.places[name] = place{s.syms.Name(k[traffic.Provider]), s.syms.Name(k[traffic.Model]), s.syms.Name(k[traffic.Region])}
+	}
+}
+
+// placeOf gives model and region of a deployment, empty where no record has said.
+func (s *signals) placeOf(deployment string) (model, region string) {
+	p := s.places[deployment]
+	return p.model, p.region
+}
+
+// advance closes the seconds up to the watermark and gives what the detector says about them.
+func (s *signals) advance(watermark time.Time) []burst.Event {
+	if watermark.IsZero() {
+		return nil
+	}
+	last := watermark.Unix() - 1 // the second that the watermark stands in is still open
+	if s.stepped == 0 {
+		first, ok := s.board.NextSecond(0)
+		if !ok || first > last {
+			return nil
+		}
+		s.stepped = first - 1
+	}
+	var events []burst.Event
+	for s.stepped < last {
+		if last-s.stepped > maxCatchUp { // a jump in event time: the detector copes with idle seconds left out
+			if next, ok := s.board.NextSecond(s.stepped); !ok || next > s.stepped+maxIdle {
+				s.stepped = min(last, max(s.stepped+1, last-maxIdle)) - 1
+				if ok {
+					s.stepped = min(last, next) - 1
+				}
+			}
+		}
+		s.stepped++
+		leaves := s.board.Leaves(s.stepped)
+		fed := make([]burst.Leaf, len(leaves))
+		for i, l := range leaves {
+			fed[i] = burst.Leaf(l)
+		}
+		events = append(events, s.det.Step(s.stepped, fed)...)
+	}
+	return events
+}
+
+// edge is the newest event time, which is what "now" means for counts; without any it is the clock.
+func (s *signals) edge(now time.Time) time.Time {
+	n := s.board.Newest()
+	if n.IsZero() || now.Sub(n) > 10*time.Second || n.After(now) {
+		return now // lost traffic must show as silence, not as the last good minute
+	}
+	return n
+}
+
+func (s *signals) count(sel traffic.Selector, from, to time.Time) board.Window {
+	return s.board.Window(board.Query{Sel: sel, From: from, To: to})
+}
+
+// side pins a selector to one side.
+func (s *signals) side(sel traffic.Selector, name string) traffic.Selector {
+	return sel.Is(traffic.Side, s.syms.Intern(name))
+}
+
+// blameSelectors gives the selectors whose counts add up to what providers were asked: attempts of the
+// gateways that log them, requests of those that only log those. The two sides of one gateway are never added.
+func (s *signals) blameSelectors(sel traffic.Selector) []traffic.Selector {
+	client := sel.Is(traffic.Side, s.clientSym)
+	if len(s.upstream) == 0 {
+		return []traffic.Selector{client}
+	}
+	with := traffic.Term{Dim: traffic.Gateway}
+	for g := range s.upstream {
+		with.Any = append(with.Any, g)
+	}
+	without := with
+	without.Not = true
+	return []traffic.Selector{sel.Is(traffic.Side, s.upstreamSym).And(with), client.And(without)}
+}
+
+// impactSelector gives the client side.
+func (s *signals) impactSelector(sel traffic.Selector) traffic.Selector {
+	return sel.Is(traffic.Side, s.clientSym)
+}
+
+// countSide counts what providers were asked in the scope.
+func (s *signals) countSide(sel traffic.Selector, from, to time.Time) board.Window {
+	var w board.Window
+	for i, part := range s.blameSelectors(sel) {
+		got := s.count(part, from, to)
+		if i == 0 {
+			w = got
+			continue
+		}
+		w = add(w, got)
+	}
+	return w
+}
+
+// add sums two windows over the same span.
+func add(a, b board.Window) board.Window {
+	a.Req += b.Req
+	a.Err += b.Err
+	a.CallerErr += b.CallerErr
+	a.TokIn += b.TokIn
+	a.TokOut += b.TokOut
+	a.TokCached += b.TokCached
+	a.Retry += b.Retry
+	a.Fallback += b.Fallback
+	a.Samples += b.Samples
+	outcomes := make(map[traffic.Outcome]int64, len(a.ByOutcome)+len(b.ByOutcome))
+	for o, n := range a.ByOutcome {
+		outcomes[o] += n
+	}
+	for o, n := range b.ByOutcome {
+		outcomes[o] += n
+	}
+	a.ByOutcome = outcomes
+	a.Lat.Merge(b.Lat)
+	a.TTFT.Merge(b.TTFT)
+	if b.Newest.After(a.Newest) {
+		a.Newest = b.Newest
+	}
+	return a
+}
+
+// gauge sums a gauge over the keys of a scope; ok is false where nothing fresh tells it.
+func (s *signals) gauge(scope traffic.Scope, name traffic.GaugeName, now time.Time) (float64, bool) {
+	v, _, age, ok := s.board.Gauge(scope.Selector(s.syms), name, now)
+	return v, ok && age < 30*time.Second
+}
+
+// blocks gives counts in blocks of ten seconds, as Compare wants them.
+func (s *signals) blocks(sel traffic.Selector, from, to time.Time) []burst.Block {
+	n := int(to.Sub(from) / (10 * time.Second))
+	if n < 1 {
+		n = 1
+	}
+	step := to.Sub(from) / time.Duration(n)
+	if step < time.Second {
+		step = time.Second
+	}
+	out := make([]burst.Block, 0, n)
+	for _, p := range s.board.Series(sel, from, step, n) {
+		out = append(out, burst.Block{N: p.Req, K: p.Err})
+	}
+	return out
+}

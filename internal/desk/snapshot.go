@@ -1,0 +1,292 @@
+package desk
+
+import (
+	"time"
+
+	"signalbox/internal/traffic"
+	"signalbox/runbook"
+)
+
+// Snapshot is everything a client shows, as of one instant. It is immutable and shared between
+// clients: nobody may change what it points to.
+type Snapshot struct {
+	Seq       uint64    // grows with every snapshot
+	At        time.Time // by the desk's clock
+	Watermark time.Time // event time up to which bursts were looked for
+	Env       string    // environment in words: the one of the gateways, "mixed" where they differ
+	Danger    bool      // acting here needs a typed confirmation
+	ReadOnly  bool
+	WhyNot    string // why levers are refused altogether (read-only, journal unwritable); empty when they are not
+	Drill     bool
+	Actor     string
+
+	Incident  *IncidentView // the open one, nil when there is none
+	Bursts    []BurstView   // live first, newest first; settled ones of the last 30 minutes after them
+	Grid      Grid
+	Totals    Totals
+	Levers    []LeverView // out first, then the ended ones of this incident, newest first
+	Controls  []ControlView
+	Gateways  []GatewayView
+	Sources   []SourceView
+	Offers    []OfferView // runbooks, best first for the newest live burst; all others after
+	Run       *RunView    // the current run
+	Resumable []ResumeView
+	Timeline  []TimelineLine // oldest first, bounded to the newest 500
+	Findings  []string       // cross-checks and warnings, each a sentence
+	Journal   JournalView
+}
+
+// IncidentView is the open incident.
+type IncidentView struct {
+	ID, Title, Severity string
+	Opened              time.Time
+	Drill               bool
+}
+
+// BurstView is one burst for a client. Strings that come from outside are already safe for a screen.
+type BurstView struct {
+	ID           string
+	Kind         string // errors, truncation, caller, ...
+	Side         string
+	Scope        traffic.Scope
+	Name         string // short name of the scope, as an operator says it
+	State        string // growing, steady, falling, settled
+	Leading      string // leading class
+	Onset        time.Time
+	Detected     time.Time
+	Ended        time.Time // zero while live
+	Failed       int64
+	Total        int64
+	Rate         float64 // now, 0..1
+	Peak         float64
+	Excess       float64
+	Share        float64
+	Classes      map[string]int64
+	Codes        map[int]int64
+	Clean        string
+	Reason       string
+	Episodes     int
+	Provisional  bool
+	Incident     string // the incident it belongs to
+	Runbook      string // id of the best fitting runbook, empty when none fits
+	MeaningClass string // what the leading class means, whose fault, what first
+	Meaning      string
+}
+
+// Live tells whether the burst has not settled.
+func (b BurstView) Live() bool { return b.Ended.IsZero() }
+
+// Grid is the heat grid: models by regions over the span.
+type Grid struct {
+	Side    string // the side it is read from: upstream where there is one
+	Span    time.Duration
+	Step    time.Duration // of one sparkline point
+	Models  []string      // rows, busiest first; "" is unknown
+	Regions []string      // columns
+	Cells   [][]Cell      // [row][column]
+}
+
+// Cell is one model in one region.
+type Cell struct {
+	Scope   traffic.Scope
+	Req     int64
+	Err     int64
+	Rate    float64 // Err/Req, 0 when Req is 0
+	Spark   []Point // oldest first
+	Leading string  // leading failure class, empty when nothing failed
+	Burst   string  // id of the live burst that covers the cell
+	P95     time.Duration
+}
+
+// Point is one step of a sparkline.
+type Point struct{ Req, Err int64 }
+
+// Totals are the numbers of the last minute, both sides.
+type Totals struct {
+	Span                     time.Duration
+	ClientReq, ClientErr     int64
+	UpstreamReq, UpstreamErr int64
+	Amplification            float64 // attempts per client request, 0 where one side is not seen
+	TokensIn, TokensOut      int64
+	P50, P95                 time.Duration
+	Spark                    []Point
+	Interactive, Batch       Point
+}
+
+// Facts of a lever: each is known apart from the others.
+const (
+	Pending    = "pending"
+	Yes        = "yes"
+	No         = "no"
+	CannotTell = "cannot_tell"
+)
+
+// States of a lever.
+const (
+	LeverRequested = "requested"
+	LeverActive    = "active"
+	LeverPartial   = "partial"
+	LeverInDoubt   = "in doubt"
+	LeverFailed    = "failed"
+	LeverReverting = "reverting"
+	LeverReverted  = "reverted"
+	LeverExpired   = "expired"
+)
+
+// LeverView is one change that was thrown.
+type LeverView struct {
+	ID        string
+	Gateway   string
+	Verb      string
+	Scope     traffic.Scope
+	Title     string // "cap.set gpt-4o@eu-west 4"
+	Change    string // before -> after
+	State     string
+	Out       bool // it still acts, or may act, on the gateway
+	By        string
+	At        time.Time
+	AppliedAt time.Time // when the gateway accepted it, zero before
+	ObeyedAt  time.Time // when traffic showed it, zero before
+	EndedAt   time.Time // when it was reverted, expired or failed, zero before
+	ExpiresAt time.Time // zero where it has ended
+	SelfEnds  bool      // the gateway holds the deadline; otherwise it is NOT self-reverting
+	Accepted  string    // pending, yes, no, cannot_tell
+	AcceptedN string    // "2/2"
+	Reported  string
+	Obeyed    string
+	ObeyedWhy string // the numbers, or why it cannot be seen here
+	Outcome   string // "", helped, no change yet, worse, cannot tell
+	OutcomeBy string // the numbers
+	Drift     string // somebody else changed it: before and after
+	Err       string // what, where, what to try
+	Undo      []string
+	Incident  string
+	Run, Step string
+}
+
+// ControlView is one control that a gateway reports away from its base value, whoever set it.
+type ControlView struct {
+	Gateway, Instance string
+	ID, Verb          string
+	Scope             traffic.Scope
+	Value, Base       string
+	SetBy             string
+	ExpiresAt         time.Time // zero: none
+	Ours              bool      // a lever of this journal
+	Drift             string    // not ours, or not what we set
+}
+
+// GatewayView is one gateway and how it is reached.
+type GatewayView struct {
+	Name, Kind, Env string
+	Levers          bool // configured to have levers
+	WhyNot          string
+	Instances       []InstanceView
+	ReadAt          time.Time
+	Abilities       []AbilityView
+	Deployments     []string // what caps and targets can name
+}
+
+// InstanceView is one instance of a gateway.
+type InstanceView struct {
+	Name      string
+	Reachable bool
+	Err       string
+}
+
+// AbilityView is what a gateway can do with one verb.
+type AbilityView struct {
+	Verb, Fitness, Why string
+	Dims               []string
+}
+
+// SourceView is one source as the band shows it.
+type SourceView struct {
+	Name, Kind, Where, Format string
+	Health                    string
+	Detail                    string
+	Lines, Bytes              int64
+	Unparsed, Dropped, Late   int64
+	PerSecond                 float64
+	Lag                       time.Duration // now minus newest event time; negative when nothing was read
+	LastRead                  time.Time
+}
+
+// OfferView is a runbook that can be started.
+type OfferView struct {
+	ID, Title string
+	Fits      bool
+	Why       string // why it fits the burst
+	Burst     string
+	Armed     bool
+}
+
+// Truth of a check, as the screen says it.
+const (
+	CheckTrue    = "true"
+	CheckFalse   = "false"
+	CheckUnknown = "unknown"
+)
+
+// RunView is one run of a runbook.
+type RunView struct {
+	ID, Book, Title string
+	Burst           string
+	Stage           int
+	Current         int // index into Steps
+	Steps           []StepView
+	Fields          []FieldView // variables; those without a value are to be filled
+	Finished        bool
+	Changed         string // the file changed since the run pinned it
+}
+
+// StepView is one step of a run: the text is drawn from Step, the state comes from the walk.
+type StepView struct {
+	Step   runbook.Step
+	State  string // "", current, done, skipped
+	Reason string
+	At     time.Time
+	Blocks []BlockView // same order as Step.Blocks
+}
+
+// BlockView is the live state of one block.
+type BlockView struct {
+	Truth    string // of a check: true, false, unknown
+	Text     string // the expression with its numbers
+	Why      string // why unknown, or what a branch would do
+	Lever    string // id of the lever that the action threw
+	State    string // of the action: "", planned, or the lever's state and facts in words
+	Disabled string // why the action cannot be thrown
+	Answer   string // of an ask
+	Action   string // the action in words, resolved: "cap.set azure-eu-west-gpt-4o to 4 for 15m"
+}
+
+// FieldView is one variable of a run.
+type FieldView struct {
+	Name, Value, Prompt string
+	Values              []string // allowed ones, empty: any
+}
+
+// ResumeView is something that an earlier console left open.
+type ResumeView struct {
+	Incident, Run, Lever string
+	Text                 string
+}
+
+// TimelineLine is one line of the timeline.
+type TimelineLine struct {
+	At     time.Time
+	Seq    int64
+	Kind   string
+	Group  string // detection, action, verification, decision, note, system
+	Actor  string
+	Text   string
+	Refers string // burst, lever or run id
+}
+
+// JournalView says where the record lies and whether it can be written.
+type JournalView struct {
+	Path string
+	Err  string
+	Seq  int64
+}

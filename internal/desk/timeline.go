@@ -1,0 +1,100 @@
+package desk
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"signalbox/internal/incident"
+	"signalbox/internal/redact"
+	"signalbox/internal/traffic"
+)
+
+// timeline gives the lines of the open incident, or of this console where none is open.
+func (l *ledger) timeline() []TimelineLine {
+	if !l.stale && l.lines != nil {
+		return l.lines
+	}
+	l.stale = false
+	var src []incident.Line
+	if l.open != "" {
+		src = incident.Timeline(l.entries, l.open)
+	} else {
+		at, _ := slices.BinarySearchFunc(l.entries, l.since+1, func(e incident.Entry, seq int64) int { return int(e.Seq - seq) })
+		src = incident.Lines(l.entries[at:])
+	}
+	if len(src) > maxTimeline {
+		src = src[len(src)-maxTimeline:]
+	}
+	lines := make([]TimelineLine, 0, len(src))
+	for _, s := range src {
+		lines = append(lines, TimelineLine{
+			At: s.At, Seq: s.Seq, Kind: string(s.Kind), Group: string(s.Group), Actor: redact.Terminal(s.Actor), Text: redact.Terminal(s.Text),
+		})
+	}
+	l.lines = lines
+	return lines
+}
+
+// incidentView gives the open incident.
+func (l *ledger) incidentView() *IncidentView {
+	if l.open == "" {
+		return nil
+	}
+	for _, e := range l.entries {
+		if e.Incident != l.open || e.Kind != incident.IncidentOpened {
+			continue
+		}
+		var data incident.IncidentData
+		if e.Decode(&data) != nil {
+			break
+		}
+		return &IncidentView{ID: l.open, Title: data.Title, Severity: data.Severity, Opened: e.At, Drill: data.Drill}
+	}
+	for _, i := range l.all {
+		if i.ID == l.open {
+			return &IncidentView{ID: i.ID, Title: i.Title, Severity: i.Severity, Opened: i.Opened, Drill: i.Drill}
+		}
+	}
+	return &IncidentView{ID: l.open, Title: l.open}
+}
+
+// findings lists warnings and cross-checks, each a sentence.
+func (d *Desk) findings(now time.Time) []string {
+	var out []string
+	for _, x := range d.sig.board.Crosscheck(now) {
+		out = append(out, redact.Terminal(x.String()))
+	}
+	if s := d.sig.board.Stats(); s.Folded > 0 {
+		out = append(out, fmt.Sprintf("%d keys beyond the bound are counted as other", s.Folded))
+	}
+	if n := d.syms.Refused(); n > 0 {
+		out = append(out, fmt.Sprintf("%d names beyond the bound are counted as other", n))
+	}
+	for _, name := range d.order {
+		if up, all := d.wires[name].reachable(); all > 0 && up < all {
+			out = append(out, fmt.Sprintf("gateway %s: %d of %d instances answer", name, up, all))
+		} else if d.wires[name].err != "" {
+			out = append(out, "gateway "+name+": "+redact.Terminal(d.wires[name].err))
+		}
+	}
+	keys := make([]string, 0, len(d.warnings))
+	for k := range d.warnings {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		out = append(out, redact.Terminal(k+": "+d.warnings[k]))
+	}
+	return out
+}
+
+// sourceSays takes what a source says about itself; a change of health goes into the journal.
+func (d *Desk) sourceSays(s *sourceState, st traffic.SourceState) {
+	before := s.Health
+	s.SourceState = st
+	if before != st.Health && (st.Health == traffic.Failing || before == traffic.Failing) {
+		data := incident.SourceData{Name: st.Name, State: string(st.Health), Reason: st.Detail, Drops: st.Dropped}
+		_ = d.write(entryDraft{kind: incident.SourceState, incident: d.record.open, data: data, actor: byDesk})
+	}
+}
