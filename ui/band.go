@@ -12,6 +12,7 @@ type segment struct {
 	rank  int
 	style style
 	text  string
+	brief string // the same in fewer columns
 }
 
 // tally counts what the band and the window title say.
@@ -54,48 +55,51 @@ func (m *model) bandRows() []string {
 func (m *model) bandTop() string {
 	s := m.snap
 	var segs []segment
-	add := func(rank int, st style, text string) { segs = append(segs, segment{rank, st, text}) }
+	add := func(rank int, st style, text, brief string) { segs = append(segs, segment{rank, st, text, brief}) }
 	env := strings.ToUpper(s.Env)
 	if env == "" {
 		env = "NO ENVIRONMENT"
 	}
 	if s.Danger {
-		add(0, danger, " ! "+env+" ")
+		add(0, danger, " ! "+env+" ", "")
 	} else {
-		add(0, strong, " "+env)
+		add(0, strong, " "+env, "")
 	}
 	if s.Drill {
-		add(0, warn, "DRILL")
+		add(0, warn, "DRILL", "")
 	}
 	if s.ReadOnly {
-		add(0, warn, "READ-ONLY")
+		add(0, warn, "READ-ONLY", "")
 	}
 	live, out, next := m.tally()
 	if live > 0 {
-		add(1, bad, "! "+plural(live, "burst", "bursts"))
+		add(1, bad, "! "+plural(live, "burst", "bursts"), "")
 	} else {
-		add(2, good, "calm")
+		add(2, good, "calm", "")
 	}
 	if out > 0 {
-		text := plural(out, "lever", "levers") + " out"
+		brief := plural(out, "lever", "levers")
+		text := brief + " out"
 		if !next.IsZero() {
-			text += ", next ends in " + countdown(next.Sub(m.now()))
+			left := countdown(next.Sub(m.now()))
+			text += ", next ends in " + left
+			brief += " " + left
 		}
-		add(1, warn, text)
+		add(1, warn, text, brief)
 		if m.heldHere() {
-			add(1, danger, "NOT self-reverting")
+			add(1, danger, "NOT self-reverting", "")
 		}
 	}
 	if s.Incident != nil {
-		add(2, strong, incidentWords(s.Incident, m.now()))
+		add(2, strong, incidentWords(s.Incident, m.now()), "incident "+short(m.now().Sub(s.Incident.Opened)))
 	} else {
-		add(4, dim, "no incident")
+		add(4, dim, "no incident", "")
 	}
 	if s.Run != nil && !s.Run.Finished {
-		add(5, dim, "runbook "+s.Run.Book)
+		add(6, dim, "runbook "+s.Run.Book, "")
 	}
-	add(3, dim, "as "+named(s.Actor))
-	add(6, dim, hms(m.now())+"Z")
+	add(3, dim, "as "+named(s.Actor), named(s.Actor))
+	add(5, dim, hms(m.now())+"Z", "")
 	return m.fit(segs)
 }
 
@@ -121,7 +125,7 @@ func incidentWords(i *desk.IncidentView, now time.Time) string {
 func (m *model) bandSources() string {
 	s := m.snap
 	var segs []segment
-	add := func(rank int, st style, text string) { segs = append(segs, segment{rank, st, text}) }
+	add := func(rank int, st style, text string) { segs = append(segs, segment{rank, st, text, ""}) }
 	if s.Journal.Err != "" {
 		add(0, danger, " JOURNAL: "+s.Journal.Err+" ")
 	}
@@ -165,7 +169,9 @@ func unreachable(g *desk.GatewayView) (down, all int) {
 func sourceWords(v *desk.SourceView) (rank int, st style, text string) {
 	text, rank, st = v.Name, 5, dim
 	switch {
-	case v.Health != "" && v.Health != "ok" && v.Health != "live":
+	case v.Health == "ended":
+		text += " ended"
+	case sick(v):
 		rank, st = 1, bad
 		text += " " + strings.ToUpper(v.Health)
 	case v.Lag < 0:
@@ -178,7 +184,7 @@ func sourceWords(v *desk.SourceView) (rank int, st style, text string) {
 			text += " behind"
 		}
 	}
-	if v.Health != "" && v.Health != "ok" && v.Health != "live" && v.Lag > 0 {
+	if sick(v) && v.Lag > 0 {
 		text += " " + lag(v.Lag)
 	}
 	if v.Dropped > 0 {
@@ -195,47 +201,57 @@ func sourceWords(v *desk.SourceView) (rank int, st style, text string) {
 	return rank, st, text
 }
 
+func sick(v *desk.SourceView) bool {
+	switch v.Health {
+	case "", "ok", "live", "ended":
+		return false
+	}
+	return true
+}
+
 func totalsWords(t desk.Totals) string {
-	req, failed := t.ClientReq, t.ClientErr
-	if req == 0 {
-		req, failed = t.UpstreamReq, t.UpstreamErr
-	}
-	text := count(req) + " req/" + short(t.Span)
-	if req > 0 {
-		text += " " + percent(float64(failed)/float64(req)) + " failed"
-	}
+	text := failedWords(t)
 	if t.Amplification > 0 {
 		text += " x" + ratio(t.Amplification) + " attempts"
 	}
 	return text
 }
 
-// fit joins segments; what does not fit goes by rank, the last of a rank first.
+func failedWords(t desk.Totals) string {
+	req, failed := t.ClientReq, t.ClientErr
+	if req == 0 {
+		req, failed = t.UpstreamReq, t.UpstreamErr
+	}
+	if req == 0 {
+		return "no request in the last minute"
+	}
+	return count(req) + " req/" + short(t.Span) + " " + percent(float64(failed)/float64(req)) + " failed"
+}
+
+// fit joins segments. What does not fit is said in brief, and then not at all, the highest rank first.
 func (m *model) fit(segs []segment) string {
-	sep := "  "
+	const sep = "  "
+	room := m.lay.w
 	total := func() int {
-		n := 0
-		for i, s := range segs {
+		n := len(sep) * (len(segs) - 1)
+		for _, s := range segs {
 			n += width(clean(s.text))
-			if i > 0 {
-				n += len(sep)
-			}
 		}
 		return n
 	}
 	lost := 0
-	for len(segs) > 1 && total() > m.lay.w-4 {
-		worst := 0
-		for i, s := range segs {
-			if s.rank >= segs[worst].rank {
-				worst = i
-			}
-		}
-		if segs[worst].rank == 0 {
+	for len(segs) > 1 && total() > room {
+		i := worstSegment(segs)
+		if i < 0 {
 			break
 		}
-		segs = append(segs[:worst:worst], segs[worst+1:]...)
+		if b := segs[i].brief; b != "" {
+			segs[i].text, segs[i].brief = b, ""
+			continue
+		}
+		segs = append(segs[:i:i], segs[i+1:]...)
 		lost++
+		room = m.lay.w - 4
 	}
 	r := newRow(m.th, m.lay.w)
 	for i, s := range segs {
@@ -248,4 +264,21 @@ func (m *model) fit(segs []segment) string {
 		r.put(dim, " +"+itoa(lost))
 	}
 	return r.line()
+}
+
+// worstSegment picks what to shorten next: whatever has a brief form before anything is left out.
+func worstSegment(segs []segment) int {
+	brief, gone := -1, -1
+	for i, s := range segs {
+		if s.brief != "" && (brief < 0 || s.rank >= segs[brief].rank) {
+			brief = i
+		}
+		if s.rank > 0 && (gone < 0 || s.rank >= segs[gone].rank) {
+			gone = i
+		}
+	}
+	if brief >= 0 {
+		return brief
+	}
+	return gone
 }

@@ -30,15 +30,12 @@ func (p *bookPane) draw(f frame) (string, []string) {
 		p.step, p.first, p.block = key, 0, -1
 	}
 	head := p.head(f, r, s, cur)
-	blocks := p.blocks(f, r, s)
 	room := f.h - len(head)
-	if limit := max(3, room*3/5); len(blocks) > limit {
-		blocks = append(blocks[:limit-1:limit-1], f.say(warn, "    more blocks: z full screen"))
-	}
-	p.rows = room - len(blocks)
 	prose := proseLines(f, s.Step.Prose, 2)
+	blocks := p.blocks(f, r, s, max(3, room-min(len(prose), max(3, room*2/5))))
+	p.rows = room - len(blocks)
 	out := append(head, p.scroll(f, prose)...)
-	for len(out) < f.h-len(blocks) {
+	if len(out) < f.h-len(blocks) && len(blocks) > 0 {
 		out = append(out, f.say(plainStyle, ""))
 	}
 	return r.Title, append(out, blocks...)
@@ -114,40 +111,72 @@ func (p *bookPane) trail(f frame, r *desk.RunView, cur int) string {
 	return row.line()
 }
 
-// blocks draws the armed blocks with their live state; the one that enter acts on is marked.
-func (p *bookPane) blocks(f frame, r *desk.RunView, s *desk.StepView) []string {
-	if len(s.Step.Blocks) == 0 {
-		return nil
-	}
+// blocks draws the armed blocks with their live state, in at most so many rows; the one that enter acts
+// on is marked. Where there is little room, every block keeps its first line and the details go.
+func (p *bookPane) blocks(f frame, r *desk.RunView, s *desk.StepView, limit int) []string {
 	next, _ := obviousBlock(r, s, p.block)
-	out := []string{f.row().fixed(dim, strings.Repeat(f.th.h, min(f.w, 24)), min(f.w, 24)).line()}
+	var all [][]string
+	total := 0
 	for i := range s.Step.Blocks {
 		var v desk.BlockView
 		if i < len(s.Blocks) {
 			v = s.Blocks[i]
 		}
-		b := &s.Step.Blocks[i]
-		row := f.selected(i == next)
-		label, st, text := blockWords(f.th, r, b, &v)
-		row.put(st, label).put(plainStyle, " ")
-		indent := row.used
-		parts := wrap(text, f.w-indent)
-		out = append(out, row.put(plainStyle, parts[0]).line())
-		if len(parts) > 1 {
-			out = append(out, f.row().to(indent).put(plainStyle, strings.Join(parts[1:], " ")).line())
+		lines := blockLines(f, &s.Step.Blocks[i], &v, i == next)
+		all = append(all, lines)
+		total += len(lines)
+	}
+	for i := len(all) - 1; i >= 0 && total > limit; i-- {
+		for i != next && len(all[i]) > 1 && total > limit {
+			all[i] = all[i][:len(all[i])-1]
+			total--
 		}
-		if v.Why != "" {
-			out = append(out, f.row().to(indent).put(dim, v.Why).line())
+	}
+	if next >= 0 && total > limit {
+		total -= len(all[next]) - 1
+		all[next] = all[next][:1]
+	}
+	var out []string
+	first := window(len(all), next, 0, limit-1, func(i int) int { return len(all[i]) })
+	if total <= limit {
+		first = 0
+	}
+	for i := first; i < len(all); i++ {
+		if len(out)+len(all[i]) > limit || len(out) == limit-1 && i < len(all)-1 {
+			out = append(out, f.say(warn, "    "+plural(len(all)-i, "more block", "more blocks")+": z full screen"))
+			break
 		}
-		if v.Disabled != "" {
-			out = append(out, f.row().to(indent).put(warn, "cannot: "+v.Disabled).line())
+		out = append(out, all[i]...)
+	}
+	return out
+}
+
+// blockLines draws one block: its first line says how it stands, the others why.
+func blockLines(f frame, b *runbook.Block, v *desk.BlockView, next bool) []string {
+	row := f.selected(next)
+	label, st, text, extra := blockWords(f.th, b, v)
+	row.put(st, label).put(plainStyle, " ")
+	indent := row.used
+	var out []string
+	for i, part := range wrap(text, f.w-indent) {
+		if i > 0 {
+			row = f.row().to(indent)
+		}
+		out = append(out, row.put(plainStyle, part).line())
+	}
+	if v.Disabled != "" {
+		out = append(out, f.row().to(indent).put(warn, "cannot: "+v.Disabled).line())
+	}
+	for _, t := range []string{v.Why, extra} {
+		if t != "" {
+			out = append(out, f.row().to(indent).put(dim, t).line())
 		}
 	}
 	return out
 }
 
-// blockWords says what a block is and how it stands: a word, its tone, and the rest.
-func blockWords(th *theme, r *desk.RunView, b *runbook.Block, v *desk.BlockView) (label string, st style, text string) {
+// blockWords says what a block is and how it stands: a word, its tone, the text, and a detail.
+func blockWords(th *theme, b *runbook.Block, v *desk.BlockView) (label string, st style, text, extra string) {
 	text = v.Text
 	switch {
 	case b.Check != nil || len(b.Branch) > 0:
@@ -157,9 +186,9 @@ func blockWords(th *theme, r *desk.RunView, b *runbook.Block, v *desk.BlockView)
 		}
 	case b.Ask != nil:
 		if v.Answer != "" {
-			return th.ok + " ANSWER ", good, b.Ask.Question + " = " + v.Answer
+			return th.ok + " ANSWER ", good, b.Ask.Question + " = " + v.Answer, ""
 		}
-		return "? ASK    ", warn, b.Ask.Question + choices(b.Ask.Choices)
+		return "? ASK    ", warn, b.Ask.Question + choices(b.Ask.Choices), ""
 	case b.Action != nil:
 		text = v.Action
 		switch {
@@ -168,8 +197,8 @@ func blockWords(th *theme, r *desk.RunView, b *runbook.Block, v *desk.BlockView)
 		default:
 			label, st, text = "* THROWN ", accent, text+" "+th.dot+" "+strings.ReplaceAll(v.State, "_", " ")
 		}
-		if b.Action.Cost != "" && v.State == "" {
-			text += " " + th.dot + " costs: " + b.Action.Cost
+		if b.Action.Cost != "" {
+			extra = "costs: " + b.Action.Cost
 		}
 	case b.Wait != nil:
 		label, st = ". WAIT   ", warn
@@ -185,8 +214,7 @@ func blockWords(th *theme, r *desk.RunView, b *runbook.Block, v *desk.BlockView)
 	default:
 		label, st = "  "+strings.ToUpper(string(b.Kind)), dim
 	}
-	_ = r
-	return label, st, text
+	return label, st, text, extra
 }
 
 func choices(list []string) string {

@@ -63,35 +63,37 @@ func drawBurst(f frame, b *desk.BurstView, sel bool) []string {
 	} else {
 		one.put(dim, f.th.ok+" ")
 	}
-	one.put(strong, b.Name).put(plainStyle, " "+classWords(b.Leading))
 	state := b.State
 	if b.Provisional {
 		state += "?"
 	}
-	tail := percent(b.Rate) + " " + state
-	if one.room() > width(clean(tail)) {
-		one.to(one.max - width(clean(tail)) - 1)
-	}
-	one.put(stateStyle(b), tail)
+	one.spread(strong, b.Name+" "+classWords(b.Leading), stateStyle(b), percent(b.Rate)+" "+state)
 	two := f.row()
 	if sel && f.focused {
 		two.base = chosen
 	}
 	two.put(plainStyle, "    ").put(plainStyle, hms(b.Onset)+" ").put(dim, short(endOf(b, f).Sub(b.Onset))+" ")
-	two.put(plainStyle, count(b.Failed)+"/"+count(b.Total)+" failed").put(dim, ", peak "+percent(b.Peak))
+	two.put(plainStyle, count(b.Failed)+"/"+count(b.Total)+" failed")
 	switch {
 	case b.Runbook != "" && b.Live():
-		two.put(accent, " "+f.th.dot+" r "+b.Runbook)
+		two.maybe(accent, " "+f.th.dot+" r "+b.Runbook, 0)
 	case b.Kind != "" && b.Kind != "errors":
-		two.put(dim, " "+f.th.dot+" "+b.Kind)
+		two.maybe(dim, " "+f.th.dot+" "+b.Kind, 0)
 	}
+	two.maybe(dim, ", peak "+percent(b.Peak), 0)
 	out := []string{one.line(), two.line()}
-	if f.h >= 9 && b.Live() && b.Meaning != "" {
-		m := f.row()
-		if sel && f.focused {
-			m.base = chosen
+	if f.h < 7 || !b.Live() || b.Meaning == "" {
+		return out
+	}
+	for i, part := range wrap(b.Meaning, f.w-5) {
+		if i == 2 {
+			break
 		}
-		out = append(out, m.put(plainStyle, "    ").put(dim, b.Meaning).line())
+		r := f.row()
+		if sel && f.focused {
+			r.base = chosen
+		}
+		out = append(out, r.put(plainStyle, "    ").put(dim, part).line())
 	}
 	return out
 }

@@ -109,6 +109,10 @@ func (d *leaving) draw(f frame) (string, []string) {
 			continue
 		}
 		text = append(text, line{strong, f.th.mark, l.Title + " on " + l.Gateway})
+		if l.SelfEnds && l.ExpiresAt.IsZero() {
+			text = append(text, line{warn, " ", l.State + ": its end is not known"})
+			continue
+		}
 		if l.SelfEnds {
 			text = append(text, line{plainStyle, " ", "ends by itself in " + countdown(l.ExpiresAt.Sub(f.now)) + " (" + hms(l.ExpiresAt) + "Z): the gateway holds the deadline"})
 			continue
@@ -123,7 +127,7 @@ func (d *leaving) draw(f frame) (string, []string) {
 	}
 	foot := []string{
 		f.say(plainStyle, ""),
-		f.row().put(accent, "y").put(strong, " leaves").put(plainStyle, " and everything stays as it is; ").put(accent, "u").put(plainStyle, " undoes one first; any other key stays").line(),
+		f.row().put(accent, "y").put(strong, " leaves").put(plainStyle, ", all stays as it is; ").put(accent, "u").put(plainStyle, " undoes one first; any other key stays").line(),
 	}
 	return "leave? still out:", append(d.scroll(f, f.lines(text), f.h-len(foot)), foot...)
 }

@@ -192,10 +192,18 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 		text += " " + msg.result.Path
 	}
 	m.say(sayDone, text)
-	if j.then != nil {
-		return j.then(m, msg.result)
+	var cmds []tea.Cmd
+	if live := msg.result.Live; len(live) > 0 {
+		t := []line{{plainStyle, "", text + ". Still out (u undoes):"}}
+		for _, l := range live {
+			t = append(t, line{warn, m.th.mark, l})
+		}
+		cmds = append(cmds, m.open(newPage("levers are still out", t), byItself))
 	}
-	return nil
+	if j.then != nil {
+		cmds = append(cmds, j.then(m, msg.result))
+	}
+	return tea.Batch(cmds...)
 }
 
 // quietly sends a command whose answer nobody needs: a decline, at the end of a dialog.

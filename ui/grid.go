@@ -79,12 +79,8 @@ func (g *gridPane) cell(grid *desk.Grid) *desk.Cell {
 	return &grid.Cells[row][col]
 }
 
-// The least columns of a name and of a cell.
-const (
-	nameColumns = 13
-	cellColumns = 8
-	sparkRoom   = 8 // columns that make room for a sparkline and the leading class
-)
+// cellColumns is the least that a cell needs: brackets, rate and the mark of a burst.
+const cellColumns = 7
 
 func (g *gridPane) draw(f frame) (string, []string) {
 	grid := &f.snap.Grid
@@ -95,23 +91,30 @@ func (g *gridPane) draw(f frame) (string, []string) {
 	if len(grid.Models) == 0 || len(grid.Regions) == 0 {
 		return title, []string{f.say(dim, "  no traffic seen yet"), f.say(dim, "  "+firstSource(f.snap))}
 	}
-	name := nameColumns
-	if f.w >= 48 {
-		name = 18
+	name := 12
+	if f.w >= 46 {
+		name = 16
 	}
-	fits := max(1, min(len(grid.Regions), (f.w-name-2)/cellColumns))
-	each := min((f.w-name-2)/fits, 26)
+	room := f.w - name - 1
+	if room/cellColumns < len(grid.Regions) {
+		room -= 3 // for the number of columns left out
+	}
+	fits := max(1, min(len(grid.Regions), room/cellColumns))
+	each := min(room/fits, 26)
 	row, col := g.at(grid)
 	g.col = scrollTo(col, g.col, fits, len(grid.Regions))
 	detail := 0
 	if f.h >= 5 {
 		detail = 2
 	}
-	rows := max(1, f.h-1-detail)
-	g.page = rows
-	g.row = scrollTo(row, g.row, rows, len(grid.Models))
+	lines := 1
+	if each >= 10 && f.h >= 1+detail+2*len(grid.Models) {
+		lines = 2
+	}
+	g.page = max(1, (f.h-1-detail)/lines)
+	g.row = scrollTo(row, g.row, g.page, len(grid.Models))
 	out := []string{g.header(f, grid, name, each, fits)}
-	for r := g.row; r < len(grid.Models) && r < g.row+rows && r < len(grid.Cells); r++ {
+	for r := g.row; r < len(grid.Models) && r < g.row+g.page && r < len(grid.Cells); r++ {
 		line := f.row()
 		s := plainStyle
 		if r == row {
@@ -119,9 +122,12 @@ func (g *gridPane) draw(f frame) (string, []string) {
 		}
 		line.put(plainStyle, " ").field(s, named(grid.Models[r]), name-1).put(plainStyle, " ")
 		for c := g.col; c < g.col+fits && c < len(grid.Cells[r]); c++ {
-			g.drawCell(f, line, &grid.Cells[r][c], each, r == row && c == col)
+			drawCell(line, &grid.Cells[r][c], each, r == row && c == col)
 		}
 		out = append(out, line.line())
+		if lines > 1 {
+			out = append(out, classRow(f, grid.Cells[r], g.col, fits, name, each))
+		}
 	}
 	if detail > 0 {
 		for len(out) < f.h-detail {
@@ -130,6 +136,19 @@ func (g *gridPane) draw(f frame) (string, []string) {
 		out = append(out, g.detail(f, grid)...)
 	}
 	return title, out
+}
+
+// classRow is the second line of a model where there is room: what fails there.
+func classRow(f frame, cells []desk.Cell, col, fits, name, each int) string {
+	r := f.row().to(name + 1)
+	for c := col; c < col+fits && c < len(cells); c++ {
+		s := dim
+		if cells[c].Burst != "" {
+			s = strong
+		}
+		r.put(plainStyle, " ").field(s, classWords(cells[c].Leading), each-2).put(plainStyle, " ")
+	}
+	return r.line()
 }
 
 func firstSource(s *desk.Snapshot) string {
@@ -167,7 +186,7 @@ func (g *gridPane) header(f frame, grid *desk.Grid, name, each, fits int) string
 
 // drawCell draws one cell: rate on a heat colour, "!" for a burst, and where there is room a sparkline and
 // the leading class.
-func (g *gridPane) drawCell(f frame, r *row, c *desk.Cell, each int, sel bool) {
+func drawCell(r *row, c *desk.Cell, each int, sel bool) {
 	open, end := " ", " "
 	if sel {
 		open, end = "[", "]"
@@ -175,45 +194,28 @@ func (g *gridPane) drawCell(f frame, r *row, c *desk.Cell, each int, sel bool) {
 	s := heat(c.Rate, c.Req)
 	text := percent(c.Rate)
 	if c.Req == 0 {
-		text, s = f.th.dot, dim
+		text, s = r.th.dot, dim
 	}
-	mark := " "
+	r.put(accent, open).right(s, text, 4)
 	if c.Burst != "" {
-		mark = "!"
-	}
-	r.put(accent, open)
-	r.right(s, text, 5)
-	if mark == "!" {
-		r.put(bad, mark)
+		r.put(bad, "!")
 	} else {
-		r.put(s, mark)
+		r.put(s, " ")
 	}
-	left := each - 8
-	if left >= sparkRoom {
-		n := min(len(c.Spark), left/2, 12)
-		r.put(plainStyle, " ")
-		r.spark(c.Spark, n)
-		left -= n + 1
-		if left >= 6 && c.Leading != "" {
-			r.put(plainStyle, " ").field(s0(c), classWords(c.Leading), left-1)
-			left = 0
-		}
-	} else if left >= 5 {
-		r.spark(c.Spark, left)
-		left = 0
+	if left := each - cellColumns; left >= 3 {
+		n := min(left-1, 12)
+		r.put(plainStyle, " ").spark(c.Spark, n)
+		r.skip(left - 1 - n)
+	} else {
+		r.skip(left)
 	}
-	r.skip(left)
 	r.put(accent, end)
 }
 
-func s0(c *desk.Cell) style {
-	if c.Burst != "" {
-		return strong
-	}
-	return dim
-}
+// sparkFloor is the failure rate that fills a sparkline at least: a single failure stays small.
+const sparkFloor = 0.2
 
-// spark draws the last n points: height is the number of failures against the most of them.
+// spark draws the error rate of the last n points.
 func (r *row) spark(points []desk.Point, n int) {
 	if n <= 0 {
 		return
@@ -222,37 +224,37 @@ func (r *row) spark(points []desk.Point, n int) {
 		points = points[len(points)-n:]
 	}
 	r.skip(n - len(points))
-	most := int64(1)
+	full := sparkFloor
 	for _, p := range points {
-		most = max(most, p.Err)
+		full = max(full, rateOf(p))
 	}
 	var b []byte
-	steps := int64(len(r.th.spark) - 1)
+	steps := len(r.th.spark) - 1
 	for _, p := range points {
-		level := int64(0)
+		level := 0
 		if p.Err > 0 {
-			level = max(1, p.Err*steps/most)
+			level = max(1, min(steps, int(rateOf(p)/full*float64(steps)+0.5)))
 		}
-		b = append(b, r.th.spark[min(level, steps)]...)
+		b = append(b, r.th.spark[level]...)
 	}
 	r.fixed(accent, string(b), len(points))
+}
+
+func rateOf(p desk.Point) float64 {
+	if p.Req <= 0 {
+		return 0
+	}
+	return min(1, float64(p.Err)/float64(p.Req))
 }
 
 // detail spells out the selected cell, or what the whole grid says.
 func (g *gridPane) detail(f frame, grid *desk.Grid) []string {
 	c := g.cell(grid)
 	if c == nil {
-		t := f.snap.Totals
-		r := f.row().put(dim, " all: ")
-		r.put(plainStyle, totalsWords(t))
-		if t.P95 > 0 {
-			r.put(plainStyle, " p95 "+latency(t.P95))
-		}
-		text := " arrows select a cell; ! marks a burst"
 		if g.picked {
-			text = " the selected cell is gone; arrows select one"
+			return []string{f.say(dim, " the selected cell is gone"), f.say(dim, " arrows select one")}
 		}
-		return []string{r.line(), f.say(dim, text)}
+		return overall(f)
 	}
 	r := f.row().put(strong, " "+named(g.model)+"@"+named(g.region)).put(plainStyle, " "+count(c.Err)+"/"+count(c.Req)+" failed")
 	if c.P95 > 0 {
@@ -271,6 +273,23 @@ func (g *gridPane) detail(f frame, grid *desk.Grid) []string {
 		two.put(dim, " nothing failed")
 	}
 	return []string{r.line(), two.line()}
+}
+
+// overall says how all traffic is.
+func overall(f frame) []string {
+	t := f.snap.Totals
+	one := f.row().put(dim, " all: ").put(plainStyle, failedWords(t))
+	two := f.row().put(plainStyle, " ")
+	if t.Amplification > 0 {
+		two.put(plainStyle, "x"+ratio(t.Amplification)+" attempts, ")
+	}
+	if t.P95 > 0 {
+		two.put(plainStyle, "p95 "+latency(t.P95)+" ")
+	}
+	if b := t.Batch; b.Req > 0 && two.room() > 24 {
+		two.put(dim, "batch "+count(b.Err)+"/"+count(b.Req)+" failed")
+	}
+	return []string{one.line(), two.line()}
 }
 
 // cellEnter shows the records of the cell.

@@ -21,12 +21,18 @@ func (m *model) hints() []hint {
 		add("esc", "stop waiting for the plan")
 	}
 	m.nextHint(add)
+	if m.leverPending() && !m.lay.shows(leversID) {
+		add("5", "watch the lever")
+	}
 	m.paneHints(add)
 	if m.log.frozen {
 		add("space", "unfreeze the log")
 	}
 	if _, out, _ := m.tally(); out > 0 && m.focus != leversID {
 		add("u", "undo a lever")
+	}
+	if m.snap.Incident == nil && len(list) < 4 {
+		add("tab", "next pane")
 	}
 	add("?", "keys")
 	return list
@@ -62,6 +68,17 @@ func (m *model) nextHint(add func(key, text string)) {
 		add("x", "export")
 		add("i", "close the incident")
 	}
+}
+
+// leverPending tells whether the facts of a lever are not all known yet.
+func (m *model) leverPending() bool {
+	for i := range m.snap.Levers {
+		l := &m.snap.Levers[i]
+		if l.Out && (l.Accepted == desk.Pending || l.Reported == desk.Pending || l.Obeyed == desk.Pending || l.Outcome == "") {
+			return true
+		}
+	}
+	return false
 }
 
 func (m *model) bestOffer() *desk.OfferView {

@@ -65,7 +65,7 @@ func arrange(w, h int, focus, big paneID, zoom bool) layout {
 // narrow: grid and bursts side by side above one big pane.
 func (l *layout) narrow(b rect, big paneID) {
 	top := max(8, b.h*2/5)
-	left := (b.w - 1) * 9 / 20
+	left := (b.w - 1) * 19 / 40
 	l.pane[gridID] = rect{b.x, b.y, left, top}
 	l.pane[burstsID] = rect{left + 1, b.y, b.w - left - 1, top}
 	l.pane[big] = rect{b.x, b.y + top, b.w, b.h - top}

@@ -95,19 +95,19 @@ func drawLever(f frame, l *desk.LeverView, sel bool) []string {
 		return r.put(plainStyle, "    ")
 	}
 	one := f.selected(sel)
-	if l.Out {
-		one.put(warn, "OUT ").put(strong, l.Title)
-	} else {
-		one.put(dim, "    "+l.Title)
-	}
-	tail := " " + l.State
+	state, ends := " "+l.State, ""
 	if l.Out && !l.ExpiresAt.IsZero() {
-		tail += ", ends " + countdown(l.ExpiresAt.Sub(f.now))
+		left := countdown(l.ExpiresAt.Sub(f.now))
+		state, ends = state+" "+left, state+", ends in "+left
 	}
-	if one.room() > width(clean(tail)) {
-		one.to(one.max - width(clean(tail)) - 1)
+	if ends != "" && one.room() > width(clean(l.Title))+width(clean(ends))+6 {
+		state = ends
 	}
-	one.put(leverStyle(l), tail)
+	mark, s := "OUT ", strong
+	if !l.Out {
+		mark, s = "    ", dim
+	}
+	one.put(warn, mark).spread(s, l.Title, leverStyle(l), state)
 	lines := []string{one.line()}
 	lines = append(lines, under().put(plainStyle, strings.ReplaceAll(l.Change, "->", f.th.arrow)).put(dim, " "+f.th.dot+" "+l.Gateway+" by "+l.By+" "+hms(l.At)).line())
 	if !l.Out {
@@ -119,11 +119,9 @@ func drawLever(f frame, l *desk.LeverView, sel bool) []string {
 	facts := under()
 	fact(facts, "accepted", l.Accepted, l.AcceptedN)
 	fact(facts, "reported", l.Reported, "")
-	fact(facts, "obeyed", l.Obeyed, "")
-	lines = append(lines, facts.line())
-	if l.ObeyedWhy != "" {
-		lines = append(lines, under().put(dim, l.ObeyedWhy).line())
-	}
+	obeyed := under()
+	fact(obeyed, "obeyed", l.Obeyed, "")
+	lines = append(lines, facts.line(), obeyed.put(dim, l.ObeyedWhy).line())
 	if l.Outcome != "" {
 		lines = append(lines, under().put(dim, "outcome ").put(outcomeStyle(l.Outcome), strings.ToUpper(l.Outcome)).put(plainStyle, " "+l.OutcomeBy).line())
 	}

@@ -238,15 +238,24 @@ func (p *logPane) row(f frame, l *desk.RecordLine, sel bool, s subject) string {
 	if !failed(l) {
 		word = "ok"
 	}
-	r.put(st, status+" ").field(st, word, 15).put(plainStyle, " ").right(plainStyle, latency(l.Latency), 5).put(plainStyle, " ")
-	if l.Attempt > 1 {
-		r.put(warn, "#"+itoa(l.Attempt)+" ")
+	class := 12
+	if f.w >= 100 {
+		class = 16
 	}
+	r.put(st, status+" ").field(st, word, class).put(plainStyle, " ").right(plainStyle, latency(l.Latency), 5)
+	attempt := ""
+	if l.Attempt > 1 {
+		attempt = " #" + itoa(l.Attempt)
+	}
+	r.field(warn, attempt, 4)
 	if l.Late {
 		r.put(warn, "late ")
 	}
-	if s.scope == nil || f.w >= 110 {
-		r.field(plainStyle, place(l.Labels), min(34, max(16, f.w/4))).put(plainStyle, " ")
+	switch {
+	case f.w >= 100:
+		r.field(plainStyle, place(l.Labels), min(36, f.w/4)).put(plainStyle, " ")
+	case s.scope == nil:
+		r.field(plainStyle, modelAt(l.Labels), min(24, f.w/4)).put(plainStyle, " ")
 	}
 	text := l.Text
 	if text == "" {

@@ -127,6 +127,9 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		m.arm(msg)
 	case tickMsg:
 		m.drawn.ticking = false
+		if m.drawn.status.old(m.now()) {
+			m.drawn.status = status{}
+		}
 		m.touch()
 	case endMsg:
 		m.exit = Terminated
@@ -222,7 +225,7 @@ func (m *model) ages() bool {
 	if m.lay.small {
 		return false
 	}
-	if m.snap.Incident != nil || len(m.jobs.running) > 0 {
+	if m.snap.Incident != nil || len(m.jobs.running) > 0 || m.drawn.status.kind != sayNothing {
 		return true
 	}
 	for i := range m.snap.Levers {

@@ -117,7 +117,7 @@ func (m *model) tooSmall() []string {
 		"It has " + itoa(m.lay.w) + "x" + itoa(m.lay.h) + "; the console needs " + itoa(minWidth) + "x" + itoa(minHeight) + ", and is at its best from 80x24.",
 		"Make the window larger or the font smaller. Nothing is lost: the desk works on.",
 		m.smallState(),
-		"q quits (asks while a lever is out, once there is room)",
+		m.smallLeave(),
 	}
 	var out []string
 	for _, t := range text {
@@ -136,10 +136,17 @@ func (m *model) smallState() string {
 	return m.snap.Env + ": " + plural(live, "live burst", "live bursts") + ", " + plural(out, "lever out", "levers out")
 }
 
+func (m *model) smallLeave() string {
+	if _, out, _ := m.tally(); out > 0 {
+		return "ctrl+c quits and leaves the levers out; q asks once there is room."
+	}
+	return "q quits."
+}
+
 // overlay draws a dialog over the middle of the screen, below the band and above the hints.
 func (m *model) overlay(lines []string, d dialog) {
 	room := m.lay.h - bandRows - footRows
-	w := min(m.lay.w-2, 104)
+	w := min(m.lay.w, 104)
 	f := frame{th: m.th, snap: m.snap, now: m.now(), w: w - 4, h: room - 2, focused: true}
 	title, body := d.draw(f)
 	if len(body) > f.h {
@@ -154,8 +161,17 @@ func (m *model) overlay(lines []string, d dialog) {
 			break
 		}
 		under := lines[y]
-		lines[y] = ansi.Truncate(under, left, "") + "\x1b[m" + l + ansi.TruncateLeft(under, left+w, "") + "\x1b[m"
+		lines[y] = edge(ansi.Truncate(under, left, ""), left, false) + l + edge(ansi.TruncateLeft(under, left+w, ""), m.lay.w-left-w, true)
 	}
+}
+
+// edge keeps what is left of a line beside a dialog to its width: a wide character cut in two leaves a blank.
+func edge(s string, n int, right bool) string {
+	gap := spaces(n - ansi.StringWidth(s))
+	if right {
+		return "\x1b[m" + gap + s + "\x1b[m"
+	}
+	return s + "\x1b[m" + gap
 }
 
 // frameBox puts a border with a title around lines of w-4 columns.

@@ -150,7 +150,7 @@ func (p *planDialog) text(f frame) []string {
 		where += " in " + strings.ToUpper(v.Env)
 	}
 	add(strong, "on       ", where)
-	for _, d := range v.Diff {
+	for _, d := range grouped(v.Diff) {
 		add(strong, "change   ", d.Instance+" "+d.Control+": "+d.Before+" "+f.th.arrow+" "+d.After)
 	}
 	if len(v.Diff) == 0 {
@@ -186,6 +186,22 @@ func (p *planDialog) text(f frame) []string {
 		add(dim, label, c)
 	}
 	return f.lines(t)
+}
+
+// grouped joins instances on which the change is the same.
+func grouped(diff []desk.DiffLine) []desk.DiffLine {
+	var out []desk.DiffLine
+next:
+	for _, d := range diff {
+		for i := range out {
+			if o := &out[i]; o.Control == d.Control && o.Before == d.Before && o.After == d.After {
+				o.Instance += ", " + d.Instance
+				continue next
+			}
+		}
+		out = append(out, d)
+	}
+	return out
 }
 
 // foot says how to confirm, and that nothing happens otherwise.

@@ -125,6 +125,24 @@ func (r *row) right(s style, text string, n int) *row {
 	return r.put(s, text)
 }
 
+// spread draws text on the left and tail at the right end. The tail is what matters: it is never cut for the text.
+func (r *row) spread(s style, text string, ts style, tail string) *row {
+	tail = clean(tail)
+	room := r.room() - width(tail) - 2
+	if room < 4 {
+		return r.put(s, text).put(ts, tail)
+	}
+	return r.field(s, text, room).put(plainStyle, " ").put(ts, tail)
+}
+
+// maybe draws text only where all of it fits and spare columns stay free.
+func (r *row) maybe(s style, text string, spare int) *row {
+	if r.full || width(clean(text))+spare > r.room() {
+		return r
+	}
+	return r.put(s, text)
+}
+
 // skip leaves n columns blank.
 func (r *row) skip(n int) *row {
 	n = min(n, r.max-r.used)

@@ -52,6 +52,17 @@ func (m *model) fail(what string, err error) {
 	}
 }
 
+// How long an answer stands. A refusal stands longer: it is read after the fact.
+const (
+	saidFor    = 20 * time.Second
+	refusedFor = 60 * time.Second
+)
+
+func (s status) old(now time.Time) bool {
+	age := now.Sub(s.at)
+	return age >= refusedFor || age >= saidFor && s.kind != sayRefused
+}
+
 // statusRow draws the status line. A command that runs goes before what was said earlier.
 func (m *model) statusRow() string {
 	r := newRow(m.th, m.lay.w)

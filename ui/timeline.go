@@ -2,6 +2,7 @@ package ui
 
 import (
 	"strconv"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -33,11 +34,20 @@ func (p *timelinePane) draw(f frame) (string, []string) {
 		if f.w >= 70 {
 			r.field(groupStyle(e.Group), e.Group, 13)
 		}
-		r.put(plainStyle, e.Text)
-		if e.Actor != "" && r.room() > width(clean(e.Actor))+3 {
-			r.put(dim, " ("+e.Actor+")")
+		parts := []string{clean(e.Text)}
+		if f.h >= 20 {
+			parts = wrap(e.Text, r.room())
 		}
-		return []string{r.line()}
+		indent := r.used
+		r.put(plainStyle, parts[0])
+		if e.Actor != "" {
+			r.maybe(dim, " ("+e.Actor+")", 0)
+		}
+		out := []string{r.line()}
+		if len(parts) > 1 {
+			out = append(out, f.row().to(indent).put(plainStyle, strings.Join(parts[1:], " ")).line())
+		}
+		return out
 	})
 	return title, lines
 }

@@ -125,6 +125,17 @@ func named(s string) string {
 // classWords makes a class readable: "bad gateway".
 func classWords(c string) string { return strings.ReplaceAll(c, "_", " ") }
 
+// modelAt names a record's model and region; without a model, what else is known.
+func modelAt(s traffic.Scope) string {
+	if s["model"] == "" {
+		return s.Short()
+	}
+	if s["region"] == "" {
+		return s["model"]
+	}
+	return s["model"] + "@" + s["region"]
+}
+
 // place names where a record belongs, in the order an operator asks: model@region, provider, deployment.
 func place(s traffic.Scope) string {
 	var b strings.Builder
