@@ -1,0 +1,170 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"signalbox/internal/desk"
+	"signalbox/runbook"
+)
+
+// autopilot is a scripted operator: a client of the desk with the same commands as a human, who walks the
+// runbook that fits the first burst, confirms each lever as asked, and notes what it could not do.
+type autopilot struct {
+	desk *desk.Client
+	say  func(format string, args ...any)
+	// pace is how long a human needs to read a step; an operator who acts in no time proves nothing.
+	pace time.Duration
+}
+
+// fly waits for a burst that a runbook fits and walks it. It ends when the runbook does, or ctx.
+func (p *autopilot) fly(ctx context.Context) error {
+	burst, book, err := p.waitForBurst(ctx)
+	if err != nil {
+		return ended(err)
+	}
+	p.say("autopilot: walking %s for burst %s", book, burst)
+	if _, err := p.desk.Do(ctx, desk.StartRun{Book: book, Burst: burst}); err != nil {
+		return ended(err)
+	}
+	for ctx.Err() == nil {
+		run := p.desk.Snapshot().Run
+		if run == nil || run.Finished {
+			return nil
+		}
+		if err := p.step(ctx, run); err != nil {
+			return ended(err)
+		}
+	}
+	return nil
+}
+
+// ended tells the end of the drill from a mistake of the autopilot.
+func ended(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, desk.ErrStopped) {
+		return nil
+	}
+	return err
+}
+
+func (p *autopilot) waitForBurst(ctx context.Context) (burst, book string, err error) {
+	for {
+		for _, o := range p.desk.Snapshot().Offers {
+			if o.Fits && o.Burst != "" {
+				return o.Burst, o.ID, nil
+			}
+		}
+		select {
+		case <-p.desk.Changed():
+		case <-ctx.Done():
+			return "", "", context.Cause(ctx)
+		}
+	}
+}
+
+// step does what the current step wants, then goes to where its branch says or to the next.
+func (p *autopilot) step(ctx context.Context, run *desk.RunView) error {
+	s := run.Steps[run.Current]
+	p.say("autopilot: step %d/%d %s", run.Current+1, len(run.Steps), s.Step.Title)
+	if err := p.rest(ctx, p.pace); err != nil {
+		return err
+	}
+	for n, b := range s.Step.Blocks {
+		if err := p.block(ctx, s, n, b); err != nil {
+			return err
+		}
+	}
+	return p.leave(ctx, s)
+}
+
+func (p *autopilot) block(ctx context.Context, s desk.StepView, n int, b runbook.Block) error {
+	switch {
+	case b.Ask != nil && s.Blocks[n].Answer == "":
+		value := "none"
+		if len(b.Ask.Choices) > 0 {
+			value = b.Ask.Choices[0]
+		}
+		_, err := p.desk.Do(ctx, desk.Choose{Var: b.Ask.Var, Value: value})
+		return p.refused(err)
+	case b.Action != nil && s.Blocks[n].Lever == "":
+		return p.act(ctx, n)
+	}
+	return nil
+}
+
+// act plans, confirms as asked and waits until the gateway has answered.
+func (p *autopilot) act(ctx context.Context, block int) error {
+	r, err := p.desk.Do(ctx, desk.PlanStep{Block: block})
+	if err != nil {
+		return p.refused(err)
+	}
+	p.say("autopilot: %s (%s)", r.Plan.Title, r.Plan.Blast)
+	r, err = p.desk.Do(ctx, desk.Throw{Plan: r.Plan.ID, Typed: r.Plan.Phrase})
+	if err != nil {
+		return p.refused(err)
+	}
+	for {
+		for _, l := range p.desk.Snapshot().Levers {
+			if l.ID == r.Lever && l.State != desk.LeverRequested && l.State != desk.LeverReverting {
+				p.say("autopilot: %s: %s, accepted %s", l.Title, l.State, l.AcceptedN)
+				return nil
+			}
+		}
+		select {
+		case <-p.desk.Changed():
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// leave marks the step done; a branch that goes elsewhere is followed.
+func (p *autopilot) leave(ctx context.Context, s desk.StepView) error {
+	now := p.desk.Snapshot().Run
+	if now == nil || now.Finished || now.Steps[now.Current].Step.Slug != s.Step.Slug {
+		return nil // an answer or a wait has moved the walk on
+	}
+	if st := now.Steps[now.Current]; waiting(st) {
+		return p.rest(ctx, p.pace)
+	}
+	_, err := p.desk.Do(ctx, desk.StepDone{Note: "by the autopilot"})
+	if err == nil {
+		return nil
+	}
+	if r := (*desk.Refused)(nil); errors.As(err, &r) {
+		_, err = p.desk.Do(ctx, desk.StepSkip{Reason: "autopilot: " + r.Why})
+	}
+	return err
+}
+
+// waiting tells whether a wait of the step has not ended.
+func waiting(s desk.StepView) bool {
+	for n, b := range s.Step.Blocks {
+		if b.Wait != nil && s.Blocks[n].Truth == "" && s.Blocks[n].State != "over" {
+			return false // the walk itself refuses to go on before it is over
+		}
+	}
+	return false
+}
+
+// refused notes what the desk would not do and goes on: the next step may still help.
+func (p *autopilot) refused(err error) error {
+	var r *desk.Refused
+	if errors.As(err, &r) {
+		p.say("autopilot: %s", r.Error())
+		return nil
+	}
+	return err
+}
+
+func (p *autopilot) rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,109 @@
+// Package cli is the command line: one file per verb. It is the only place that knows exit codes,
+// reads the environment and prints.
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Streams are where a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// globals are the flags that every verb knows.
+type globals struct {
+	config      string
+	env         string
+	actor       string
+	stateDir    string
+	debug       string
+	readOnly    bool
+	noColor     bool
+	ascii       bool
+	unjournaled bool
+}
+
+// app is one invocation.
+type app struct {
+	Streams
+	g      globals
+	signal atomic.Int32 // the signal that ended it, 0 for none
+}
+
+// Main runs one invocation and gives its exit code.
+func Main(args []string, s Streams) int {
+	a := &app{Streams: s}
+	ctx, stop := a.withSignals(context.Background())
+	defer stop()
+	root := a.root()
+	root.SetArgs(args)
+	return a.exit(root.ExecuteContext(ctx))
+}
+
+// withSignals ends the context on SIGINT, SIGTERM and SIGHUP, and remembers which it was. A second
+// signal ends the process as usual. A lost terminal (SIGHUP) must leave the record complete, like any other end.
+func (a *app) withSignals(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ch := make(chan os.Signal, 1)
+	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case sig := <-ch:
+			if n, ok := sig.(syscall.Signal); ok {
+				a.signal.Store(int32(n))
+			}
+			signal.Stop(ch)
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(ch)
+		cancel()
+		<-done
+	}
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "signalbox",
+		Short: "Incident-response console for software that depends on LLM APIs",
+		Long: "Signalbox follows the logs and metrics of your LLM gateway, shows error bursts by model and region and what\n" +
+			"they mean, walks you through the runbook, throws levers on the running gateway with proof that they worked,\n" +
+			"and writes the timeline while it happens.\n\nTo try it: signalbox drill",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return a.open(cmd.Context()) },
+	}
+	root.SetIn(a.In)
+	root.SetOut(a.Out)
+	root.SetErr(a.Err)
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return &usageError{err: err, try: "see " + c.CommandPath() + " --help"}
+	})
+	f := root.PersistentFlags()
+	f.StringVarP(&a.g.config, "config", "c", "", "configuration `FILE`")
+	f.StringVar(&a.g.env, "env", "", "act in this environment only: other gateways are shown without levers")
+	f.StringVar(&a.g.actor, "as", "", "who operates, journaled as claimed")
+	f.BoolVar(&a.g.readOnly, "read-only", false, "no levers at all")
+	f.StringVar(&a.g.stateDir, "state-dir", "", "`FOLDER` of journal and exports")
+	f.BoolVar(&a.g.noColor, "no-color", false, "no colour (also NO_COLOR)")
+	f.BoolVar(&a.g.ascii, "ascii", false, "no characters beyond ASCII")
+	f.StringVar(&a.g.debug, "debug", "", "write what the console receives to `FILE`")
+	f.BoolVar(&a.g.unjournaled, "unjournaled", false, "allow levers although the journal cannot be written")
+	root.AddCommand(a.drillCommand(), a.watchCommand(), a.scanCommand(), a.tailCommand(), a.classifyCommand(),
+		a.runbookCommand(), a.incidentCommand(), a.configCommand(), a.infoCommand(), a.keysCommand(), a.versionCommand())
+	return root
+}

@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"sync"
+
+	"github.com/charmbracelet/x/term"
+
+	"signalbox/internal/desk"
+	"signalbox/ui"
+)
+
+// terminal tells whether both ends are a terminal: without one there is no console, only plain lines.
+func (a *app) terminal() bool {
+	for _, s := range []any{a.In, a.Out} {
+		f, ok := s.(*os.File)
+		if !ok || !term.IsTerminal(f.Fd()) {
+			return false
+		}
+	}
+	return os.Getenv("TERM") != "dumb"
+}
+
+// console runs the screen on a station until the operator leaves. A panic in any goroutine of the station
+// ends the screen first, which restores the terminal, and is told afterwards.
+func (a *app) console(ctx context.Context, st *station) error {
+	client := st.desk.Connect()
+	defer client.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var once sync.Once
+	st.setGuard(func(what string, recovered any) {
+		once.Do(func() { cancel(fmt.Errorf("%s broke: %v\n%s", what, recovered, debug.Stack())) })
+	})
+	o := ui.Options{In: a.In, Out: a.Out, NoColor: a.g.noColor || os.Getenv("NO_COLOR") != "", ASCII: a.g.ascii, Environ: os.Environ()}
+	if a.g.debug != "" {
+		f, err := os.OpenFile(a.g.debug, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			return &usageError{err: fmt.Errorf("opening the debug file: %w", err)}
+		}
+		defer f.Close()
+		o.Debug = f
+	}
+	_, err := ui.Run(ctx, client, o)
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+func (g *game) console(ctx context.Context) error {
+	watcher := g.station.desk.Connect()
+	defer watcher.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var done sync.WaitGroup
+	defer done.Wait()
+	defer cancel()
+	if g.opts.autopilot {
+		client := g.station.desk.Connect()
+		defer client.Close()
+		pilot := &autopilot{desk: client, say: func(string, ...any) {}, pace: 4 * g.opts.pace}
+		done.Go(func() {
+			if err := pilot.fly(ctx); err != nil {
+				_, _ = client.Do(ctx, desk.AddNote{Text: "the autopilot gave up: " + err.Error()})
+			}
+		})
+	}
+	return g.app.console(ctx, g.station)
+}
+
+// parting says where the record lies, and what is still out, after the screen has gone.
+func (s *station) parting(say func(string, ...any)) {
+	snap := s.desk.Snapshot()
+	for _, l := range snap.Levers {
+		if !l.Out {
+			continue
+		}
+		say("STILL OUT  %s until %s UTC", safe(l.Title), l.ExpiresAt.UTC().Format("15:04:05"))
+		if !l.SelfEnds {
+			say("           NOT self-reverting; to undo it by hand:")
+			for _, u := range l.Undo {
+				say("           %s", safe(u))
+			}
+		}
+	}
+	say("journal    %s", s.journal.Path())
+	if snap.Incident != nil {
+		say("timeline   signalbox incident export %s --format md   (still open)", snap.Incident.ID)
+	}
+	if s.lastExport != "" {
+		say("exported   %s", s.lastExport)
+	}
+}
+
+// sayTo prints lines to a stream; a reader that has gone is noticed by the verb that owns it.
+func sayTo(w io.Writer) func(string, ...any) {
+	return func(format string, args ...any) { _, _ = fmt.Fprintf(w, format+"\n", args...) }
+}

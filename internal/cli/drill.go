@@ -1,0 +1,257 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"signalbox/internal/config"
+	"signalbox/internal/desk"
+	"signalbox/internal/drill"
+	"signalbox/internal/gateway/contract"
+	"signalbox/internal/traffic"
+	"signalbox/sources"
+	"signalbox/sources/scrape"
+	"signalbox/sources/tail"
+)
+
+// drillOptions are the flags of drill.
+type drillOptions struct {
+	scenario  string
+	seed      int64
+	headless  bool
+	autopilot bool
+	list      bool
+	keep      bool
+	output    string
+	pace      time.Duration
+}
+
+// defaultScenario is what drill plays when nobody names one.
+const defaultScenario = "azure-eu-502"
+
+func (a *app) drillCommand() *cobra.Command {
+	o := drillOptions{scenario: defaultScenario}
+	c := &cobra.Command{
+		Use: "drill [SCENARIO]", Short: "Practise on an embedded fleet: a real gateway on loopback, providers that fail on cue", Args: wantArgs(0, 1),
+		Example: "  signalbox drill\n  signalbox drill --list\n  signalbox drill provider-down --headless --autopilot",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				o.scenario = args[0]
+			}
+			if o.list {
+				return a.listScenarios(o.output)
+			}
+			if !slices.ContainsFunc(drill.Scenarios(), func(s drill.Scenario) bool { return s.Name == o.scenario }) {
+				return &usageError{err: fmt.Errorf("there is no scenario %q", o.scenario), try: "signalbox drill --list"}
+			}
+			if !a.terminal() {
+				o.headless = true
+			}
+			return a.drill(c.Context(), o)
+		},
+	}
+	outputFlag(c, &o.output)
+	f := c.Flags()
+	f.BoolVar(&o.list, "list", false, "list the scenarios")
+	f.BoolVar(&o.headless, "headless", false, "no console: plain lines, and the score at the end")
+	f.BoolVar(&o.autopilot, "autopilot", false, "a scripted operator walks the runbook that fits")
+	f.Int64Var(&o.seed, "seed", 1, "of the fleet's chances")
+	f.BoolVar(&o.keep, "keep", false, "keep the fleet's log files")
+	f.DurationVar(&o.pace, "pace", 300*time.Millisecond, "how long the autopilot reads a step")
+	return c
+}
+
+func (a *app) listScenarios(output string) error {
+	if output == "json" {
+		type row struct {
+			Name  string `json:"name"`
+			Title string `json:"title"`
+			Brief string `json:"brief"`
+		}
+		rows := []row{}
+		for _, s := range drill.Scenarios() {
+			rows = append(rows, row{s.Name, s.Title, s.Brief})
+		}
+		return a.json(map[string]any{"v": 1, "scenarios": rows})
+	}
+	p := printer{w: a.Out}
+	for _, s := range drill.Scenarios() {
+		p.line("%-18s %s", s.Name, s.Title)
+	}
+	return p.err
+}
+
+// drill runs one drill to its end: the scenario's when headless, else when the operator leaves.
+func (a *app) drill(ctx context.Context, o drillOptions) error {
+	dir, err := os.MkdirTemp("", "signalbox-drill-")
+	if err != nil {
+		return &unreachable{what: "making room for the drill's logs", err: err, try: "set TMPDIR to a folder with space"}
+	}
+	if !o.keep {
+		defer func() { _ = os.RemoveAll(dir) }() // what cannot be removed lies in the folder for temporary files
+	}
+	fleet, err := drill.Start(ctx, drill.Options{Scenario: o.scenario, Seed: o.seed, Dir: dir})
+	if err != nil {
+		return &unreachable{what: "starting the drill's fleet", err: err, try: "signalbox drill --list"}
+	}
+	defer func() { _ = fleet.Stop() }() // stopped below where it matters; twice does no harm
+	books, _, err := a.books(nil)
+	if err != nil {
+		return err
+	}
+	cfg := drillConfig(fleet)
+	st, err := a.openStation(ctx, plan{cfg: cfg, books: books, drill: true, extra: []string{fleet.Token()}, gateways: drillGateways(fleet)})
+	if err != nil {
+		return err
+	}
+	if st.sources, err = drillSources(st, fleet); err != nil {
+		return errors.Join(err, st.close())
+	}
+	game := &game{app: a, fleet: fleet, station: st, opts: o, seen: map[string]int{}}
+	err = st.run(ctx, game.play)
+	if serr := fleet.Stop(); err == nil && serr != nil {
+		err = fmt.Errorf("stopping the drill's fleet: %w", serr)
+	}
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	if err == nil {
+		err = game.finish()
+	}
+	return errors.Join(err, st.close())
+}
+
+// drillConfig is what an operator would have written for this fleet.
+func drillConfig(f *drill.Fleet) *config.Config {
+	cfg := config.Empty()
+	cfg.Environments = map[string]config.Environment{"drill": {Confirm: config.ConfirmPlain}}
+	for _, d := range f.Inventory() {
+		cfg.Inventory = append(cfg.Inventory, config.Mapping{
+			Match: map[string]string{"deployment": d.Name},
+			Set:   map[string]string{"provider": d.Provider, "model": d.Model, "region": d.Region, "env": "drill"},
+		})
+	}
+	return cfg
+}
+
+func drillGateways(f *drill.Fleet) []desk.Gateway {
+	o := contract.Options{Gateway: "drill", Timeout: 3 * time.Second, Token: func(context.Context) (string, error) { return f.Token(), nil }}
+	for _, i := range f.Instances() {
+		o.Instances = append(o.Instances, contract.Instance{Name: i.Name, URL: strings.TrimSuffix(i.ControlsURL, "/controls")})
+	}
+	return []desk.Gateway{{Name: "drill", Kind: "contract", Env: "drill", Driver: contract.New(o)}}
+}
+
+// say prints a line for a human beside the drill; with JSON on standard output it goes to standard error.
+func (g *game) say(format string, args ...any) {
+	w := g.app.Out
+	if g.opts.output == "json" {
+		w = g.app.Err
+	}
+	_, _ = fmt.Fprintf(w, format+"\n", args...) // a reader that has gone is noticed where the result is printed
+}
+
+// game is one drill being played: it watches for bursts to score, and shows the fleet to its client.
+type game struct {
+	app     *app
+	fleet   *drill.Fleet
+	station *station
+	opts    drillOptions
+	seen    map[string]int // burst id to its place in bursts
+	bursts  []drill.SeenBurst
+	levers  []desk.LeverView
+	lines   *plainLines
+}
+
+func (g *game) intro() []string {
+	lines := []string{
+		"drill " + g.fleet.Scenario().Name + ": " + g.fleet.Scenario().Title,
+		"gateway log   " + g.fleet.AccessLog(),
+	}
+	for _, i := range g.fleet.Instances() {
+		lines = append(lines, fmt.Sprintf("%-13s chat %s/v1/chat/completions  metrics %s  controls %s", i.Name, i.URL, i.MetricsURL, i.ControlsURL))
+	}
+	return append(lines, "token         "+g.fleet.Token()+"  (curl -H \"Authorization: Bearer TOKEN\" CONTROLS)", "journal       "+filepath.Join(g.station.dir, "journal.jsonl"))
+}
+
+// play shows the fleet to whoever plays, until the end of the scenario or of the operator's patience.
+func (g *game) play(ctx context.Context) error {
+	for _, l := range g.intro() {
+		g.say("%s", l)
+	}
+	if !g.opts.headless {
+		return g.console(ctx)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watcher := g.station.desk.Connect()
+	defer watcher.Close()
+	flown := make(chan error, 1)
+	if g.opts.autopilot {
+		client := g.station.desk.Connect()
+		defer client.Close()
+		pilot := &autopilot{desk: client, say: g.say, pace: g.opts.pace}
+		go func() { flown <- pilot.fly(ctx) }()
+	} else {
+		flown <- nil
+	}
+	g.lines = &plainLines{desk: watcher, say: g.say}
+	err := g.lines.follow(ctx, g.fleet.Done(), g.look)
+	cancel()
+	return errors.Join(err, <-flown)
+}
+
+// look notes the bursts and levers of a snapshot for the score.
+func (g *game) look(s *desk.Snapshot) {
+	for _, b := range s.Bursts {
+		if b.Kind == "caller" || b.Kind == "traffic" {
+			continue
+		}
+		n, known := g.seen[b.ID]
+		if !known {
+			n = len(g.bursts)
+			g.seen[b.ID] = n
+			g.bursts = append(g.bursts, drill.SeenBurst{ID: b.ID, DetectedAfter: b.Detected.Sub(g.fleet.Started())})
+		}
+		if b.Live() || g.bursts[n].Scope == nil {
+			g.bursts[n].Scope, g.bursts[n].Class = b.Scope, b.Leading
+		}
+	}
+	g.levers = s.Levers
+}
+
+// drillSources follow the fleet as an operator would a stranger's: its log files and its metrics pages.
+func drillSources(st *station, f *drill.Fleet) ([]sources.Source, error) {
+	var all []sources.Source
+	labels := sources.Labels{Gateway: "drill", Env: "drill"}
+	for name, path := range map[string]string{"drill-log": f.AccessLog(), "drill-errors": f.ErrorLog()} {
+		src, err := tail.New(tail.Options{Name: name, Path: path, FromStart: true, Kit: st.kit, Format: "signalbox", Labels: labels})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, src)
+	}
+	for _, i := range f.Instances() {
+		labels.Instance = i.Name
+		src, err := scrape.New(scrape.Options{Name: i.Name + "-metrics", URL: i.MetricsURL, Every: time.Second, Kit: st.kit, Labels: labels})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, src)
+	}
+	return all, nil
+}
+
+// scopeOf copies a scope into the plain map of a wire format.
+func scopeOf(s traffic.Scope) map[string]string {
+	return maps.Clone(map[string]string(s))
+}

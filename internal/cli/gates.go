@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+
+	"signalbox/internal/config"
+	"signalbox/internal/desk"
+	"signalbox/internal/gateway"
+	"signalbox/internal/gateway/contract"
+	"signalbox/internal/gateway/haproxy"
+	"signalbox/internal/traffic"
+)
+
+// gateways makes the drivers of the configuration. It also gives the secrets that they hold, so that
+// these can be redacted wherever they might appear.
+func (a *app) gateways(ctx context.Context, cfg *config.Config) (all []desk.Gateway, secrets []string, err error) {
+	for _, g := range cfg.Gateways {
+		env := cfg.Environment(g.Env)
+		spec := desk.Gateway{Name: g.Name, Kind: g.Kind, Env: g.Env, Typed: env.Confirm == config.ConfirmTyped, ReadOnly: env.ReadOnly}
+		switch {
+		case !g.Levers:
+			spec.WhyNot = "gateway " + g.Name + " is configured without levers (levers: on)"
+		case a.g.env != "" && g.Env != a.g.env:
+			spec.WhyNot = "this console acts in environment " + a.g.env + " only"
+		default:
+			secret, derr := a.driver(ctx, cfg, g, &spec)
+			if derr != nil {
+				return nil, nil, derr
+			}
+			if secret != "" {
+				secrets = append(secrets, secret)
+			}
+		}
+		all = append(all, spec)
+	}
+	return all, secrets, nil
+}
+
+func (a *app) driver(ctx context.Context, cfg *config.Config, g config.Gateway, spec *desk.Gateway) (secret string, err error) {
+	switch g.Kind {
+	case config.GatewayContract:
+		if !g.Token.IsZero() {
+			if secret, err = g.Token.Resolve(ctx, os.Getenv); err != nil {
+				return "", &usageError{err: fmt.Errorf("token of gateway %s: %w", g.Name, err)}
+			}
+		}
+		spec.Driver = contractDriver(g, secret)
+	case config.GatewayHAProxy:
+		spec.Driver = haproxy.New(haproxy.Options{
+			Gateway: g.Name, Instances: haproxyInstances(g), Timeout: g.Timeout, Resolve: deploymentsOf(cfg),
+		})
+	default:
+		return "", &usageError{err: fmt.Errorf("gateway %s is of the unknown kind %q", g.Name, g.Kind)}
+	}
+	return secret, nil
+}
+
+func contractDriver(g config.Gateway, token string) gateway.Driver {
+	o := contract.Options{Gateway: g.Name, Timeout: g.Timeout, Client: &http.Client{}}
+	for _, raw := range g.Instances {
+		o.Instances = append(o.Instances, contract.Instance{Name: hostOf(raw), URL: raw})
+	}
+	if token != "" {
+		o.Token = func(context.Context) (string, error) { return token, nil }
+	}
+	return contract.New(o)
+}
+
+func haproxyInstances(g config.Gateway) []haproxy.Instance {
+	var out []haproxy.Instance
+	for i, addr := range g.Instances {
+		name := g.Name
+		if len(g.Instances) > 1 {
+			name = fmt.Sprintf("%s-%d", g.Name, i+1)
+		}
+		out = append(out, haproxy.Instance{Name: name, Addr: addr})
+	}
+	return out
+}
+
+func hostOf(raw string) string {
+	if u, err := url.Parse(raw); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return raw
+}
+
+// deploymentsOf finds the deployments that a scope covers exactly, by the inventory.
+func deploymentsOf(cfg *config.Config) func(traffic.Scope) []string {
+	return func(want traffic.Scope) []string {
+		var out []string
+		for _, m := range cfg.Inventory {
+			dep := m.Match["deployment"]
+			if dep == "" || strings.ContainsAny(dep, "*?[") {
+				continue
+			}
+			has := traffic.Scope{"deployment": dep}
+			for k, v := range m.Set {
+				has[k] = v
+			}
+			if want.Covers(has) {
+				out = append(out, dep)
+			}
+		}
+		return out
+	}
+}

@@ -1,0 +1,211 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"signalbox/internal/config"
+	"signalbox/internal/desk"
+	"signalbox/sources"
+	"signalbox/sources/scrape"
+	"signalbox/sources/tail"
+)
+
+type watchOptions struct {
+	format    string
+	zone      string
+	fromStart bool
+	once      bool
+	plain     bool
+}
+
+func (a *app) watchCommand() *cobra.Command {
+	var o watchOptions
+	c := &cobra.Command{
+		Use: "watch [FILE|GLOB|-]...", Short: "The console on these files, or on the sources of the configuration",
+		Example: "  signalbox watch /var/log/gateway/*.log\n  signalbox watch -c signalbox.yaml\n  kubectl logs -f deploy/gateway | signalbox watch -",
+		RunE:    func(c *cobra.Command, args []string) error { return a.watch(c.Context(), args, o) },
+	}
+	f := c.Flags()
+	f.StringVar(&o.format, "format", "auto", "format of the files named here")
+	f.StringVar(&o.zone, "zone", "UTC", "zone of times that name none")
+	f.BoolVar(&o.fromStart, "from-start", false, "read the files from their beginning")
+	f.BoolVar(&o.once, "once", false, "read to the end of the files and stop; exit 1 when a burst was found")
+	f.BoolVar(&o.plain, "plain", false, "plain lines in place of the console")
+	return c
+}
+
+// open is signalbox without a verb: the console on the configuration found.
+func (a *app) open(ctx context.Context) error {
+	cfg, found, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	if !found || len(cfg.Sources) == 0 {
+		return &usageError{
+			err: errors.New("no configuration with sources was found"),
+			try: "signalbox drill (practise now), signalbox watch FILE, or signalbox config generate > signalbox.yaml",
+		}
+	}
+	return a.watch(ctx, nil, watchOptions{format: "auto", zone: "UTC"})
+}
+
+func (a *app) watch(ctx context.Context, files []string, o watchOptions) error {
+	cfg, _, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	if len(files) == 0 && len(cfg.Sources) == 0 {
+		return &usageError{err: errors.New("nothing to watch"), try: "name a file, or a configuration with -c"}
+	}
+	books, problems, err := a.books(cfg)
+	if err != nil {
+		return err
+	}
+	st, err := a.openStation(ctx, plan{cfg: cfg, books: books, sensitivity: sensitivity(cfg), problems: problems})
+	if err != nil {
+		return err
+	}
+	if st.sources, err = a.sources(ctx, st, cfg, files, o); err != nil {
+		return errors.Join(err, st.close())
+	}
+	w := &watching{app: a, station: st, once: o.once}
+	client := w.plain
+	if a.terminal() && !o.plain && !o.once {
+		client = func(ctx context.Context) error { return a.console(ctx, st) }
+	}
+	err = st.run(ctx, client)
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	if err == nil {
+		st.parting(sayTo(a.Err))
+	}
+	if err == nil && o.once && w.bursts > 0 {
+		err = errFindings
+	}
+	return errors.Join(err, st.close())
+}
+
+// watching is the plain client of watch.
+type watching struct {
+	app     *app
+	station *station
+	once    bool
+	bursts  int
+}
+
+func (w *watching) plain(ctx context.Context) error {
+	c := w.station.desk.Connect()
+	defer c.Close()
+	p := &plainLines{desk: c, say: sayTo(w.app.Out)}
+	done := make(chan struct{})
+	ended := false
+	return p.follow(ctx, done, func(s *desk.Snapshot) {
+		w.bursts = 0
+		for _, b := range s.Bursts {
+			if b.Kind != "caller" && b.Kind != "traffic" {
+				w.bursts++
+			}
+		}
+		if w.once && !ended && allEnded(s) {
+			ended = true
+			close(done)
+		}
+	})
+}
+
+// allEnded tells whether every source has read its input to the end.
+func allEnded(s *desk.Snapshot) bool {
+	for _, src := range s.Sources {
+		if src.Health != "ended" {
+			return false
+		}
+	}
+	return len(s.Sources) > 0
+}
+
+// sensitivity turns the configuration's word into false alarms a month.
+func sensitivity(cfg *config.Config) float64 {
+	switch cfg.Burst.Sensitivity {
+	case config.SensitivityHigh:
+		return 10
+	case config.SensitivityLow:
+		return 0.1
+	}
+	return 1
+}
+
+// sources makes the sources of the configuration, and those of the files that were named.
+func (a *app) sources(ctx context.Context, st *station, cfg *config.Config, files []string, o watchOptions) ([]sources.Source, error) {
+	var all []sources.Source
+	if len(files) == 0 {
+		for _, s := range cfg.Sources {
+			src, err := a.source(ctx, st, cfg, s, o)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, src)
+		}
+		return all, nil
+	}
+	for i, f := range files {
+		t := tail.Options{Name: filepath.Base(f), Path: f, Kit: st.kit, Format: o.format, FromStart: o.fromStart || o.once, Once: o.once}
+		if f == "-" {
+			t.Name, t.Reader = "stdin", a.In
+		}
+		if i > 0 {
+			t.Name = fmt.Sprintf("%s-%d", t.Name, i+1)
+		}
+		src, err := tail.New(t)
+		if err != nil {
+			return nil, &usageError{err: err}
+		}
+		all = append(all, src)
+	}
+	return all, nil
+}
+
+func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s config.Source, o watchOptions) (sources.Source, error) {
+	labels := sources.Labels{Env: cfg.SourceEnv(s), Gateway: s.Gateway, Instance: s.Instance}
+	switch s.Kind {
+	case config.SourceFile:
+		return checked(s, tail.New, tail.Options{
+			Name: s.Name, Path: s.Path, Kit: st.kit, Format: s.Format, Fields: s.Fields, Zone: s.Location(), Labels: labels,
+			FromStart: o.fromStart || o.once, Once: o.once,
+		})
+	case config.SourceScrape:
+		token := ""
+		if !s.Token.IsZero() {
+			var err error
+			if token, err = s.Token.Resolve(ctx, os.Getenv); err != nil {
+				return nil, &usageError{err: fmt.Errorf("%s:%d: token of source %s: %w", s.At.File, s.At.Line, s.Name, err)}
+			}
+		}
+		so := scrape.Options{Name: s.Name, URL: s.URL, Every: s.Every, Kit: st.kit, Labels: labels, Client: &http.Client{Timeout: s.Timeout}}
+		if token != "" {
+			so.Token = func(context.Context) (string, error) { return token, nil }
+		}
+		return checked(s, scrape.New, so)
+	}
+	return nil, &usageError{
+		err: fmt.Errorf("%s:%d: source %s is of kind %s, which cannot be run yet", s.At.File, s.At.Line, s.Name, s.Kind),
+		try: "pipe it: " + strings.Join(s.Command, " ") + " | signalbox watch -",
+	}
+}
+
+// checked makes a source and gives its mistake the place in the configuration.
+func checked[O any, S sources.Source](s config.Source, make func(O) (S, error), o O) (sources.Source, error) {
+	src, err := make(o)
+	if err != nil {
+		return nil, &usageError{err: fmt.Errorf("%s:%d: source %s: %w", s.At.File, s.At.Line, s.Name, err)}
+	}
+	return src, nil
+}
