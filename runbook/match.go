@@ -60,7 +60,7 @@ func offer(b *Book, burst BurstView, f Facts) (Offer, bool) {
 			used++
 		}
 	}
-	score += 0.1 * float64(used)
+	score += 0.2 * float64(used)
 	var open []string
 	for _, v := range b.Vars {
 		if dim, ok := strings.CutPrefix(v.From, "burst."); ok && !v.Optional && v.Default == "" && burst.Scope[dim] == "" {

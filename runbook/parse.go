@@ -37,6 +37,9 @@ func ParsePlain(name string, src []byte) *Book {
 	return b
 }
 
+// maxSteps bounds a book: nobody walks more.
+const maxSteps = 1000
+
 func parse(name string, src []byte, arm bool) (*Book, []error) {
 	sum := sha256.Sum256(src)
 	b := &Book{Name: clean(name), SHA256: hex.EncodeToString(sum[:])}
@@ -62,8 +65,9 @@ func parse(name string, src []byte, arm bool) (*Book, []error) {
 		if b.frontRead {
 			errs = append(errs, b.references()...)
 		}
-	} else {
-		b.Steps = plainSteps(b.Sections, b.Title)
+	} else if b.Steps = plainSteps(b.Sections, b.Title); len(b.Steps) > maxSteps {
+		s.warn(b.Steps[maxSteps].Line, fmt.Sprintf("%d steps; only the first %d can be walked", len(b.Steps), maxSteps), "split the file")
+		b.Steps = b.Steps[:maxSteps]
 	}
 	b.Findings = s.findings
 	return b, errs

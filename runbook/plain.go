@@ -100,32 +100,34 @@ func itemSteps(s Section, index int, slugs slugger) []Step {
 // stepLists tells which top-level lists of a section hold its steps, nil when none does.
 func stepLists(prose []Prose) map[int]bool {
 	ordered, boxes, bullets := map[int]bool{}, map[int]bool{}, map[int]bool{}
-	verbs, items := 0, 0
 	for i, p := range prose {
-		if p.Kind != List || len(p.Kids) == 0 {
-			continue
-		}
-		if p.Ordered {
+		switch {
+		case p.Kind != List || len(p.Kids) == 0:
+		case p.Ordered:
 			ordered[i] = true
-			continue
-		}
-		bullets[i] = true
-		for _, item := range p.Kids {
-			items++
-			if item.Task != NoTask {
-				boxes[i] = true
+		default:
+			verbs := 0
+			for _, item := range p.Kids {
+				boxes[i] = boxes[i] || item.Task != NoTask
+				if imperative(firstText(item.Kids)) {
+					verbs++
+				}
 			}
-			if imperative(firstText(item.Kids)) {
-				verbs++
+			if !boxes[i] {
+				delete(boxes, i)
+			}
+			if verbs*2 >= len(p.Kids) {
+				bullets[i] = true
 			}
 		}
 	}
+	contents := isContents(prose)
 	switch {
-	case len(ordered) > 0 && !isContents(prose):
+	case len(ordered) > 0 && !contents:
 		return ordered
 	case len(boxes) > 0:
 		return boxes
-	case items > 0 && verbs*2 >= items && !isContents(prose):
+	case len(bullets) > 0 && !contents:
 		return bullets
 	}
 	return nil

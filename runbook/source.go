@@ -10,7 +10,9 @@ const (
 	maxFile    = 1 << 20
 	maxLine    = 16 << 10
 	maxMarkers = 24 // nested quotes and lists on one line
-	maxOpeners = 4000
+	maxOpeners = 1000
+	maxColumns = 300
+	maxIndent  = 120
 )
 
 // source is the text of a file made harmless: bounded, LF line ends, no control characters. Its lines are
@@ -39,18 +41,19 @@ func newSource(name string, src []byte) *source {
 		text = c
 	}
 	lines := strings.Split(text, "\n")
-	openers := 0
+	var para paragraph
 	for i, l := range lines {
-		if len(l) > maxLine {
+		switch {
+		case len(l) > maxLine:
 			s.warn(i+1, fmt.Sprintf("line of %d bytes was cut", len(l)), "break the line")
 			l = strings.ToValidUTF8(l[:maxLine], "")
+		case strings.Count(l, "|") > maxColumns && !para.code:
+			s.warn(i+1, "table row of hundreds of columns was left out", "split the table")
+			l = ""
 		}
-		// A paragraph of thousands of brackets or stars costs the parser quadratic time and says nothing.
-		if strings.TrimSpace(l) == "" {
-			openers = 0
-		} else if openers += strings.Count(l, "[") + strings.Count(l, "*") + strings.Count(l, "_") + strings.Count(l, "`") + strings.Count(l, "<") + strings.Count(l, "~"); openers > maxOpeners {
-			l, openers = "", 0
-			s.warn(i+1, "a paragraph with thousands of markers was cut", "break it with empty lines")
+		if para.tooDense(l) {
+			s.warn(i+1, "line of a paragraph with thousands of markers was left out", "break it with empty lines")
+			l = ""
 		}
 		lines[i] = flatten(l)
 	}
@@ -58,8 +61,42 @@ func newSource(name string, src []byte) *source {
 	return s
 }
 
+// paragraph counts the brackets, stars and backticks of one paragraph: thousands of them cost the parser
+// quadratic time and say nothing to a reader. Code, table rows and list items begin anew.
+type paragraph struct {
+	markers int
+	code    bool
+}
+
+func (p *paragraph) tooDense(line string) bool {
+	t := strings.TrimSpace(line)
+	if strings.HasPrefix(t, "```") || strings.HasPrefix(t, "~~~") {
+		p.code, p.markers = !p.code, 0
+	}
+	if t == "" || p.code || strings.IndexByte("|#-+", t[0]) >= 0 || strings.HasPrefix(t, "* ") || isDigit(t[0]) {
+		p.markers = 0
+	}
+	if t == "" || p.code || t[0] == '|' {
+		return false
+	}
+	for i := range len(t) {
+		switch t[i] {
+		case '[', '*', '_', '`', '<', '~', '!':
+			p.markers++
+		}
+	}
+	if p.markers <= maxOpeners {
+		return false
+	}
+	p.markers = 0
+	return true
+}
+
 // flatten cuts markers of quotes and lists that are nested on one line beyond what a reader can follow.
 func flatten(line string) string {
+	if text := strings.TrimLeft(line, " \t"); len(line)-len(text) > maxIndent {
+		line = line[:maxIndent] + text
+	}
 	markers := 0
 	for i := range len(line) {
 		switch c := line[i]; {

@@ -78,8 +78,10 @@ func (r *reader) blocks(n ast.Node, depth int) []Prose {
 func (r *reader) block(n ast.Node, depth int) (Prose, bool) {
 	p := Prose{Line: r.lineOf(n)}
 	if depth > maxDepth {
+		var w spanWriter
+		r.flat(n, &w, 0)
 		p.Kind = Para
-		r.flat(n, &p, 0)
+		w.fill(&p)
 		return p, p.Text != ""
 	}
 	switch n := n.(type) {
@@ -109,7 +111,11 @@ func (r *reader) block(n ast.Node, depth int) (Prose, bool) {
 		p.Kind, p.Text = Code, r.raw(n)
 		p.Commands = commandsOf("", p.Text, p.Line)
 	case *ast.HTMLBlock:
-		p.Kind, p.Text = Para, stripHTML(r.raw(n)+string(n.ClosureLine.Value(r.src)))
+		raw := r.raw(n)
+		if n.HasClosure() {
+			raw += "\n" + string(n.ClosureLine.Value(r.src))
+		}
+		p.Kind, p.Text = Para, stripHTML(raw)
 		p.Spans = []Span{{Text: p.Text}}
 		return p, p.Text != ""
 	case *ast.ThematicBreak:
@@ -139,24 +145,21 @@ func (r *reader) raw(n ast.Node) string {
 }
 
 // flat collects the text below a node that lies too deep to keep its shape.
-func (r *reader) flat(n ast.Node, p *Prose, depth int) {
-	if depth > 2000 || len(p.Text) > maxLine {
+func (r *reader) flat(n ast.Node, w *spanWriter, depth int) {
+	if depth > 2000 || w.size > maxLine {
 		return
 	}
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		switch {
 		case c.Type() == ast.TypeInline:
-			r.inline(n, p)
+			r.spans(n, w, Span{}, 0)
 			return
 		case c.IsRaw():
-			p.addText(r.raw(c), Span{})
+			w.add(r.raw(c), Span{})
 		default:
-			r.flat(c, p, depth+1)
+			r.flat(c, w, depth+1)
 		}
-		p.addText(" ", Span{})
-	}
-	if n.Type() == ast.TypeInline {
-		r.inline(n, p)
+		w.add(" ", Span{})
 	}
 }
 
@@ -172,13 +175,50 @@ func taskOf(n ast.Node) Task {
 	return NoTask
 }
 
+// spanWriter joins runs of one style. It holds the open run in a builder: a paragraph of a megabyte is
+// thousands of pieces.
+type spanWriter struct {
+	spans []Span
+	style Span
+	open  strings.Builder
+	size  int
+}
+
+func (w *spanWriter) add(s string, style Span) {
+	if s == "" {
+		return
+	}
+	if style.Style != w.style.Style || style.Href != w.style.Href {
+		w.flush()
+		w.style = style
+	}
+	w.open.WriteString(s)
+	w.size += len(s)
+}
+
+func (w *spanWriter) flush() {
+	if w.open.Len() > 0 {
+		w.style.Text = w.open.String()
+		w.spans = append(w.spans, w.style)
+		w.open.Reset()
+	}
+}
+
 // inline fills text, spans and the commands in code spans.
 func (r *reader) inline(n ast.Node, p *Prose) {
-	r.spans(n, p, Span{}, 0)
-	for len(p.Spans) > 0 && strings.TrimSpace(p.Spans[0].Text) == "" {
-		p.Spans = p.Spans[1:]
+	var w spanWriter
+	r.spans(n, &w, Span{}, 0)
+	w.fill(p)
+}
+
+// fill gives a node what was written, without space at its ends.
+func (w *spanWriter) fill(p *Prose) {
+	w.flush()
+	for len(w.spans) > 0 && strings.TrimSpace(w.spans[0].Text) == "" {
+		w.spans = w.spans[1:]
 	}
-	p.Text = ""
+	p.Spans = w.spans
+	var text strings.Builder
 	for i, s := range p.Spans {
 		if i == 0 {
 			s.Text = strings.TrimLeft(s.Text, " \t\n")
@@ -187,27 +227,15 @@ func (r *reader) inline(n ast.Node, p *Prose) {
 			s.Text = strings.TrimRight(s.Text, " \t\n")
 		}
 		p.Spans[i] = s
-		p.Text += s.Text
+		text.WriteString(s.Text)
 		if s.Style == CodeSpan && looksLikeCommand(s.Text) {
 			p.Commands = append(p.Commands, Command{Text: s.Text, Line: p.Line, Placeholders: placeholders(s.Text)})
 		}
 	}
+	p.Text = text.String()
 }
 
-func (p *Prose) addText(s string, style Span) {
-	if s == "" {
-		return
-	}
-	p.Text += s
-	if n := len(p.Spans); n > 0 && p.Spans[n-1].Style == style.Style && p.Spans[n-1].Href == style.Href {
-		p.Spans[n-1].Text += s
-		return
-	}
-	style.Text = s
-	p.Spans = append(p.Spans, style)
-}
-
-func (r *reader) spans(n ast.Node, p *Prose, style Span, depth int) {
+func (r *reader) spans(n ast.Node, w *spanWriter, style Span, depth int) {
 	if depth > 2*maxDepth {
 		return
 	}
@@ -215,49 +243,53 @@ func (r *reader) spans(n ast.Node, p *Prose, style Span, depth int) {
 		inner := style
 		switch c := c.(type) {
 		case *ast.Text:
-			r.text(c, p, style)
+			r.text(c, w, style)
 			continue
 		case *ast.String:
-			p.addText(decode(c.Value), style)
+			w.add(decode(c.Value), style)
 			continue
 		case *ast.RawHTML:
-			p.addText(inlineHTML(string(c.Segments.Value(r.src))), style)
+			w.add(inlineHTML(string(c.Segments.Value(r.src))), style)
 			continue
 		case *ast.AutoLink:
 			url := decode(c.URL(r.src))
-			p.addText(decode(c.Label(r.src)), Span{Style: LinkSpan, Href: url})
+			w.add(decode(c.Label(r.src)), Span{Style: LinkSpan, Href: url})
 			continue
 		case *ast.CodeSpan:
-			inner.Style = CodeSpan
+			if inner.Style != LinkSpan {
+				inner.Style = CodeSpan
+			}
 		case *ast.Emphasis:
-			inner.Style = Emphasis
-			if c.Level > 1 {
+			if inner.Style == Plain {
+				inner.Style = Emphasis
+			}
+			if c.Level > 1 && inner.Style == Emphasis {
 				inner.Style = Strong
 			}
 		case *ast.Link:
 			inner = Span{Style: LinkSpan, Href: oneLine(decode(c.Destination))}
 		case *ast.Image:
-			p.addText("[image: ", style)
-			r.spans(c, p, Span{Style: LinkSpan, Href: oneLine(decode(c.Destination))}, depth+1)
-			p.addText("]", style)
+			w.add("[image: ", style)
+			r.spans(c, w, Span{Style: LinkSpan, Href: oneLine(decode(c.Destination))}, depth+1)
+			w.add("]", style)
 			continue
 		}
-		r.spans(c, p, inner, depth+1)
+		r.spans(c, w, inner, depth+1)
 	}
 }
 
-func (r *reader) text(t *ast.Text, p *Prose, style Span) {
+func (r *reader) text(t *ast.Text, w *spanWriter, style Span) {
 	v := t.Segment.Value(r.src)
-	if style.Style == CodeSpan || t.IsRaw() {
-		p.addText(strings.ReplaceAll(clean(string(v)), "\n", " "), style)
+	if t.IsRaw() || t.Parent().Kind() == ast.KindCodeSpan {
+		w.add(strings.ReplaceAll(clean(string(v)), "\n", " "), style)
 	} else {
-		p.addText(decode(v), style)
+		w.add(decode(v), style)
 	}
 	switch {
 	case t.HardLineBreak():
-		p.addText("\n", style)
+		w.add("\n", style)
 	case t.SoftLineBreak():
-		p.addText(" ", style)
+		w.add(" ", style)
 	}
 }
 
