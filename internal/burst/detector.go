@@ -63,8 +63,10 @@ func (d *Detector) name(onset int64) string {
 	return fmt.Sprintf("%s%d-%d", d.opts.IDPrefix, onset, d.count)
 }
 
-// idleLeaf is after how long without traffic a leaf is forgotten.
-const idleLeaf = 24 * 3600
+const (
+	idleLeaf   = 24 * 3600 // after this long without traffic a leaf is forgotten
+	staleAfter = 3600      // and after this long without any, evidence
+)
 
 // Step takes the counts of one closed second. Seconds come in order: one that is not after the last is ignored.
 // Idle ones may be skipped, but a burst whose traffic is gone ends only with a step.
@@ -77,6 +79,7 @@ func (d *Detector) Step(sec int64, leaves []Leaf) []Event {
 			w.forget(func(l *leaf) bool { return l.last < sec-idleLeaf })
 		}
 	}
+	d.idle(sec)
 	d.sec = sec
 	up, _ := d.opts.Symbols.Lookup(traffic.SideUpstream)
 	for i := range leaves {
@@ -98,6 +101,23 @@ func (d *Detector) Step(sec int64, leaves []Leaf) []Event {
 	events := slices.Concat(d.blame.events, d.impact.events)
 	d.blame.events, d.impact.events = nil, nil
 	return events
+}
+
+// idle lets the time pass that was skipped: bursts without traffic end, and after an hour old evidence is no evidence.
+func (d *Detector) idle(sec int64) {
+	if d.sec == 0 {
+		return
+	}
+	for _, w := range []*watch{d.blame, d.impact} {
+		if quiet := d.sec + endQuiet; quiet < sec {
+			w.follow(quiet)
+		}
+		if sec-d.sec > staleAfter {
+			for s := range signals {
+				w.resetAll(s)
+			}
+		}
+	}
 }
 
 // tellsAttempts notes that a gateway tells of its attempts: from now on its requests show impact only.

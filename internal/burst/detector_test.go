@@ -1,6 +1,7 @@
 package burst
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -19,18 +20,47 @@ var (
 const begin = int64(1_767_600_000)
 
 func TestCalmStaysSilent(t *testing.T) {
-	for _, c := range []struct {
-		perSecond, base float64
-		secs            int64
-	}{{40, 0.003, 7200}, {60, 0.01, 7200}, {4, 0.006, 7200}, {300, 0.006, 900}} {
-		for seed := range uint64(10) {
-			w := newWorld(seed, c.perSecond, c.base)
+	rates, bases := []float64{4, 15, 40, 60, 100}, []float64{0.003, 0.006, 0.01}
+	for seed := range uint64(10) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(seed, rates[seed%5], bases[seed%3])
+			if seed%4 == 3 {
+				w.width = 15 * time.Second // as from a scrape
+			}
 			d := New(Options{Symbols: w.syms})
-			if events := w.run(d, begin, begin+c.secs); len(events) > 0 {
-				t.Errorf("%v requests/s at %v, seed %d:", c.perSecond, c.base, seed)
+			if events := w.run(d, begin, begin+7200); len(events) > 0 {
+				t.Error("not silent")
 				show(t, events)
 			}
+		})
+	}
+}
+
+func TestColdStartStaysSilent(t *testing.T) {
+	for seed := range uint64(100) {
+		w := newWorld(seed, 50, 0.01)
+		clientSide(w, 10)
+		d := New(Options{Symbols: w.syms})
+		if events := w.run(d, begin, begin+60); len(events) > 0 {
+			t.Errorf("seed %d", seed)
+			show(t, events)
 		}
+	}
+}
+
+func TestGapEndsABurst(t *testing.T) {
+	w := newWorld(9, 50, 0.006)
+	w.faults = []trouble{{scope: traffic.Scope{"provider": "azure"}, share: 0.8, outcome: gw502, from: begin + 60, to: begin + 90}}
+	d := New(Options{Symbols: w.syms})
+	w.run(d, begin, begin+90)
+	if b := d.Bursts(); len(b) != 1 || !b[0].Live() {
+		t.Fatalf("bursts %v", b)
+	}
+	events := w.run(d, begin+10_000, begin+10_100)
+	if len(events) != 1 || events[0].Kind != Settled || events[0].At.Unix() > begin+90+endQuiet {
+		show(t, events)
+		t.Errorf("%d events after a gap", len(events))
 	}
 }
 
@@ -66,8 +96,8 @@ func TestFaultIsNamed(t *testing.T) {
 		if want == nil {
 			want = c.scope
 		}
-		for _, calm := range []int64{8, 900} {
-			for seed := range uint64(3) {
+		for _, calm := range []int64{8, 400} {
+			for seed := range uint64(2) {
 				w := newWorld(seed, 50, 0.006)
 				at := begin + calm
 				w.faults = []trouble{{scope: c.scope, share: c.share, outcome: c.outcome, from: at, to: at + 60}}

@@ -13,7 +13,7 @@ const (
 	endQuiet    = 180 // seconds without any traffic in scope
 	firmAfter   = 5   // seconds after the detection from which the scope is firm
 	keepSettled = 1800
-	tellEvery   = 15 // seconds between two events that only the trend has changed for
+	tellEvery   = 30 // seconds between two events that only the trend has changed for
 )
 
 // follow adds the second to the lasting bursts, ends those that are over, and says what has changed.

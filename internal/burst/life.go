@@ -335,11 +335,11 @@ func (b *live) state(sec int64) string {
 	}
 	n1, k1, e1 := b.sums.recent(sec, pointSecs/2)
 	n2, k2, e2 := b.sums.recent(sec-pointSecs/2, pointSecs/2)
-	if sec-b.detected < pointSecs/2 || n2 == 0 {
+	if sec-b.detected < pointSecs/2 {
 		return Growing
 	}
-	if n1 == 0 {
-		return Falling
+	if n1 == 0 || n2 == 0 {
+		return Steady
 	}
 	d := math.Log(max(k1-e1, 0.5)/n1) - math.Log(max(k2-e2, 0.5)/n2)
 	switch se := math.Sqrt(1.5 * (1/max(k1, 1) + 1/max(k2, 1))); {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"signalbox/internal/traffic"
 )
@@ -16,6 +17,7 @@ type world struct {
 	rng    *rand.Rand
 	series []made
 	faults []trouble
+	width  time.Duration
 	cv     float64 // failure rates scatter by this over ten seconds
 }
 
@@ -122,7 +124,9 @@ func (w *world) second(sec int64) []Leaf {
 		k := w.binomial(left, min(m.base*m.block, 1))
 		tallied[outcome("server_error", 500)] += k
 		tallied[outcome("none", 200)] += left - k
-		out = append(out, leafOf(m.key, tallied))
+		l := leafOf(m.key, tallied)
+		l.Width = max(l.Width, w.width)
+		out = append(out, l)
 	}
 	return out
 }
@@ -138,7 +142,7 @@ func outcome(class string, status int) traffic.Outcome {
 }
 
 func leafOf(key traffic.Key, tallied map[traffic.Outcome]int64) Leaf {
-	l := Leaf{Key: key, Width: 1e9}
+	l := Leaf{Key: key, Width: time.Second}
 	for o, n := range tallied {
 		if n == 0 {
 			continue
