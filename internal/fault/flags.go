@@ -57,7 +57,7 @@ func haproxy(term string, t *text) (finding, bool) {
 	case ok:
 		f.class = c
 	default:
-		return finding{}, false // normal, or the proxy's own answer: the status says what it was
+		return statusOr(t) // normal, or the proxy's own answer: the status says what it was
 	}
 	f.domain = flagDomain(f.class)
 	return f, true

@@ -32,8 +32,17 @@ func (g *generic) take(path []byte, v value) {
 		if t.f == fStatus && t.rank > 2 && v.kind == stringValue && !numeric(v.bytes) && len(path) == len("code") {
 			return // "code" is a status only where it is a number
 		}
+		if t.f == fCaller && t.rank > 0 && codePlace(v.bytes) {
+			return // where zap and slog say which line of code has written the line
+		}
 		g.d.set(t.f, t.rank, t.unit, v)
 	}
+}
+
+// codePlace tells whether a text is a file with a line number.
+func codePlace(b []byte) bool {
+	file, line, ok := bytes.Cut(b, []byte(":"))
+	return ok && bytes.IndexByte(file, '.') >= 0 && numeric(line)
 }
 
 func numeric(b []byte) bool {
@@ -128,7 +137,7 @@ func (g *generic) cry(side string, received time.Time) (traffic.Record, Result) 
 		if !d.has(fRequestID) {
 			return traffic.Record{}, Result{Kind: Ignored, Why: "an error line without a request id, beside lines that have a status"}
 		}
-		return g.rec.explain(d, side, received)
+		return g.rec.explain(d, received)
 	}
 	rec, res := g.rec.record(d, side, received)
 	v := g.rec.fail(d, &rec, 0)

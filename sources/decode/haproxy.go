@@ -91,7 +91,9 @@ func (d *draft) outcomeHAProxy(r *recorder, rec *traffic.Record, status int) {
 	if status > 0 {
 		rec.Known |= traffic.HasStatus
 	}
-	rec.Type = bounded([]byte(d.term), maxWord) // the only thing that HAProxy says of a failure
+	if ended {
+		rec.Type = bounded([]byte(d.term), maxWord) // the only thing that HAProxy says of a failure
+	}
 }
 
 func join(backend, server []byte) []byte {

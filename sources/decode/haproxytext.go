@@ -30,7 +30,7 @@ func (h *haproxyText) Decode(line []byte, received time.Time) (traffic.Record, R
 	if open < 0 {
 		return plainHAProxy(line)
 	}
-	date, rest := line[open+1:open+24], line[open+25:]
+	date, rest := line[open+1:open+25], line[open+26:]
 	start, err := time.ParseInLocation("02/Jan/2006:15:04:05.000", string(date), h.d.zone)
 	if err != nil {
 		return traffic.Record{}, Result{Why: "the accept date is not a date"}
@@ -70,11 +70,11 @@ func shortHAProxy(words int) (traffic.Record, Result) {
 func acceptDate(line []byte) int {
 	for from := 0; ; {
 		i := bytes.IndexByte(line[from:], '[')
-		if i < 0 || from+i+25 > len(line) {
+		if i < 0 || from+i+26 > len(line) {
 			return -1
 		}
 		i += from
-		if line[i+24] == ']' && line[i+3] == '/' && line[i+7] == '/' && line[i+20] == '.' {
+		if line[i+25] == ']' && line[i+3] == '/' && line[i+7] == '/' && line[i+21] == '.' {
 			return i
 		}
 		from = i + 1

@@ -72,8 +72,16 @@ var spanEndings = []struct {
 	ending string
 	unit   time.Duration
 }{
-	{"ms", time.Millisecond}, {"millis", time.Millisecond}, {"milliseconds", time.Millisecond}, {"s", time.Second}, {"sec", time.Second},
-	{"seconds", time.Second}, {"us", time.Microsecond}, {"micros", time.Microsecond}, {"ns", time.Nanosecond}, {"nanos", time.Nanosecond},
+	{"ms", time.Millisecond},
+	{"millis", time.Millisecond},
+	{"milliseconds", time.Millisecond},
+	{"s", time.Second},
+	{"sec", time.Second},
+	{"seconds", time.Second},
+	{"us", time.Microsecond},
+	{"micros", time.Microsecond},
+	{"ns", time.Nanosecond},
+	{"nanos", time.Nanosecond},
 }
 
 // knownUnits are names whose unit their authors document: pino-http counts milliseconds, OpenTelemetry seconds.
@@ -82,8 +90,10 @@ var knownUnits = []struct {
 	f    field
 	unit time.Duration
 }{
-	{"gen_ai.client.operation.duration", fLatency, time.Second}, {"gen_ai.server.request.duration", fLatency, time.Second},
-	{"gen_ai.server.timetofirsttoken", fTTFT, time.Second}, {"http.server.request.duration", fLatency, time.Second},
+	{"gen_ai.client.operation.duration", fLatency, time.Second},
+	{"gen_ai.server.request.duration", fLatency, time.Second},
+	{"gen_ai.server.timetofirsttoken", fTTFT, time.Second},
+	{"http.server.request.duration", fLatency, time.Second},
 	{"retryafter", fRetryAfter, time.Second},
 }
 

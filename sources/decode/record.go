@@ -180,9 +180,9 @@ func when(d *draft, received time.Time) (at time.Time, isReceived, skewed bool) 
 	return at, false, false
 }
 
-// explain makes the record of a line that only adds text to another.
-func (r *recorder) explain(d *draft, side string, received time.Time) (traffic.Record, Result) {
-	rec, res := r.record(d, side, received)
+// explain makes the record of a line that only adds text to another; it does not say of which side that is.
+func (r *recorder) explain(d *draft, received time.Time) (traffic.Record, Result) {
+	rec, res := r.record(d, "", received)
 	rec.Explains = true
 	r.fail(d, &rec, 0)
 	res.Kind = Explains

@@ -65,7 +65,7 @@ func (r *reference) Decode(line []byte, received time.Time) (traffic.Record, Res
 		if !r.d.has(fMessage) && r.d.has(fText) {
 			r.d.set(fMessage, 1, 0, r.d.vals[fText])
 		}
-		return r.rec.explain(&r.d, side, received)
+		return r.rec.explain(&r.d, received)
 	case "":
 		return traffic.Record{}, Result{Why: "no kind"}
 	default:

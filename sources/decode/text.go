@@ -36,11 +36,8 @@ func (t *textLines) Decode(line []byte, received time.Time) (traffic.Record, Res
 	t.stamp(trimmed)
 	t.d.set(fMessage, 1, 0, value{kind: stringValue, bytes: trimmed})
 	v := fault.Classify(fault.Input{Text: string(trimmed[:min(len(trimmed), 8<<10)])})
-	if v.Class == fault.None || v.Confidence < countsFrom {
+	if v.Class == fault.None || v.Confidence < countsFrom || !cries(trimmed, v) {
 		return traffic.Record{}, Result{Kind: Ignored, Why: "tells of no failure"}
-	}
-	if v.Provider != "" {
-		t.d.set(fProvider, 1, 0, value{kind: stringValue, bytes: []byte(v.Provider)})
 	}
 	rec, res := t.rec.record(&t.d, traffic.SideClient, received)
 	rec.Message = t.d.text(fMessage, MaxMessage)
@@ -50,6 +47,23 @@ func (t *textLines) Decode(line []byte, received time.Time) (traffic.Record, Res
 	}
 	return rec, res
 }
+
+// cries tells whether a line is about a failure, and does not just hold a word that can be part of one.
+func cries(line []byte, v fault.Verdict) bool {
+	if v.Status >= 400 || v.Confidence > surely {
+		return true
+	}
+	head := bytes.ToLower(line[:min(len(line), 2<<10)])
+	for _, word := range []string{"error", "exception", "fail", "fatal", "critical"} {
+		if bytes.Contains(head, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// surely is the confidence that only a documented code or a proxy's flag gives.
+const surely = 0.9
 
 // stamp finds a time among the first words of the line, alone or bracketed.
 func (t *textLines) stamp(line []byte) {

@@ -96,6 +96,9 @@ func (s *stream) settleDue(now time.Time) {
 
 // settle tells the format by the lines held back, and decodes them.
 func (s *stream) settle(now time.Time) {
+	if s.dec != nil {
+		return
+	}
 	held := s.held
 	s.held, s.heldBytes = nil, 0
 	s.choose(held)
