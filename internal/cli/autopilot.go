@@ -119,33 +119,51 @@ func (p *autopilot) act(ctx context.Context, block int) error {
 	}
 }
 
-// leave marks the step done; a branch that goes elsewhere is followed.
+// leave goes where the step's checks and branches say, once its waits are over; else to the next step.
 func (p *autopilot) leave(ctx context.Context, s desk.StepView) error {
-	now := p.desk.Snapshot().Run
-	if now == nil || now.Finished || now.Steps[now.Current].Step.Slug != s.Step.Slug {
-		return nil // an answer or a wait has moved the walk on
+	for {
+		now := p.desk.Snapshot().Run
+		if now == nil || now.Finished || now.Steps[now.Current].Step.Slug != s.Step.Slug {
+			return nil // an answer or a wait has moved the walk on
+		}
+		st := now.Steps[now.Current]
+		if open(st) {
+			if err := p.rest(ctx, p.pace); err != nil {
+				return err
+			}
+			continue
+		}
+		if to := branch(st); to != "" {
+			_, err := p.desk.Do(ctx, desk.StepJump{Slug: to})
+			return p.refused(err)
+		}
+		_, err := p.desk.Do(ctx, desk.StepDone{Note: "by the autopilot"})
+		var r *desk.Refused
+		if errors.As(err, &r) {
+			_, err = p.desk.Do(ctx, desk.StepSkip{Reason: "autopilot: " + r.Why})
+		}
+		return err
 	}
-	if st := now.Steps[now.Current]; waiting(st) {
-		return p.rest(ctx, p.pace)
-	}
-	_, err := p.desk.Do(ctx, desk.StepDone{Note: "by the autopilot"})
-	if err == nil {
-		return nil
-	}
-	if r := (*desk.Refused)(nil); errors.As(err, &r) {
-		_, err = p.desk.Do(ctx, desk.StepSkip{Reason: "autopilot: " + r.Why})
-	}
-	return err
 }
 
-// waiting tells whether a wait of the step has not ended.
-func waiting(s desk.StepView) bool {
-	for n, b := range s.Step.Blocks {
-		if b.Wait != nil && s.Blocks[n].Truth == "" && s.Blocks[n].State != "over" {
-			return false // the walk itself refuses to go on before it is over
+// open tells whether a wait of the step goes on.
+func open(s desk.StepView) bool {
+	for _, b := range s.Blocks {
+		if b.Open {
+			return true
 		}
 	}
 	return false
+}
+
+// branch gives where the step's branches lead, if not on.
+func branch(s desk.StepView) string {
+	for n, b := range s.Step.Blocks {
+		if len(b.Branch) > 0 && s.Blocks[n].Goto != "" {
+			return s.Blocks[n].Goto
+		}
+	}
+	return ""
 }
 
 // refused notes what the desk would not do and goes on: the next step may still help.

@@ -70,6 +70,14 @@ func (a *app) drillCommand() *cobra.Command {
 	return c
 }
 
+// longer is how much longer the faults go on when a person plays: until they are mended, or the coffee is cold.
+func (o drillOptions) longer() time.Duration {
+	if o.headless {
+		return 0
+	}
+	return 15 * time.Minute
+}
+
 func (a *app) listScenarios(output string) error {
 	if output == "json" {
 		type row struct {
@@ -99,7 +107,7 @@ func (a *app) drill(ctx context.Context, o drillOptions) error {
 	if !o.keep {
 		defer func() { _ = os.RemoveAll(dir) }() // what cannot be removed lies in the folder for temporary files
 	}
-	fleet, err := drill.Start(ctx, drill.Options{Scenario: o.scenario, Seed: o.seed, Dir: dir})
+	fleet, err := drill.Start(ctx, drill.Options{Scenario: o.scenario, Seed: o.seed, Dir: dir, Longer: o.longer()})
 	if err != nil {
 		return &unreachable{what: "starting the drill's fleet", err: err, try: "signalbox drill --list"}
 	}

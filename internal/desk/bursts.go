@@ -36,6 +36,11 @@ func (d *Desk) advance(now time.Time) {
 		d.burstEvent(e)
 		d.dirty = true
 	}
+	for _, now := range d.sig.det.Bursts() { // between two events, the numbers go on
+		if b := d.burstByID(now.ID); b != nil && b.Live() {
+			b.Burst = now
+		}
+	}
 	d.bursts = slices.DeleteFunc(d.bursts, func(b *burstState) bool {
 		return !b.Ended.IsZero() && now.Sub(b.Ended) > keepSettled
 	})
@@ -57,6 +62,11 @@ func (d *Desk) burstEvent(e burst.Event) {
 	b.Burst = e.Burst
 	d.joinIncident(b)
 	if e.Kind == burst.Withdrawn || e.Kind == burst.Merged {
+		for _, now := range d.sig.det.Bursts() { // between two events, the numbers go on
+			if b := d.burstByID(now.ID); b != nil && b.Live() {
+				b.Burst = now
+			}
+		}
 		d.bursts = slices.DeleteFunc(d.bursts, func(o *burstState) bool { return o == b })
 	}
 	if quiet {
@@ -66,7 +76,7 @@ func (d *Desk) burstEvent(e burst.Event) {
 	b.written = d.now()
 	data := burstData(b)
 	data.Into = e.Into
-	_ = d.write(entryDraft{kind: burstKinds[e.Kind], incident: b.incident, data: data})
+	_ = d.write(entryDraft{kind: burstKinds[e.Kind], incident: b.incident, data: data, actor: byDesk})
 }
 
 func (d *Desk) burstByID(id string) *burstState {

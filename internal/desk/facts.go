@@ -102,6 +102,9 @@ func (f facts) quantile(q runbook.Query, w board.Window, ans runbook.Answer) run
 		sk = w.TTFT
 	}
 	v, ok := sk.Quantile(q.Quantile)
+	if !ok && w.Req == 0 {
+		return runbook.Answer{Why: "no request in that time", Age: ans.Age}
+	}
 	if !ok {
 		return runbook.Answer{Why: "no log line tells the " + q.Metric, Age: ans.Age}
 	}

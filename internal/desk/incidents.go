@@ -8,7 +8,6 @@ import (
 
 	"signalbox/internal/incident"
 	"signalbox/internal/traffic"
-	"signalbox/runbook"
 )
 
 // openIncident opens an incident and links what this console saw in the half hour before.
@@ -43,10 +42,13 @@ func (d *Desk) openIncident(c OpenIncident) (Result, error) {
 // link makes the facts of the last half hour that belong to no incident part of this one.
 func (d *Desk) link(id string, now time.Time) error {
 	from := int64(0)
-	for _, e := range d.record.entries {
-		if e.Seq > d.record.since && e.Incident == "" && now.Sub(e.At) <= linkBack {
-			from = e.Seq
+	for i := len(d.record.entries) - 1; i >= 0; i-- { // back to where another console has written between
+		e := d.record.entries[i]
+		if !d.record.mine[e.Seq] || now.Sub(e.At) > linkBack {
 			break
+		}
+		if e.Incident == "" {
+			from = e.Seq
 		}
 	}
 	data := incident.IncidentData{FromSeq: from, ToSeq: d.record.seq, Since: now.Add(-linkBack)}
@@ -266,9 +268,8 @@ func (d *Desk) cellSample(scope traffic.Scope, sel traffic.Selector, from, to ti
 	return s, true
 }
 
-// evidenceData is what an evidence block froze.
-type evidenceData struct {
-	incident.StepData
+// evidence is what an evidence block froze.
+type evidence struct {
 	Burst    *burstEntry  `json:"burst,omitempty"`
 	Records  []RecordLine `json:"records,omitempty"`
 	Levers   []string     `json:"levers,omitempty"`
@@ -278,10 +279,9 @@ type evidenceData struct {
 // maxEvidence bounds the records that one evidence block keeps.
 const maxEvidence = 20
 
-// evidence gathers what a block names: the burst, failing records with their request ids, levers and controls.
-func (d *Desk) evidence(r *run, f runbook.Effect) evidenceData {
-	s, _ := r.book.Step(f.Step)
-	ev := evidenceData{StepData: incident.StepData{Book: r.book.ID, Slug: f.Step, Title: s.Title, Block: f.Block}}
+// evidence gathers what is worth keeping: the burst, failing records with their request ids, levers and controls.
+func (d *Desk) evidence(r *run) evidence {
+	var ev evidence
 	scope := traffic.Scope{}
 	if b := d.burstByID(r.walk.Burst); b != nil {
 		data := burstData(b)

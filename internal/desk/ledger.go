@@ -16,6 +16,7 @@ type ledger struct {
 	entries []incident.Entry // of the open incident and of this console, oldest first
 	seq     int64            // last entry seen, of whatever process
 	since   int64            // entries up to here were there before this console
+	mine    map[int64]bool   // entries that this console wrote: another's facts are about another's gateways
 	open    string           // id of the open incident
 	all     []incident.Incident
 	err     string
@@ -80,6 +81,10 @@ func (d *Desk) append(draft incident.Draft) error {
 	if entry.Seq > d.record.seq+1 {
 		d.follow() // another process has written between; take its entries in order
 	}
+	if d.record.mine == nil {
+		d.record.mine = map[int64]bool{}
+	}
+	d.record.mine[entry.Seq] = true
 	d.see(entry)
 	return nil
 }

@@ -3,6 +3,7 @@ package desk
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"signalbox/internal/burst"
@@ -177,8 +178,9 @@ func (d *Desk) judgeOutcome(l *lever) {
 	before := d.sig.blocks(sel, later(from, l.acceptAt.Add(-10*time.Minute)), l.acceptAt)
 	after := d.sig.blocks(sel, l.acceptAt.Add(outcomeSettle), edge)
 	e := burst.Compare(before, after)
-	l.outcome, l.outcomeBy = outcomeWords(string(e.Verdict)), e.Text
-	_ = d.recordLever(incident.LeverVerified, l, e.Text)
+	rates, _, _ := strings.Cut(e.Text, ", ") // its seconds are those of full blocks
+	l.outcome, l.outcomeBy = outcomeWords(string(e.Verdict)), fmt.Sprintf("%s, %.0f s", rates, edge.Sub(l.acceptAt.Add(outcomeSettle)).Seconds())
+	_ = d.recordLever(incident.LeverVerified, l, l.outcomeBy)
 	d.dirty = true
 }
 

@@ -100,7 +100,9 @@ func (d *Desk) burstWords(b *burstState) map[string]string {
 }
 
 // step takes one entry into the walk: journal first, then the fold.
-func (d *Desk) step(r *run, e runbook.Entry) error {
+func (d *Desk) step(r *run, e runbook.Entry) error { return d.stepWith(r, e, nil) }
+
+func (d *Desk) stepWith(r *run, e runbook.Entry, ev *evidence) error {
 	e.At, e.Actor = d.now(), d.actor
 	if e.Step == "" {
 		e.Step = r.walk.Current
@@ -111,7 +113,13 @@ func (d *Desk) step(r *run, e runbook.Entry) error {
 			return &Refused{What: string(e.Kind), Why: f.Why}
 		}
 	}
-	if err := d.write(entryDraft{kind: stepKinds[e.Kind], incident: r.incident, run: r.id, step: e.Step, data: stepData(r, e)}); err != nil {
+	data := stepData(r, e)
+	if e.Kind == runbook.EntryStart {
+		s, _ := r.book.Step(next.Current)
+		data.Slug, data.Title = s.Slug, s.Title
+	}
+	data.Evidence = ev
+	if err := d.write(entryDraft{kind: stepKinds[e.Kind], incident: r.incident, run: r.id, step: e.Step, data: data}); err != nil {
 		return err
 	}
 	moved := next.Current != r.walk.Current
@@ -141,13 +149,14 @@ var stepKinds = map[runbook.EntryKind]incident.Kind{
 // stepEntry is an entry of a walk as the journal keeps it: what the timeline reads, and the entry itself, whose fold is the walk.
 type stepEntry struct {
 	incident.StepData
-	Entry runbook.Entry `json:"entry"`
+	Entry    runbook.Entry `json:"entry"`
+	Evidence *evidence     `json:"evidence,omitempty"`
 }
 
 func stepData(r *run, e runbook.Entry) stepEntry {
 	s, _ := r.book.Step(e.Step)
 	data := incident.StepData{Book: r.book.ID, BookSHA: r.book.SHA256, Slug: e.Step, Title: s.Title, State: string(e.Kind), Block: e.Block}
-	data.Reason = cmp.Or(e.Data["reason"], e.Data["note"], e.Data["text"])
+	data.Reason = cmp.Or(e.Data["reason"], e.Data["note"], e.Data["text"], e.Data["ref"])
 	data.To = e.Data["to"]
 	switch e.Kind {
 	case runbook.EntryCheckResult:
@@ -174,11 +183,9 @@ func (d *Desk) entered(r *run) {
 
 // capture freezes the evidence that a block names into the journal.
 func (d *Desk) capture(r *run, f runbook.Effect) {
-	ev := d.evidence(r, f)
-	if err := d.write(entryDraft{kind: incident.StepEvidence, incident: r.incident, run: r.id, step: f.Step, data: ev}); err != nil {
-		return
-	}
-	_ = d.step(r, runbook.Entry{Kind: runbook.EntryEvidence, Step: f.Step, Block: f.Block, Data: map[string]string{"ref": fmt.Sprintf("journal entry %d", d.record.seq)}})
+	ev := d.evidence(r)
+	ref := fmt.Sprintf("%d failing records", len(ev.Records))
+	_ = d.stepWith(r, runbook.Entry{Kind: runbook.EntryEvidence, Step: f.Step, Block: f.Block, Data: map[string]string{"ref": ref}}, &ev)
 }
 
 func (d *Desk) withRun(f func(*run) (Result, error)) (Result, error) {

@@ -13,10 +13,10 @@ func (d *Desk) runView(now time.Time) *RunView {
 	if r == nil {
 		return nil
 	}
-	v := &RunView{ID: r.id, Book: r.book.ID, Title: r.book.Title, Burst: r.walk.Burst, Finished: !r.walk.Live()}
+	v := &RunView{ID: r.id, Book: r.book.ID, Title: r.walk.Fill(r.book.Title), Burst: r.walk.Burst, Finished: !r.walk.Live()}
 	for i, s := range r.book.Steps {
 		st := r.walk.Step(s.Slug)
-		sv := StepView{Step: s, State: string(st.State), Reason: st.Reason, At: st.At}
+		sv := StepView{Step: filled(r, s), State: string(st.State), Reason: st.Reason, At: st.At}
 		for n := range s.Blocks {
 			sv.Blocks = append(sv.Blocks, d.blockView(r, s, n, st.Blocks[n], now))
 		}
@@ -34,6 +34,13 @@ func (d *Desk) runView(now time.Time) *RunView {
 	return v
 }
 
+// filled gives a step with the run's values in its text.
+func filled(r *run, s runbook.Step) runbook.Step {
+	s.Title = r.walk.Fill(s.Title)
+	s.Prose = r.walk.FillProse(s.Prose)
+	return s
+}
+
 func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, now time.Time) BlockView {
 	b := s.Blocks[n]
 	current := s.Slug == r.walk.Current && r.walk.Live()
@@ -45,7 +52,7 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 			v.Truth, v.Text, v.Why = res.Truth.String(), res.Text, res.Why
 		}
 		if to := r.arms[n]; to != "" && current && runbook.Target(to) != runbook.ToNext {
-			v.Why = "goes to " + to
+			v.Why, v.Goto = "goes to "+to, to
 		}
 	case b.Action != nil:
 		v.State = st.State
@@ -60,6 +67,8 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 	case b.Ask != nil:
 		v.Answer = r.walk.Vars[b.Ask.Var]
 	case b.Wait != nil:
+		p := r.walk.Pending
+		v.Open = current && p != nil && p.Kind == runbook.KindWait && p.Block == n
 		v.Text = "at most " + b.Wait.AtMost.String()
 		if !st.Until.IsZero() && current {
 			v.Text = fmt.Sprintf("%s left", max(0, st.Until.Sub(now)).Round(time.Second))

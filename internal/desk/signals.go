@@ -196,16 +196,14 @@ func (s *signals) gauge(scope traffic.Scope, name traffic.GaugeName, now time.Ti
 	return v, ok && age < 30*time.Second
 }
 
-// blocks gives counts in blocks of ten seconds, as Compare wants them.
-func (s *signals) blocks(sel traffic.Selector, from, to time.Time) []burst.Block {
-	n := int(to.Sub(from) / (10 * time.Second))
-	if n < 1 {
-		n = 1
-	}
-	step := to.Sub(from) / time.Duration(n)
-	if step < time.Second {
-		step = time.Second
-	}
+// leastBlocks is how many blocks a span is cut into at the least: their scatter is what tells noise from change.
+const leastBlocks = 5
+
+// blocks gives counts in blocks of ten seconds, shorter ones where the span has too few of those.
+func (s *signals) blocks(sel traffic.Selector, from, to time.Time) burst.WindowCounts {
+	from = from.Truncate(time.Second)
+	step := min(10*time.Second, max(time.Second, (to.Sub(from)/leastBlocks).Truncate(time.Second)))
+	n := max(1, int(to.Sub(from)/step))
 	out := make([]burst.Block, 0, n)
 	for _, p := range s.board.Series(sel, from, step, n) {
 		out = append(out, burst.Block{N: p.Req, K: p.Err})

@@ -254,6 +254,8 @@ type BlockView struct {
 	Truth    string // of a check: true, false, unknown
 	Text     string // the expression with its numbers
 	Why      string // why unknown, or what a branch would do
+	Goto     string // of a branch: the slug that it goes to; empty: on to the next step
+	Open     bool   // of a wait: it is not over yet
 	Lever    string // id of the lever that the action threw
 	State    string // of the action: "", planned, or the lever's state and facts in words
 	Disabled string // why the action cannot be thrown

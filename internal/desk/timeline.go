@@ -20,8 +20,7 @@ func (l *ledger) timeline() []TimelineLine {
 	if l.open != "" {
 		src = incident.Timeline(l.entries, l.open)
 	} else {
-		at, _ := slices.BinarySearchFunc(l.entries, l.since+1, func(e incident.Entry, seq int64) int { return int(e.Seq - seq) })
-		src = incident.Lines(l.entries[at:])
+		src = incident.Lines(slices.DeleteFunc(slices.Clone(l.entries), func(e incident.Entry) bool { return !l.mine[e.Seq] }))
 	}
 	if len(src) > maxTimeline {
 		src = src[len(src)-maxTimeline:]

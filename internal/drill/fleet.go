@@ -18,6 +18,7 @@ type Options struct {
 	Seed     int64         // the same seed draws the same choices; timing stays the machine's
 	Dir      string        // an existing folder for the logs
 	Calm     time.Duration // 0: the scenario's own; at most 15 s
+	Longer   time.Duration // how much longer than the scenario says its faults go on, for a person at a console
 	Log      io.Writer     // nil: nothing is said
 }
 
@@ -61,6 +62,9 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 	}
 	if o.Calm > 0 {
 		s = s.shifted(o.Calm)
+	}
+	if o.Longer > 0 {
+		s = s.lasting(o.Longer)
 	}
 	return startFleet(ctx, s, o)
 }
@@ -192,7 +196,7 @@ func (f *Fleet) Scenario() Scenario { return f.scenario }
 func (f *Fleet) Started() time.Time { return *f.started.Load() }
 
 // Done is closed when the scenario's windows are over. The fleet keeps serving
-// calm traffic until Stop.
+// calm traffic until Stop. A fleet that is stopped earlier never closes it.
 func (f *Fleet) Done() <-chan struct{} { return f.done }
 
 // Tally is the count of user requests so far.

@@ -166,6 +166,20 @@ func (s Scenario) shifted(calm time.Duration) Scenario {
 	return s
 }
 
+// lasting is the scenario with faults that go on for longer, as a person needs more time than a script.
+func (s Scenario) lasting(longer time.Duration) Scenario {
+	s.Length += longer
+	s.Faults = slices.Clone(s.Faults)
+	for i := range s.Faults {
+		s.Faults[i].To += longer
+	}
+	s.Consequences = slices.Clone(s.Consequences)
+	for i := range s.Consequences {
+		s.Consequences[i].To += longer
+	}
+	return s
+}
+
 func (s Scenario) check() error {
 	switch {
 	case s.Name == "":
