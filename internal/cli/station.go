@@ -171,11 +171,11 @@ func (a *app) loadConfig() (cfg *config.Config, ok bool, err error) {
 	if path == "" {
 		home, _ := os.UserHomeDir()
 		path, err = config.Find(os.Getenv, home)
+		if errors.Is(err, config.ErrNone) {
+			return config.Empty(), false, nil
+		}
 		if err != nil {
 			return nil, false, &usageError{err: err}
-		}
-		if path == "" {
-			return config.Empty(), false, nil
 		}
 	}
 	cfg, err = config.Load(path)
