@@ -39,8 +39,8 @@ type amount struct {
 // Eval answers the expression. Labels that it does not name come from scope; a value of `*` drops one.
 // The side is upstream unless the expression or the scope says otherwise (gauges, burst, lever and
 // amplification have none by default); a metric that asks for
-// side=client leaves out the scope's provider, region, deployment and endpoint, which a client's
-// request does not have. What is not known is Unknown, never false, and says why.
+// side=client, and amplification, leave out the scope's provider, region, deployment and endpoint, which a
+// client's request does not have. What is not known is Unknown, never false, and says why.
 func (e Expr) Eval(f Facts, scope map[string]string) Result {
 	if e.root == nil {
 		return Result{Why: "there is no expression"}
@@ -76,7 +76,7 @@ func (ev *env) query(n *queryNode) (q Query, why string) {
 			q.Where = append(q.Where, m)
 		}
 	}
-	if why = ev.imply(n, &q, side == "client"); why != "" {
+	if why = ev.imply(n, &q, side == "client" || n.metric.Name == "amplification"); why != "" {
 		return q, why
 	}
 	slices.SortStableFunc(q.Where, func(a, b Match) int {

@@ -324,7 +324,10 @@ func (bs BlockState) after(block Block, e Entry) (BlockState, Target) {
 			bs.Outcome, to = "timeout", block.Wait.OnTimeout
 		}
 	case EntryActionPlanned:
-		bs.State = "planned"
+		bs.State, bs.Outcome = "planned", ""
+		if lever := clean(e.Data["lever"]); lever != "" {
+			bs.Lever = lever
+		}
 	case EntryActionResult:
 		bs.Lever, bs.State, bs.Outcome = clean(e.Data["lever"]), clean(e.Data["state"]), clean(e.Data["outcome"])
 		if bs.Outcome == "worse" || bs.Outcome == "failed" || bs.State == "failed" {

@@ -38,7 +38,7 @@ func TestArmedErrorsAreLocated(t *testing.T) {
 		{"empty block", armedFile("```check\n```"), "x.md:9: empty"},
 		{"an alias", armedFile("```evidence\ncapture: &a [burst]\nbundle: *a\n```"), "bundle is not one value"},
 		{"block in a list", armedFile("- item\n  ```check\n  that: burst\n  ```"), "check block inside a list or quote"},
-		{"unknown front key", "---\nrunbook: v1\nmodle: x\n---\n## A\ntext\n", `x.md:3: unknown key "modle" in front matter`},
+		{"unknown front key", "---\nrunbook: v1\nmoddel: x\n---\n## A\ntext\n", `x.md:3: unknown key "moddel" in front matter`},
 		{"unknown version", "---\nrunbook: v2\n---\n## A\ntext\n", `x.md:2: runbook "v2" is not known here`},
 		{"unknown dimension", "---\nrunbook: v1\nscope: {regoin: eu}\n---\n## A\ntext\n", `unknown key "regoin" in scope; did you mean region?`},
 		{"variable from nowhere", "---\nrunbook: v1\nvars: {a: {from: burst.regoin}}\n---\n## A\ntext\n", `cannot take a from "burst.regoin"`},
@@ -94,7 +94,7 @@ func TestLintArmed(t *testing.T) {
 	src := strings.NewReplacer(
 		"vars: {model", "vars: {spare: {}, model",
 	).Replace(armedFile("```check\nthat: burst\non-false: goto 1-do-it\n```\n```branch\n- when: burst\n  goto: end\n```\n" +
-		"See {{modle}}.\n## 2. Act\n```action\ndo: cap.set\nset: 4\nttl: 5m\nwhy: w\nverify: error_rate over 1m < 5%\n```\n```check\nname: again\nthat: burst\non-false: goto 1-do-it\n```"))
+		"See {{moddel}}.\n## 2. Act\n```action\ndo: cap.set\nset: 4\nttl: 5m\nwhy: w\nverify: error_rate over 1m < 5%\n```\n```check\nname: again\nthat: burst\non-false: goto 1-do-it\n```"))
 	b, err := Parse("x.md", []byte(src))
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +105,7 @@ func TestLintArmed(t *testing.T) {
 	}
 	got := strings.Join(all, "\n")
 	for _, want := range []string{
-		"no match", "nothing uses the variable spare", "check has no name", "branch has no else", "unknown variable {{modle}}",
+		"no match", "nothing uses the variable spare", "check has no name", "branch has no else", "unknown variable {{moddel}}",
 		"cap.set has no cost", "a lever without a word of prose", "verify has no end", "goes back to 1-do-it with neither a wait nor a question",
 	} {
 		if !strings.Contains(got, want) {

@@ -19,7 +19,7 @@ const (
 	EntryBind          EntryKind = "bind"           // var, value: a field filled
 	EntryWaitStarted   EntryKind = "wait_started"   // until (RFC 3339); without it the block's at-most counts from At
 	EntryWaitOver      EntryKind = "wait_over"      // outcome: met or timeout
-	EntryActionPlanned EntryKind = "action_planned" // lever or plan id
+	EntryActionPlanned EntryKind = "action_planned" // lever, once it has an id
 	EntryActionResult  EntryKind = "action_result"  // lever, state, outcome (helped, no change yet, worse, cannot tell, failed)
 	EntryCheckResult   EntryKind = "check_result"   // truth, text, why; of a branch: arm, to
 	EntryEvidence      EntryKind = "evidence"       // ref
