@@ -392,9 +392,9 @@ func TestCapLimitsConcurrency(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "four waiting", func() bool {
+	eventually(t, "two at the provider and four waiting", func() bool {
 		_, waiting, _ := r.targets["local-llama-3"].queue.load(interactive)
-		return waiting == 4
+		return waiting == 4 && now.Load() == 2
 	})
 	etag := r.do(http.MethodGet, "/controls/cap.local-llama-3", "", "Authorization", "Bearer t0ken").header.Get("ETag")
 	dry := r.do(http.MethodPut, "/controls/cap.local-llama-3?dry_run=1", `{"value":1,"ttl":"1m","reason":"r","actor":"a"}`, "Authorization", "Bearer t0ken", "If-Match", etag)

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -72,15 +73,15 @@ func millis(d time.Duration) float64 {
 func (g *gateway) attempted(x *exchange, t *target, a *answer, took time.Duration) {
 	line := x.line("attempt", a, took)
 	line.Model, line.Deployment, line.Status = t.Model, t.Name, a.status
-	g.log.access(line)
-	g.meters.count("upstream", line, took, a.ttft)
-	if !a.ok() {
+	if !a.ok() { // explained first, so that no failure ever stands without its explanation
 		g.log.explain(errorLine{
 			Time: line.Time, Level: "error", Kind: "error", Instance: g.name, RequestID: x.id,
 			Message: fmt.Sprintf("attempt %d at %s failed after %v: %s",
 				x.attempts, t.Name, took.Round(time.Millisecond), bounded(a.failure.Message, 4*longestMessage)),
 		})
 	}
+	g.log.access(line)
+	g.meters.count("upstream", line, took, a.ttft)
 }
 
 // ended writes down one client request.
@@ -178,18 +179,21 @@ func (r *rotatingFile) open() error {
 // line appends v as one line of JSON. A full disk does not stop the traffic:
 // the failure is kept for Close.
 func (r *rotatingFile) line(v any) {
-	data, err := json.Marshal(v)
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false) // an error page should be readable in tail -f
+	err := enc.Encode(v)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.file == nil {
 		return
 	}
-	if err == nil && r.size > 0 && r.size+int64(len(data))+1 > r.limit {
+	if err == nil && r.size > 0 && r.size+int64(text.Len()) > r.limit {
 		err = r.rotate()
 	}
 	if err == nil {
 		var n int
-		n, err = r.file.Write(append(data, '\n'))
+		n, err = r.file.Write(text.Bytes())
 		r.size += int64(n)
 	}
 	if err != nil && r.err == nil {

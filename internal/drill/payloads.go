@@ -67,7 +67,7 @@ var edgeAt = map[string]map[failureKind]payload{
 // ownPayloads are the providers' own JSON errors.
 var ownPayloads = map[string]map[failureKind]payload{
 	"openai": {
-		rateLimit:    {status: http.StatusTooManyRequests, body: `{"error":{"message":"Rate limit reached for {model} in organization org-drill on requests per min (RPM): Limit 240, Used 240, Requested 1. Please try again in {seconds}s.","type":"requests","param":null,"code":"rate_limit_exceeded"}}`},
+		rateLimit:    {status: http.StatusTooManyRequests, body: `{"error":{"message":"Rate limit reached for {model} in organization org-drill on requests per min (RPM): Limit 320, Used 320, Requested 1. Please try again in {seconds}s.","type":"requests","param":null,"code":"rate_limit_exceeded"}}`},
 		serverError:  {status: http.StatusInternalServerError, body: `{"error":{"message":"The server had an error while processing your request for {model}. Sorry about that!","type":"server_error","param":null,"code":null}}`},
 		overloaded:   {status: http.StatusServiceUnavailable, body: `{"error":{"message":"That model ({model}) is currently overloaded with other requests. You can retry your request.","type":"server_error","param":null,"code":"server_is_overloaded"}}`},
 		unauthorized: {status: http.StatusUnauthorized, body: `{"error":{"message":"Incorrect API key provided.","type":"invalid_request_error","param":"{model}","code":"invalid_api_key"}}`},
@@ -112,7 +112,7 @@ func limitHeaders(provider string, wait time.Duration) map[string]string {
 		h["Retry-After-Ms"] = strconv.FormatInt(wait.Milliseconds(), 10)
 		h["X-Ratelimit-Remaining-Requests"] = "0"
 	default:
-		h["X-Ratelimit-Limit-Requests"] = "240"
+		h["X-Ratelimit-Limit-Requests"] = "320"
 		h["X-Ratelimit-Remaining-Requests"] = "0"
 		h["X-Ratelimit-Reset-Requests"] = wait.String()
 	}

@@ -166,3 +166,20 @@ func TestScoreFollowsAnotherCalm(t *testing.T) {
 		t.Errorf("with a calm of %v, a burst after 4 s: %s", s.Calm, got.Bursts[0].Why)
 	}
 }
+
+func TestFaultsMayLast(t *testing.T) {
+	s, err := findScenario("provider-down")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := s.lasting(10 * time.Minute)
+	if err := long.check(); err != nil {
+		t.Fatal(err)
+	}
+	if long.Calm != s.Calm || long.Faults[0].From != s.Faults[0].From || long.Faults[0].To != s.Faults[0].To+10*time.Minute {
+		t.Errorf("the windows are now %v, %v-%v", long.Calm, long.Faults[0].From, long.Faults[0].To)
+	}
+	if s.Faults[0].To > s.Length || s.Consequences[0].To > s.Length {
+		t.Error("the scenario it was made of has changed")
+	}
+}
