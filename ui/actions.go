@@ -166,8 +166,8 @@ func (m *model) leverForm(title, verb string, scope traffic.Scope, name string, 
 		d.fields = append(d.fields, *value)
 	}
 	d.fields = append(d.fields,
-		textField("for", "15m", "how long at most: 5m, 15m, 1h; then it ends", true),
-		textField("reason", why, "it goes into the record and to the gateway", true))
+		textField("for", "15m", "how long at most: 5m, 15m, 1h; then it ends"),
+		textField("reason", why, "it goes into the record and to the gateway"))
 	if scope != nil && value != nil {
 		d.cur = 1
 	}
@@ -265,7 +265,7 @@ func (m *model) extendKey() tea.Cmd {
 		return nil
 	}
 	return m.open(&form{
-		title: "extend " + l.Title, label: "ask", fields: []field{textField("ends in", "15m", "from now", true)},
+		title: "extend " + l.Title, label: "ask", fields: []field{textField("ends in", "15m", "from now")},
 		submit: func(m *model, v []string) (tea.Cmd, string) {
 			ttl, wrong := parseTTL(v[0])
 			if wrong != "" {
@@ -308,7 +308,7 @@ func (m *model) incidentKey() tea.Cmd {
 	return m.open(&form{
 		title: "open an incident", label: "open it",
 		fields: []field{
-			textField("title", title, "what is broken, for whom", true),
+			textField("title", title, "what is broken, for whom"),
 			choiceField("severity", "sev2", []string{"sev1", "sev2", "sev3", "sev4"}),
 		},
 		submit: func(m *model, v []string) (tea.Cmd, string) {
@@ -324,7 +324,7 @@ func (m *model) closeIncident(i *desk.IncidentView) tea.Cmd {
 			head = append(head, line{warn, "out", l.Title + ": it stays out"})
 		}
 	}
-	fields := []field{textField("reason", "", "how it ended, in a sentence", true)}
+	fields := []field{textField("reason", "", "how it ended, in a sentence")}
 	if len(head) > 1 {
 		fields = append(fields, choiceField("levers", "take them back first", []string{"take them back first", "leave them out"}))
 	}
@@ -339,7 +339,7 @@ func (m *model) closeIncident(i *desk.IncidentView) tea.Cmd {
 
 func (m *model) noteKey() tea.Cmd {
 	return m.open(&form{
-		title: "note", label: "write it", fields: []field{textField("note", "", "one line for the record", true)},
+		title: "note", label: "write it", fields: []field{textField("note", "", "one line for the record")},
 		submit: func(m *model, v []string) (tea.Cmd, string) {
 			return m.do("writing the note", desk.AddNote{Text: v[0]}, nil), ""
 		},

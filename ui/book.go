@@ -191,8 +191,8 @@ func blockWords(th *theme, b *runbook.Block, v *desk.BlockView) (label string, s
 		return "? ASK    ", warn, b.Ask.Question + choices(b.Ask.Choices), ""
 	case b.Action != nil:
 		text = v.Action
-		switch {
-		case v.State == "" || v.State == "planned":
+		switch v.State {
+		case "", "planned":
 			label, st = "* ACTION ", warn
 		default:
 			label, st, text = "* THROWN ", accent, text+" "+th.dot+" "+strings.ReplaceAll(v.State, "_", " ")

@@ -76,11 +76,11 @@ func drawBurst(f frame, b *desk.BurstView, sel bool) []string {
 	two.put(plainStyle, count(b.Failed)+"/"+count(b.Total)+" failed")
 	switch {
 	case b.Runbook != "" && b.Live():
-		two.maybe(accent, " "+f.th.dot+" r "+b.Runbook, 0)
+		two.maybe(accent, " "+f.th.dot+" r "+b.Runbook)
 	case b.Kind != "" && b.Kind != "errors":
-		two.maybe(dim, " "+f.th.dot+" "+b.Kind, 0)
+		two.maybe(dim, " "+f.th.dot+" "+b.Kind)
 	}
-	two.maybe(dim, ", peak "+percent(b.Peak), 0)
+	two.maybe(dim, ", peak "+percent(b.Peak))
 	out := []string{one.line(), two.line()}
 	if f.h < 7 || !b.Live() || b.Meaning == "" {
 		return out

@@ -35,8 +35,8 @@ func (e *editor) insert(s string) {
 	}
 }
 
-// key edits; it tells whether the key meant anything.
-func (e *editor) key(k tea.KeyPressMsg) bool {
+// key edits; a key that means nothing to a line of input is dropped.
+func (e *editor) key(k tea.KeyPressMsg) {
 	switch k.String() {
 	case "left", "ctrl+b":
 		e.at = max(0, e.at-1)
@@ -70,12 +70,8 @@ func (e *editor) key(k tea.KeyPressMsg) bool {
 		e.text = append(e.text[:to], e.text[e.at:]...)
 		e.at = to
 	default:
-		if k.Text == "" {
-			return false
-		}
 		e.insert(k.Text)
 	}
-	return true
 }
 
 // draw shows the end of the text that the cursor is in, within n columns; the cursor is a reversed cell.

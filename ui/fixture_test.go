@@ -441,3 +441,9 @@ func jsonOf(v any) string {
 }
 
 func planResult(p desk.PlanView) desk.Result { return desk.Result{Text: "planned", Plan: &p} }
+
+func (d *fakeDesk) asked() []desk.RecordQuery {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]desk.RecordQuery(nil), d.queries...)
+}

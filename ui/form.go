@@ -15,8 +15,9 @@ type field struct {
 	need   bool
 }
 
-func textField(label, value, hint string, need bool) field {
-	return field{label: label, hint: hint, text: newEditor(value), need: need}
+// textField is an input that must not stay empty.
+func textField(label, value, hint string) field {
+	return field{label: label, hint: hint, text: newEditor(value), need: true}
 }
 
 func choiceField(label, value string, values []string) field {

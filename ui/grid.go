@@ -196,7 +196,8 @@ func drawCell(r *row, c *desk.Cell, each int, sel bool) {
 	if c.Req == 0 {
 		text, s = r.th.dot, dim
 	}
-	r.put(accent, open).right(s, text, 4)
+	r.put(accent, open)
+	r.right(s, text, 4)
 	if c.Burst != "" {
 		r.put(bad, "!")
 	} else {

@@ -242,7 +242,8 @@ func (p *logPane) row(f frame, l *desk.RecordLine, sel bool, s subject) string {
 	if f.w >= 100 {
 		class = 16
 	}
-	r.put(st, status+" ").field(st, word, class).put(plainStyle, " ").right(plainStyle, latency(l.Latency), 5)
+	r.put(st, status+" ").field(st, word, class).put(plainStyle, " ")
+	r.right(plainStyle, latency(l.Latency), 5)
 	attempt := ""
 	if l.Attempt > 1 {
 		attempt = " #" + itoa(l.Attempt)

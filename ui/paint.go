@@ -161,17 +161,23 @@ func (m *model) overlay(lines []string, d dialog) {
 			break
 		}
 		under := lines[y]
-		lines[y] = edge(ansi.Truncate(under, left, ""), left, false) + l + edge(ansi.TruncateLeft(under, left+w, ""), m.lay.w-left-w, true)
+		lines[y] = leftEdge(under, left) + l + rightEdge(under, left+w, m.lay.w-left-w)
 	}
 }
 
-// edge keeps what is left of a line beside a dialog to its width: a wide character cut in two leaves a blank.
-func edge(s string, n int, right bool) string {
-	gap := spaces(n - ansi.StringWidth(s))
-	if right {
-		return "\x1b[m" + gap + s + "\x1b[m"
+// leftEdge keeps n columns of what is left of a dialog: a wide character cut in two leaves a blank.
+func leftEdge(under string, n int) string {
+	s := ansi.Truncate(under, n, "")
+	return s + "\x1b[m" + spaces(n-ansi.StringWidth(s))
+}
+
+// rightEdge keeps the n columns from column at on.
+func rightEdge(under string, at, n int) string {
+	s := ansi.TruncateLeft(under, at, "")
+	if ansi.StringWidth(s) > n {
+		s = ansi.TruncateLeft(under, at+1, "")
 	}
-	return s + "\x1b[m" + gap
+	return "\x1b[m" + spaces(n-ansi.StringWidth(s)) + s + "\x1b[m"
 }
 
 // frameBox puts a border with a title around lines of w-4 columns.

@@ -12,13 +12,12 @@ import (
 // row builds one line of the screen. Every string that is drawn goes through put, which is where
 // untrusted text becomes safe and where lines are kept to their width; nothing else writes to a screen.
 type row struct {
-	th     *theme
-	b      []byte
-	used   int
-	max    int
-	base   style // drawn under everything, for a selected line
-	full   bool  // something did not fit: the rest is left out
-	styled bool
+	th   *theme
+	b    []byte
+	used int
+	max  int
+	base style // drawn under everything, for a selected line
+	full bool  // something did not fit: the rest is left out
 }
 
 func newRow(th *theme, width int) *row {
@@ -117,30 +116,27 @@ func (r *row) field(s style, text string, n int) *row {
 }
 
 // right draws text in exactly n columns, padded on the left.
-func (r *row) right(s style, text string, n int) *row {
+func (r *row) right(s style, text string, n int) {
 	text = clean(text)
-	if w := width(text); w < n {
-		r.skip(n - w)
-	}
-	return r.put(s, text)
+	r.skip(n-width(text)).put(s, text)
 }
 
 // spread draws text on the left and tail at the right end. The tail is what matters: it is never cut for the text.
-func (r *row) spread(s style, text string, ts style, tail string) *row {
+func (r *row) spread(s style, text string, ts style, tail string) {
 	tail = clean(tail)
 	room := r.room() - width(tail) - 2
 	if room < 4 {
-		return r.put(s, text).put(ts, tail)
+		r.put(s, text).put(ts, tail)
+		return
 	}
-	return r.field(s, text, room).put(plainStyle, " ").put(ts, tail)
+	r.field(s, text, room).put(plainStyle, " ").put(ts, tail)
 }
 
-// maybe draws text only where all of it fits and spare columns stay free.
-func (r *row) maybe(s style, text string, spare int) *row {
-	if r.full || width(clean(text))+spare > r.room() {
-		return r
+// maybe draws text only where all of it fits.
+func (r *row) maybe(s style, text string) {
+	if !r.full && width(clean(text)) <= r.room() {
+		r.put(s, text)
 	}
-	return r.put(s, text)
 }
 
 // skip leaves n columns blank.

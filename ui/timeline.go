@@ -41,7 +41,7 @@ func (p *timelinePane) draw(f frame) (string, []string) {
 		indent := r.used
 		r.put(plainStyle, parts[0])
 		if e.Actor != "" {
-			r.maybe(dim, " ("+e.Actor+")", 0)
+			r.maybe(dim, " ("+e.Actor+")")
 		}
 		out := []string{r.line()}
 		if len(parts) > 1 {

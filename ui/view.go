@@ -6,6 +6,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"signalbox/internal/desk"
+	"signalbox/internal/redact"
 )
 
 // moveKey moves in the focused pane.
@@ -74,7 +75,7 @@ func (m *model) copyText(what, text string) tea.Cmd {
 		return nil
 	}
 	m.say(sayDone, "copied "+what+" (where the terminal allows it)")
-	return tea.SetClipboard(text)
+	return tea.SetClipboard(redact.TerminalLines(text))
 }
 
 func (m *model) copyPage() tea.Cmd {

@@ -181,7 +181,7 @@ func (m *model) abortKey() tea.Cmd {
 func (m *model) reasonForm(title, label string, c func(string) desk.Command) *form {
 	return &form{
 		title: title, label: label,
-		fields: []field{textField("reason", "", "it goes into the record", true)},
+		fields: []field{textField("reason", "", "it goes into the record")},
 		submit: func(m *model, v []string) (tea.Cmd, string) { return m.do(label, c(v[0]), nil), "" },
 	}
 }
@@ -218,7 +218,7 @@ func (m *model) answer(a *runbook.Ask) tea.Cmd {
 		return m.open(d, byKey)
 	}
 	return m.open(&form{
-		title: a.Question, label: "answer", fields: []field{textField(a.Var, "", "", true)},
+		title: a.Question, label: "answer", fields: []field{textField(a.Var, "", "")},
 		submit: func(m *model, v []string) (tea.Cmd, string) {
 			return m.do("answering "+a.Var, desk.Choose{Var: a.Var, Value: v[0]}, nil), ""
 		},
@@ -250,7 +250,7 @@ func (m *model) fieldKey() tea.Cmd {
 }
 
 func (m *model) fill(x desk.FieldView) tea.Cmd {
-	f := textField(x.Name, x.Value, "", true)
+	f := textField(x.Name, x.Value, "")
 	if len(x.Values) > 0 {
 		f = choiceField(x.Name, x.Value, x.Values)
 	}
