@@ -202,8 +202,8 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 }
 
 // checked makes a source and gives its mistake the place in the configuration.
-func checked[O any, S sources.Source](s config.Source, make func(O) (S, error), o O) (sources.Source, error) {
-	src, err := make(o)
+func checked[O any, S sources.Source](s config.Source, build func(O) (S, error), o O) (sources.Source, error) {
+	src, err := build(o)
 	if err != nil {
 		return nil, &usageError{err: fmt.Errorf("%s:%d: source %s: %w", s.At.File, s.At.Line, s.Name, err)}
 	}

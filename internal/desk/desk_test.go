@@ -258,19 +258,6 @@ func (s *stage) do(c Command) Result {
 	return r
 }
 
-func (s *stage) kinds() []incident.Kind {
-	s.t.Helper()
-	entries, err := incident.ReadAll(s.journal.Path())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var out []incident.Kind
-	for _, e := range entries {
-		out = append(out, e.Kind)
-	}
-	return out
-}
-
 func (s *stage) lever(id string) LeverView {
 	s.t.Helper()
 	for _, l := range s.desk.Snapshot().Levers {
@@ -533,7 +520,12 @@ func TestFullDisk(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
 		go func() { done <- d.Run(ctx) }()
-		defer func() { cancel(); <-done }()
+		defer func() {
+			cancel()
+			if err := <-done; err != nil {
+				t.Error(err)
+			}
+		}()
 		broken.set(true)
 		if _, err := d.Do(ctx, AddNote{Text: "one"}); err == nil {
 			t.Error("a note that is not on disk was acknowledged")

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"signalbox/internal/gateway"
 	"signalbox/internal/incident"
 	"signalbox/runbook"
 )
@@ -168,11 +167,3 @@ func (d *Desk) resumable() []ResumeView {
 
 // mayResume keeps drills and real incidents apart.
 func (d *Desk) mayResume(i incident.Incident) bool { return i.Drill == d.o.Drill }
-
-// planHolder says who ends a lever, in words for a hand-over.
-func planHolder(p gateway.Plan) string {
-	if p.Deadline.Holder == gateway.HeldByGateway {
-		return "the gateway ends it"
-	}
-	return "NOT self-reverting"
-}

@@ -144,11 +144,6 @@ func (s *signals) blameSelectors(sel traffic.Selector) []traffic.Selector {
 	return []traffic.Selector{sel.Is(traffic.Side, s.upstreamSym).And(with), client.And(without)}
 }
 
-// impactSelector gives the client side.
-func (s *signals) impactSelector(sel traffic.Selector) traffic.Selector {
-	return sel.Is(traffic.Side, s.clientSym)
-}
-
 // countSide counts what providers were asked in the scope.
 func (s *signals) countSide(sel traffic.Selector, from, to time.Time) board.Window {
 	var w board.Window

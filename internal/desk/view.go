@@ -52,10 +52,10 @@ func (d *Desk) environment() (env string, danger bool) {
 	for _, name := range d.order {
 		w := d.wires[name]
 		danger = danger || w.spec.Typed
-		switch {
-		case env == "" || env == w.spec.Env:
+		if env == "" {
 			env = w.spec.Env
-		default:
+		}
+		if env != w.spec.Env {
 			env = "mixed"
 		}
 	}
@@ -176,11 +176,10 @@ func setBy(c gateway.Control) string {
 // sourceState is a source and what the desk measures of it.
 type sourceState struct {
 	traffic.SourceState
-	late     int64
-	from     time.Time // of the running rate
-	fromN    int64
-	rate     float64
-	lastMove time.Time
+	late  int64
+	from  time.Time // of the running rate
+	fromN int64
+	rate  float64
 }
 
 // silentAfter is the age of the last line above which a source that was live is called silent.
