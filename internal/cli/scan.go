@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"signalbox/internal/desk"
+	"signalbox/internal/traffic"
+	"signalbox/sources/tail"
+)
+
+func (a *app) scanCommand() *cobra.Command {
+	var o logOptions
+	c := &cobra.Command{
+		Use: "scan [FILE|-]...", Short: "Analyse finished logs: what they are, what failed, and which bursts there were",
+		Long: "Reads logs to their ends, says what it took each for and what it could not read, and runs the detector of the\n" +
+			"console over event time: a burst found here is one that the console would have raised. Exit 1 when there was one.",
+		Example: "  signalbox scan gateway.log\n  signalbox scan -c signalbox.yaml /var/log/edge/*.log.gz\n  kubectl logs deploy/gateway | signalbox scan --output json -",
+		RunE:    func(c *cobra.Command, args []string) error { return a.scan(c.Context(), args, o) },
+	}
+	o.flags(c)
+	return c
+}
+
+// scanReport is what scan --output json prints.
+type scanReport struct {
+	V        int              `json:"v"`
+	Lines    int64            `json:"lines"`
+	Unparsed int64            `json:"unparsed"`
+	Requests int64            `json:"requests"`
+	Failures int64            `json:"failures"`
+	Classes  map[string]int64 `json:"classes"`
+	Cells    []desk.ScanCell  `json:"cells"`
+	Bursts   []desk.ScanBurst `json:"bursts"`
+}
+
+// scanned is a scan and what it was read from.
+type scanned struct {
+	report scanReport
+	files  []scannedFile
+}
+
+// scannedFile is one file and what its records lack.
+type scannedFile struct {
+	tail.FileReport
+	lack lacking
+}
+
+// lacking counts the records that do not say what an operator asks for first.
+type lacking struct {
+	records, time, model, status int64
+}
+
+func (a *app) scan(ctx context.Context, args []string, o logOptions) error {
+	cfg, _, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	groups, failed, err := a.logs(cfg, args, o)
+	if err != nil {
+		return err
+	}
+	if len(groups) == 0 {
+		return unopened(failed)
+	}
+	s, err := scanGroups(ctx, groups, sensitivity(cfg))
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		failed = append(failed, err) // a file that broke on the way: what was read of it is shown
+	}
+	if o.output == "json" {
+		a.warnUnread(s.files)
+		err = a.json(s.report)
+	} else {
+		err = a.printScan(s)
+	}
+	if err != nil {
+		return err
+	}
+	if err := unopened(failed); err != nil {
+		return err
+	}
+	for _, b := range s.report.Bursts {
+		if pages(b.Kind) {
+			return errFindings
+		}
+	}
+	return nil
+}
+
+// pages tells whether a burst of this kind is a finding; a caller's mistake or a change of traffic is a note.
+func pages(kind string) bool { return kind != "caller" && kind != "traffic" }
+
+func scanGroups(ctx context.Context, groups []logGroup, falsePerMonth float64) (scanned, error) {
+	syms := groups[0].opt.Kit.Symbols
+	scan := desk.NewScan(syms, falsePerMonth)
+	lack := map[traffic.Sym]*lacking{}
+	files, err := readLogs(ctx, groups, func(records []traffic.Record) error {
+		for i := range records {
+			l := lack[records[i].Source]
+			if l == nil {
+				l = &lacking{}
+				lack[records[i].Source] = l
+			}
+			l.count(&records[i])
+		}
+		scan.Add(records)
+		return ctx.Err()
+	})
+	scan.Finish()
+	t := scan.Totals()
+	s := scanned{report: scanReport{
+		V: 1, Requests: t.Requests, Failures: t.Failures, Classes: t.Classes, Cells: safeCells(scan.Cells()), Bursts: safeBursts(scan.Bursts()),
+	}}
+	for _, f := range files {
+		sf := scannedFile{FileReport: f}
+		if sym, ok := syms.Lookup(f.Path); ok && lack[sym] != nil {
+			sf.lack = *lack[sym]
+		}
+		s.report.Lines += f.Lines
+		s.report.Unparsed += f.Unparsed
+		s.files = append(s.files, sf)
+	}
+	return s, err
+}
+
+func (l *lacking) count(r *traffic.Record) {
+	l.records++
+	if r.Received {
+		l.time++
+	}
+	if r.Key[traffic.Model] == traffic.Unknown {
+		l.model++
+	}
+	if r.Known&traffic.HasStatus == 0 {
+		l.status++
+	}
+}
+
+// names lists what most records lack.
+func (l *lacking) names() []string {
+	var out []string
+	for _, f := range []struct {
+		name string
+		n    int64
+	}{{"time", l.time}, {"model", l.model}, {"status", l.status}} {
+		if 2*f.n > l.records {
+			out = append(out, f.name)
+		}
+	}
+	return out
+}
+
+// safeCells makes the names that came from a log fit for output.
+func safeCells(cells []desk.ScanCell) []desk.ScanCell {
+	for i := range cells {
+		c := &cells[i]
+		for _, s := range []*string{&c.Side, &c.Env, &c.Provider, &c.Model, &c.Region, &c.Endpoint} {
+			*s = safe(*s)
+		}
+	}
+	return cells
+}
+
+func safeBursts(bursts []desk.ScanBurst) []desk.ScanBurst {
+	for i := range bursts {
+		b := &bursts[i]
+		b.Reason, b.Scope = safe(b.Reason), safeScope(b.Scope)
+		for n := range b.Cells {
+			b.Cells[n] = safeScope(b.Cells[n])
+		}
+	}
+	return bursts
+}
+
+func safeScope(s traffic.Scope) traffic.Scope {
+	out := make(traffic.Scope, len(s))
+	for k, v := range s {
+		out[k] = safe(v)
+	}
+	return out
+}

@@ -1,0 +1,227 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"signalbox/internal/desk"
+	"signalbox/internal/fault"
+	"signalbox/sources/decode"
+)
+
+// maxCells is how many rows the table of cells has.
+const maxCells = 20
+
+// printScan tells of a scan in words: the files, the sums, the failures, the cells, the bursts.
+func (a *app) printScan(s scanned) error {
+	p := &printer{w: a.Out}
+	for i := range s.files {
+		printFile(p, &s.files[i])
+	}
+	p.line("")
+	r := &s.report
+	if r.Requests == 0 {
+		p.line("no requests were found")
+		return p.err
+	}
+	p.line("%s, %d failed (%s)", counted(r.Requests, "request"), r.Failures, percent(r.Failures, r.Requests))
+	a.printClasses(p, r)
+	a.printCells(p, r.Cells)
+	printBursts(p, r.Bursts)
+	return p.err
+}
+
+func printFile(p *printer, f *scannedFile) {
+	name := f.Path
+	if name == "-" {
+		name = "standard input"
+	}
+	p.line("%s: %s, taken for %s", safe(name), counted(f.Lines, "line"), f.Format)
+	p.line("  %s", safe(f.Why))
+	other := f.Lines - f.Records - f.Unparsed
+	parts := []string{counted(f.Records, "record")}
+	if !f.First.IsZero() && !f.Last.IsZero() {
+		parts[0] += fmt.Sprintf(" from %s to %s", stamp(f.First), stamp(f.Last))
+	}
+	for _, x := range []struct {
+		n    int64
+		what string
+	}{{other, "not about a request"}, {f.Unparsed, "could not be read"}} {
+		if x.n > 0 {
+			parts = append(parts, counted(x.n, "line")+" "+x.what)
+		}
+	}
+	p.line("  %s", strings.Join(parts, ", "))
+	if f.Skewed > 0 {
+		p.line("  %s more than %s in the future, counted at the time of reading: is the zone right (--zone)?", counted(f.Skewed, "line"), decode.MaxSkew)
+	}
+	if f.Dropped > 0 {
+		p.line("  %s beyond the end of lines over %d bytes left out", counted(f.Dropped, "byte"), decode.MaxLine)
+	}
+	for _, e := range f.Examples {
+		p.line("  unread: %s", safe(e))
+	}
+	printProposal(p, f)
+}
+
+// printProposal says what the records lack, and how to say where it stands in the lines.
+func printProposal(p *printer, f *scannedFile) {
+	lacks := f.lack.names()
+	poor := f.Lines > 0 && 2*f.Records < f.Lines
+	switch {
+	case f.Format != decode.JSON && f.Format != decode.Logfmt && f.Format != decode.Text, len(lacks) == 0 && !poor:
+		return
+	case f.Format == decode.Text:
+		p.line("  free text: a line counts where it tells of a failure, so shares of all requests are not known")
+	case len(lacks) > 0:
+		p.line("  most records do not say their %s", strings.Join(lacks, ", "))
+	}
+	if f.Proposal.YAML == "" {
+		return
+	}
+	p.line("  to say which field is which, correct this and put it under this source in the configuration:")
+	for l := range strings.Lines(f.Proposal.YAML) {
+		p.line("      %s", safe(strings.TrimRight(l, "\n")))
+	}
+	if rest := f.Proposal.Unmapped; len(rest) > 0 {
+		shown := rest[:min(len(rest), 12)]
+		p.line("  not used: %s", safe(strings.Join(shown, ", ")))
+	}
+}
+
+// warnUnread says beside JSON output what was not understood, because the object has no place for it.
+func (a *app) warnUnread(files []scannedFile) {
+	p := &printer{w: a.Err}
+	for i := range files {
+		f := &files[i]
+		if f.Unparsed > 0 || f.Lines > 0 && f.Records == 0 || len(f.lack.names()) > 0 {
+			printFile(p, f)
+		}
+	}
+}
+
+func counted(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func percent(n, of int64) string {
+	if of == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f%%", 100*float64(n)/float64(of))
+}
+
+// ranked lists the names of counts, the largest first.
+func ranked(counts map[string]int64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+}
+
+// printClasses says of each kind of failure what it means and what to do first.
+func (a *app) printClasses(p *printer, r *scanReport) {
+	if len(r.Classes) == 0 {
+		return
+	}
+	p.line("")
+	p.line("FAILURES")
+	for _, name := range ranked(r.Classes) {
+		class, _ := fault.ParseClass(name)
+		advice := fault.Advice(class)
+		p.line("  %-20s %6d  %s", name, r.Classes[name], advice.Means)
+		p.line("  %-20s %6s  do: %s", "", "", advice.Do)
+	}
+}
+
+// printCells draws models by regions, those that fail most first.
+func (a *app) printCells(p *printer, cells []desk.ScanCell) {
+	rows := joinCells(cells)
+	p.line("")
+	p.line("CELLS")
+	w := tabwriter.NewWriter(a.Out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "  side\tprovider\tmodel\tregion\trequests\tfailed\tshare\tmostly") // a tabwriter keeps its error for Flush
+	for _, c := range rows[:min(len(rows), maxCells)] {
+		mostly := ""
+		if top := ranked(c.Classes); len(top) > 0 {
+			mostly = top[0]
+		}
+		_, _ = fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%d\t%s\t%s\n",
+			c.Side, orDash(c.Provider), orDash(c.Model), orDash(c.Region), c.Requests, c.Failures, percent(c.Failures, c.Requests), orDash(mostly))
+	}
+	if p.err == nil {
+		p.err = w.Flush()
+	}
+	if more := len(rows) - maxCells; more > 0 {
+		p.line("  and %d more (--output json has all)", more)
+	}
+}
+
+// joinCells adds up what differs in environment and endpoint only.
+func joinCells(cells []desk.ScanCell) []desk.ScanCell {
+	var rows []desk.ScanCell
+	at := map[[4]string]int{}
+	for _, c := range cells {
+		id := [4]string{c.Side, c.Provider, c.Model, c.Region}
+		n, known := at[id]
+		if !known {
+			at[id] = len(rows)
+			c.Classes = maps.Clone(c.Classes)
+			rows = append(rows, c)
+			continue
+		}
+		rows[n].Requests += c.Requests
+		rows[n].Failures += c.Failures
+		for k, v := range c.Classes {
+			rows[n].Classes[k] += v
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b desk.ScanCell) int {
+		return cmp.Or(cmp.Compare(b.Failures, a.Failures), cmp.Compare(b.Requests, a.Requests))
+	})
+	return rows
+}
+
+func printBursts(p *printer, bursts []desk.ScanBurst) {
+	p.line("")
+	if len(bursts) == 0 {
+		p.line("BURSTS  none")
+		return
+	}
+	p.line("BURSTS")
+	for _, b := range bursts {
+		note := ""
+		if !pages(b.Kind) {
+			note = "  (a note: it would not page)"
+		}
+		p.line("  %s  %s in %s%s", b.ID, b.Kind, b.Scope, note)
+		end := "still on at the end of the logs"
+		if b.End != nil {
+			end = fmt.Sprintf("until %s (%s)", b.End.Format(time.TimeOnly), b.End.Sub(b.Start).Round(time.Second))
+		}
+		p.line("      since %s, raised %s later, %s", stamp(b.Start), b.Detected.Sub(b.Start).Round(time.Second), end)
+		p.line("      %d of %d failed, %.0f%% at the worst, %.0f beyond the ordinary: %s", b.Failed, b.Total, 100*b.PeakRate, b.Excess, classWords(b.Classes))
+		if b.Reason != "" {
+			p.line("      why: %s", b.Reason)
+		}
+		if top := ranked(b.Classes); len(top) > 0 {
+			class, _ := fault.ParseClass(top[0])
+			p.line("      do: %s", fault.Advice(class).Do)
+		}
+	}
+}
+
+func classWords(classes map[string]int64) string {
+	var parts []string
+	for _, name := range ranked(classes) {
+		parts = append(parts, fmt.Sprintf("%s %d", name, classes[name]))
+	}
+	return orDash(strings.Join(parts, ", "))
+}
