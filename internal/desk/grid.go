@@ -17,6 +17,63 @@ const (
 	maxRegions = 12
 )
 
+// spot is a row and a column of the grid.
+type spot struct{ model, region traffic.Sym }
+
+// mosaic is what the grid is laid from: one pass over the board for each number, however many cells.
+type mosaic struct {
+	now    map[spot]board.Window // the span
+	recent map[spot]int64        // requests of the last quarter of an hour
+	sparks map[spot][]Point
+	bursts map[spot]string
+}
+
+// recentSpan is how long a model or region stays on the grid after its last request.
+const recentSpan = 15 * time.Minute
+
+func (d *Desk) mosaic(edge time.Time) mosaic {
+	m := mosaic{now: map[spot]board.Window{}, recent: map[spot]int64{}, sparks: map[spot][]Point{}, bursts: map[spot]string{}}
+	all := traffic.Selector{}
+	d.spots(all, edge.Add(-gridSpan), edge, func(at spot, w board.Window) {
+		if old, seen := m.now[at]; seen {
+			w = add(old, w)
+		}
+		m.now[at] = w
+	})
+	d.spots(all, edge.Add(-recentSpan), edge, func(at spot, w board.Window) { m.recent[at] += w.Req })
+	from := sparkFrom(edge)
+	for i := range sparkCount {
+		begin := from.Add(time.Duration(i) * sparkStep)
+		d.spots(all, begin, begin.Add(sparkStep), func(at spot, w board.Window) {
+			if m.sparks[at] == nil {
+				m.sparks[at] = make([]Point, sparkCount)
+			}
+			m.sparks[at][i].Req += w.Req
+			m.sparks[at][i].Err += w.Err
+		})
+	}
+	for _, b := range slices.Backward(d.bursts) { // newest last: it marks the cell
+		if !b.Live() || !b.pages() {
+			continue
+		}
+		d.spots(b.Scope.Selector(d.syms), edge.Add(-gridSpan), edge, func(at spot, w board.Window) {
+			if w.Req > 0 {
+				m.bursts[at] = b.ID
+			}
+		})
+	}
+	return m
+}
+
+// spots visits what providers were asked, by model and region.
+func (d *Desk) spots(sel traffic.Selector, from, to time.Time, visit func(spot, board.Window)) {
+	for _, part := range d.sig.blameSelectors(sel) {
+		for _, p := range d.sig.board.Split(board.Query{Sel: part, From: from, To: to}, traffic.Model, traffic.Region) {
+			visit(spot{p.Key[traffic.Model], p.Key[traffic.Region]}, p.Window)
+		}
+	}
+}
+
 // grid counts models by regions, on the side that carries blame.
 func (d *Desk) grid(now time.Time) Grid {
 	edge := d.sig.edge(now)
@@ -24,34 +81,24 @@ func (d *Desk) grid(now time.Time) Grid {
 	if len(d.sig.upstream) == 0 {
 		g.Side = traffic.SideClient
 	}
-	models, regions := d.axes(edge)
-	g.Models, g.Regions = models, regions
-	for _, m := range models {
-		row := make([]Cell, 0, len(regions))
-		for _, r := range regions {
-			row = append(row, d.cell(m, r, edge))
+	m := d.mosaic(edge)
+	g.Models, g.Regions = d.axes(m)
+	for _, model := range g.Models {
+		row := make([]Cell, 0, len(g.Regions))
+		for _, region := range g.Regions {
+			row = append(row, m.cell(model, region, spot{d.syms.Intern(model), d.syms.Intern(region)}))
 		}
 		g.Cells = append(g.Cells, row)
 	}
 	return g
 }
 
-// axes lists models and regions with traffic in the last quarter of an hour, busiest first; unknown ones last.
-func (d *Desk) axes(edge time.Time) (models, regions []string) {
+// axes lists models and regions with traffic lately; the busiest stay where there are too many.
+func (d *Desk) axes(m mosaic) (models, regions []string) {
 	byModel, byRegion := map[string]int64{}, map[string]int64{}
-	for _, sel := range d.sig.blameSelectors(traffic.Selector{}) {
-		for _, k := range d.sig.board.Keys(sel) {
-			m, r := d.syms.Name(k[traffic.Model]), d.syms.Name(k[traffic.Region])
-			byModel[m] += 0
-			byRegion[r] += 0
-		}
-	}
-	from := edge.Add(-15 * time.Minute)
-	for m := range byModel {
-		byModel[m] = d.sig.countSide(pin(d.syms, traffic.Model, m), from, edge).Req
-	}
-	for r := range byRegion {
-		byRegion[r] = d.sig.countSide(pin(d.syms, traffic.Region, r), from, edge).Req
+	for at, n := range m.recent {
+		byModel[d.syms.Name(at.model)] += n
+		byRegion[d.syms.Name(at.region)] += n
 	}
 	return busiest(byModel, maxModels), busiest(byRegion, maxRegions)
 }
@@ -62,7 +109,7 @@ func pin(syms *traffic.Symbols, dim traffic.Dim, name string) traffic.Selector {
 }
 
 // busiest orders by the name, so that rows do not jump about while the operator looks, after cutting
-// the list to the busiest.
+// the list to the busiest. The unknown one comes last.
 func busiest(counts map[string]int64, limit int) []string {
 	var names []string
 	for n, c := range counts {
@@ -85,50 +132,35 @@ func busiest(counts map[string]int64, limit int) []string {
 	return names
 }
 
-func (d *Desk) cell(model, region string, edge time.Time) Cell {
-	sel := pin(d.syms, traffic.Model, model).Is(traffic.Region, d.syms.Intern(region))
-	c := Cell{Scope: traffic.Scope{}}
+func (m mosaic) cell(model, region string, at spot) Cell {
+	c := Cell{Scope: traffic.Scope{}, Burst: m.bursts[at], Spark: m.sparks[at]}
 	if model != "" {
 		c.Scope["model"] = model
 	}
 	if region != "" {
 		c.Scope["region"] = region
 	}
-	w := d.sig.countSide(sel, edge.Add(-gridSpan), edge)
-	c.Req, c.Err = w.Req, w.Err
-	if c.Req > 0 {
-		c.Rate = float64(c.Err) / float64(c.Req)
-	}
+	w := m.now[at]
+	c.Req, c.Err, c.Rate = w.Req, w.Err, w.Rate()
 	c.Leading = leading(w)
 	if p, ok := w.Lat.Quantile(0.95); ok {
 		c.P95 = p
 	}
-	c.Spark = d.spark(sel, edge)
-	for _, b := range d.bursts {
-		if b.Ended.IsZero() && b.pages() && len(b.Scope) > 0 && b.Scope.Overlaps(c.Scope) && d.burstHolds(b.Scope, c) {
-			c.Burst = b.ID
-			break
-		}
+	if c.Spark == nil {
+		c.Spark = make([]Point, sparkCount)
 	}
 	return c
 }
 
-// burstHolds tells whether a burst's scope really covers traffic of the cell: a provider's burst only
-// marks cells which that provider serves.
-func (d *Desk) burstHolds(scope traffic.Scope, c Cell) bool {
-	both := scope.Clone()
-	for k, v := range c.Scope {
-		both[k] = v
-	}
-	edge := d.sig.edge(d.now())
-	return d.sig.countSide(both.Selector(d.syms), edge.Add(-gridSpan), edge).Req > 0
+func sparkFrom(edge time.Time) time.Time {
+	return edge.Truncate(sparkStep).Add(sparkStep - sparkCount*sparkStep)
 }
 
+// spark gives the course of everything.
 func (d *Desk) spark(sel traffic.Selector, edge time.Time) []Point {
-	from := edge.Truncate(sparkStep).Add(sparkStep - sparkCount*sparkStep)
 	out := make([]Point, sparkCount)
 	for _, part := range d.sig.blameSelectors(sel) {
-		for i, p := range d.sig.board.Series(part, from, sparkStep, sparkCount) {
+		for i, p := range d.sig.board.Series(part, sparkFrom(edge), sparkStep, sparkCount) {
 			out[i].Req += p.Req
 			out[i].Err += p.Err
 		}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"signalbox/internal/board"
 	"signalbox/internal/incident"
 	"signalbox/internal/traffic"
 )
@@ -191,34 +192,10 @@ func (d *Desk) export(c Export) (Result, error) {
 	if path == "" {
 		path = filepath.Join(d.o.ExportDir, id+"."+format)
 	}
-	if err := writeExport(path, format, entries, id); err != nil {
+	if err := incident.ExportFile(path, format, entries, id); err != nil {
 		return Result{}, err
 	}
 	return Result{Text: "timeline written to " + path, Path: path, Incident: id}, nil
-}
-
-// writeExport writes to a file beside the target first, so that a reader never sees half of it.
-func writeExport(path, format string, entries []incident.Entry, id string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("making room for the export: %w", err)
-	}
-	tmp := path + ".part"
-	f, err := os.OpenFile(tmp, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600) //nolint:gosec // the operator chose the path
-	if err != nil {
-		return fmt.Errorf("writing the export: %w", err)
-	}
-	err = incident.Export(f, format, entries, id)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(tmp, path)
-	}
-	if err != nil {
-		_ = os.Remove(tmp) // the first error is the one to tell
-		return fmt.Errorf("writing the export %s: %w", path, err)
-	}
-	return nil
 }
 
 // sample writes the counts of the open incident's cells once a minute: exports need nothing but the journal.
@@ -239,33 +216,29 @@ func (d *Desk) sampleNow() {
 	}
 	d.record.sampled = now
 	data := incident.SampleData{From: from}
-	g := d.grid(now)
-	edge := d.sig.edge(now)
-	for _, row := range g.Cells {
-		for _, c := range row {
-			sel := pin(d.syms, traffic.Model, c.Scope["model"]).Is(traffic.Region, d.syms.Intern(c.Scope["region"]))
-			if s, ok := d.cellSample(c.Scope, sel, from, edge); ok {
-				data.Cells = append(data.Cells, s)
-			}
+	d.spots(traffic.Selector{}, from, d.sig.edge(now), func(at spot, w board.Window) {
+		if w.Req > 0 {
+			data.Cells = append(data.Cells, d.cellSample(at, w))
 		}
-	}
+	})
 	if len(data.Cells) > 0 {
 		_ = d.write(entryDraft{kind: incident.Sample, incident: d.record.open, data: data, actor: byDesk})
 	}
 }
 
-func (d *Desk) cellSample(scope traffic.Scope, sel traffic.Selector, from, to time.Time) (incident.CellSample, bool) {
-	w := d.sig.countSide(sel, from, to)
-	if w.Req == 0 {
-		return incident.CellSample{}, false
+func (d *Desk) cellSample(at spot, w board.Window) incident.CellSample {
+	s := incident.CellSample{Scope: map[string]string{}, Req: int(w.Req), Err: int(w.Err), TokIn: w.TokIn, TokOut: w.TokOut}
+	for dim, sym := range map[string]traffic.Sym{"model": at.model, "region": at.region} {
+		if sym != traffic.Unknown {
+			s.Scope[dim] = d.syms.Name(sym)
+		}
 	}
-	s := incident.CellSample{Scope: scope, Req: int(w.Req), Err: int(w.Err), TokIn: w.TokIn, TokOut: w.TokOut}
 	for q, p := range map[float64]*float64{0.5: &s.P50, 0.95: &s.P95, 0.99: &s.P99} {
 		if v, ok := w.Lat.Quantile(q); ok {
 			*p = float64(v) / float64(time.Millisecond)
 		}
 	}
-	return s, true
+	return s
 }
 
 // evidence is what an evidence block froze.

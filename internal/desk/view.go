@@ -11,8 +11,8 @@ import (
 // maxTimeline bounds the timeline lines of a snapshot; the journal keeps all.
 const maxTimeline = 500
 
-// publish makes a snapshot and tells the clients. Parts that cost more than the rest are made at most
-// twice a second.
+// publish makes a snapshot and tells the clients. Parts that cost more than the rest are made once
+// a second.
 func (d *Desk) publish() {
 	now := d.now()
 	old := d.shot.Load()
@@ -21,7 +21,7 @@ func (d *Desk) publish() {
 		s.Seq = old.Seq + 1
 	}
 	s.Env, s.Danger = d.environment()
-	if old != nil && now.Sub(d.pulsed) < 500*time.Millisecond && !now.Before(d.pulsed) {
+	if old != nil && now.Sub(d.pulsed) < time.Second && !now.Before(d.pulsed) {
 		s.Grid, s.Totals, s.Offers = old.Grid, old.Totals, old.Offers
 	} else {
 		d.pulsed = now
