@@ -29,7 +29,7 @@ func TestCalmStaysSilent(t *testing.T) {
 				w.width = 15 * time.Second // as from a scrape
 			}
 			d := New(Options{Symbols: w.syms})
-			if events := w.run(d, begin, begin+7200); len(events) > 0 {
+			if events := w.run(d, begin, begin+7200/thrift); len(events) > 0 {
 				t.Error("not silent")
 				show(t, events)
 			}
@@ -38,7 +38,7 @@ func TestCalmStaysSilent(t *testing.T) {
 }
 
 func TestColdStartStaysSilent(t *testing.T) {
-	for seed := range uint64(100) {
+	for seed := range uint64(100 / thrift) {
 		w := newWorld(seed, 50, 0.01)
 		clientSide(w, 10)
 		d := New(Options{Symbols: w.syms})
@@ -96,7 +96,7 @@ func TestFaultIsNamed(t *testing.T) {
 		if want == nil {
 			want = c.scope
 		}
-		for _, calm := range []int64{8, 400} {
+		for _, calm := range []int64{8, 400 / thrift} {
 			for seed := range uint64(2) {
 				w := newWorld(seed, 50, 0.006)
 				at := begin + calm

@@ -21,6 +21,7 @@ func blocks(rng *rand.Rand, n int, perSecond, p, cv float64) WindowCounts {
 
 func share(runs int, v Verdict, draw func() (before, after WindowCounts)) float64 {
 	n := 0
+	runs = max(runs/thrift, 100)
 	for range runs {
 		if Compare(draw()).Verdict == v {
 			n++
