@@ -9,14 +9,21 @@ import (
 )
 
 // Bind fills the variables of a book: from a burst's scope (the key region fills `from: burst.region`),
-// else from their defaults. What stays open is for the operator; see Walk.Fields.
+// else from their defaults. A scope that does not pin a dimension can name its value with the most failures
+// as busiest.DIM: it fills `from: busiest.DIM`, a proposal that the operator may change. What stays open is
+// for the operator; see Walk.Fields.
 func Bind(b *Book, burst map[string]string) map[string]string {
 	vars := map[string]string{}
 	for _, v := range b.Vars {
 		value := v.Default
-		if dim, ok := strings.CutPrefix(v.From, "burst."); ok {
-			if given := clean(oneLine(burst[dim])); given != "" && v.Check(given) == nil {
+		kind, dim, _ := strings.Cut(v.From, ".")
+		for _, key := range []string{dim, "busiest." + dim} {
+			if key != dim && kind != "busiest" {
+				continue
+			}
+			if given := clean(oneLine(burst[key])); given != "" && v.Check(given) == nil {
 				value = given
+				break
 			}
 		}
 		if value != "" {

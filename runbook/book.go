@@ -55,7 +55,7 @@ func (b *Book) Var(name string) (Var, bool) {
 type Var struct {
 	Name     string
 	Type     string   // string, int, enum, duration, or the name of a dimension
-	From     string   // "burst.region": taken from the burst's scope
+	From     string   // "burst.region": from the burst's scope; "busiest.region": from it, else where most of it fails
 	Prompt   string   // what to ask where it cannot be taken
 	Default  string   // used where neither the burst nor the operator says
 	Values   []string // allowed values; empty: any

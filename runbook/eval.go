@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,6 +119,21 @@ func (ev *env) fill(v string) (value, why string) {
 	return "", "$" + name + " is not filled"
 }
 
+// fillText puts values in place of variables, for the reader.
+func (ev *env) fillText(text string) string {
+	if !strings.Contains(text, "$") {
+		return text
+	}
+	return labelVar.ReplaceAllStringFunc(text, func(v string) string {
+		if filled := ev.vars[v[1:]]; filled != "" {
+			return filled
+		}
+		return v
+	})
+}
+
+var labelVar = regexp.MustCompile(`\$[A-Za-z_][A-Za-z0-9_]*`)
+
 func (n literalNode) number(*env) amount {
 	return amount{known: true, value: n.value, unit: n.kind, text: n.text}
 }
@@ -125,13 +141,14 @@ func (n literalNode) number(*env) amount {
 func (n *queryNode) number(ev *env) amount {
 	a := amount{unit: n.metric.Unit, asked: true}
 	q, why := ev.query(n)
+	text := ev.fillText(n.text)
 	if why == "" {
 		ans := ev.facts.Ask(q)
 		a.value, a.num, a.den, a.samples, a.age = ans.Value, ans.Num, ans.Den, ans.Samples, ans.Age
 		why = ev.distrust(n, ans)
 	}
 	a.known, a.why = why == "", why
-	a.text = n.text
+	a.text = text
 	if a.known {
 		a.text += " " + format(a.value, a.unit)
 		if a.unit == UnitShare && a.den > 0 {
@@ -166,7 +183,7 @@ func (ev *env) distrust(n *queryNode, a Answer) string {
 		return fmt.Sprintf("%s is stale: newest data %s old, at most %s", n.text, shortDuration(a.Age), shortDuration(ev.maxAge))
 	case n.metric.Samples && a.Samples < ev.minSamples:
 		return fmt.Sprintf("%s rests on %d requests%s, at least %d are needed", n.text, a.Samples, n.windowText(), ev.minSamples)
-	case n.metric.Traffic && a.Samples <= 0:
+	case (n.metric.Traffic || n.offset > 0) && !n.metric.Gauge && a.Samples <= 0:
 		return fmt.Sprintf("%s: no request%s", n.text, n.windowText())
 	}
 	return ""
@@ -225,7 +242,7 @@ func (n compareNode) truth(ev *env) Result {
 }
 
 func (n factNode) truth(ev *env) Result {
-	r := Result{Unit: UnitBool, Text: n.text + n.windowText()}
+	r := Result{Unit: UnitBool, Text: ev.fillText(n.text) + n.windowText()}
 	q, why := ev.query(n.queryNode)
 	if why == "" {
 		ans := ev.facts.Ask(q)

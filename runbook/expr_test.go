@@ -67,6 +67,8 @@ func TestEval(t *testing.T) {
 		{"inflight < 20", Unknown, "", "stale: newest data 1m old"},
 		{"errors over 1m < 5", Unknown, "", "no request over 1m"},
 		{"requests over 1m < 5", True, "requests 0 over 1m < 5", ""},
+		{"requests over 1m < 5 for 1m", True, "", ""},
+		{"requests over 1m >= requests over 5m offset 1h", Unknown, "", "no request over 5m offset 1h"},
 		{"(error_rate > 5%) and not (count{class=timeout} > 100)", True, "", ""},
 		{"error_rate over 2m > 5% for 1m", True, "> 5% for 1m", ""},
 		{"count{region=$region} > 5", Unknown, "", "$region is not filled"},

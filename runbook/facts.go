@@ -80,7 +80,8 @@ type Match struct {
 }
 
 // Answer is what is known. Samples is the number of requests in scope and window that it rests on,
-// before any code or class is selected; 0 is a real answer only where Known is set. Age is how old
+// before any code or class is selected; 0 is a real answer only where Known is set, and only for now: a
+// comparison with the past needs something to compare with. Age is how old
 // the newest event is of those sources that could have seen the traffic.
 type Answer struct {
 	Known    bool  // false: Why says why not

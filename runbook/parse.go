@@ -168,8 +168,8 @@ func (b *Book) vars(s *strict, n *yaml.Node) {
 		if v.Type == "" {
 			v.Type = "string"
 		}
-		if dim, ok := strings.CutPrefix(v.From, "burst."); v.From != "" && (!ok || !slices.Contains(append(dims(), "class"), dim)) {
-			s.fail(f.at("from"), fmt.Sprintf("cannot take %s from %q", name, v.From), "write burst. and a dimension, like `from: burst.region`")
+		if kind, dim, _ := strings.Cut(v.From, "."); v.From != "" && ((kind != "burst" && kind != "busiest") || !slices.Contains(append(dims(), "class"), dim)) {
+			s.fail(f.at("from"), fmt.Sprintf("cannot take %s from %q", name, v.From), "write burst. or busiest. and a dimension, like `from: burst.region`")
 		}
 		if v.Type == "enum" && len(v.Values) == 0 {
 			s.fail(f.line, "variable "+name+" has no values", "write `values: [one, two]`")

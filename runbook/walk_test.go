@@ -180,6 +180,11 @@ func TestBindAndFields(t *testing.T) {
 	if want := (data{"model": "gpt-4o[31m", "cap": "4"}); !reflect.DeepEqual(vars, want) {
 		t.Errorf("bound %v, want %v", vars, want)
 	}
+	busiest := &Book{Vars: []Var{{Name: "m", From: "busiest.model"}, {Name: "r", From: "busiest.region"}, {Name: "d", From: "burst.deployment"}}}
+	given := data{"model": "pinned", "busiest.model": "other", "busiest.region": "eu", "busiest.deployment": "no"}
+	if got, want := Bind(busiest, given), (data{"m": "pinned", "r": "eu"}); !reflect.DeepEqual(got, want) {
+		t.Errorf("busiest: %v, want %v", got, want)
+	}
 	w := Fold(b, []Entry{{At: t0, Kind: EntryStart}})
 	var missing []string
 	for _, f := range w.Fields(b) {
@@ -235,7 +240,7 @@ func TestDecide(t *testing.T) {
 	w := Fold(b, []Entry{{At: t0, Kind: EntryStart, Data: data{"var.model": "m", "var.region": "r"}}})
 	arms := b.Steps[0].Blocks[1].Branch
 	f := numbers()
-	if d := w.Decide(b, arms, f); d.Truth != True || d.Target != "escalate" {
+	if d := w.Decide(b, arms, f); d.Truth != True || d.Target != "escalate" || !strings.HasPrefix(d.Text, "error_rate{region!=r} 38.1%") {
 		t.Errorf("38%% elsewhere: %+v", d)
 	}
 	f.answers["error_rate"] = Answer{Known: true, Value: 0.01, Samples: 500}
