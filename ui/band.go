@@ -65,7 +65,7 @@ func (m *model) bandTop() string {
 	} else {
 		add(0, strong, " "+env, "")
 	}
-	if s.Drill {
+	if s.Drill && !strings.EqualFold(s.Env, "drill") {
 		add(0, warn, "DRILL", "")
 	}
 	if s.ReadOnly {

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 
 	"signalbox/internal/desk"
@@ -112,109 +113,156 @@ func (p *bookPane) trail(f frame, r *desk.RunView, cur int) string {
 }
 
 // blocks draws the armed blocks with their live state, in at most so many rows; the one that enter acts
-// on is marked. Where there is little room, every block keeps its first line and the details go.
+// on is marked. Where there is little room, every block keeps one line and the details go.
 func (p *bookPane) blocks(f frame, r *desk.RunView, s *desk.StepView, limit int) []string {
 	next, _ := obviousBlock(r, s, p.block)
-	var all [][]string
+	all := make([]blockText, len(s.Step.Blocks))
+	lines := make([][]string, len(all))
 	total := 0
-	for i := range s.Step.Blocks {
+	for i := range all {
 		var v desk.BlockView
 		if i < len(s.Blocks) {
 			v = s.Blocks[i]
 		}
-		lines := blockLines(f, &s.Step.Blocks[i], &v, i == next)
-		all = append(all, lines)
-		total += len(lines)
+		all[i] = blockWords(f.th, &s.Step.Blocks[i], &v)
+		lines[i] = all[i].full(f, i == next)
+		total += len(lines[i])
 	}
-	for i := len(all) - 1; i >= 0 && total > limit; i-- {
-		for i != next && len(all[i]) > 1 && total > limit {
-			all[i] = all[i][:len(all[i])-1]
-			total--
+	// The block that enter acts on is the last to lose its details.
+	for k := len(all) - 1; k >= -1 && total > limit; k-- {
+		i := k
+		if k == next {
+			continue
 		}
+		if k < 0 {
+			if i = next; i < 0 {
+				break
+			}
+		}
+		total -= len(lines[i]) - 1
+		lines[i] = []string{all[i].brief(f, i == next)}
 	}
-	if next >= 0 && total > limit {
-		total -= len(all[next]) - 1
-		all[next] = all[next][:1]
+	if total <= limit {
+		return slices.Concat(lines...)
 	}
 	var out []string
-	first := window(len(all), next, 0, limit-1, func(i int) int { return len(all[i]) })
-	if total <= limit {
-		first = 0
-	}
-	for i := first; i < len(all); i++ {
-		if len(out)+len(all[i]) > limit || len(out) == limit-1 && i < len(all)-1 {
-			out = append(out, f.say(warn, "    "+plural(len(all)-i, "more block", "more blocks")+": z full screen"))
+	first := window(len(lines), next, 0, limit-1, func(i int) int { return len(lines[i]) })
+	for i := first; i < len(lines); i++ {
+		if len(out)+len(lines[i]) > limit-1 {
+			out = append(out, f.say(warn, "    "+plural(len(lines)-i, "more block", "more blocks")+": z full screen"))
 			break
 		}
-		out = append(out, all[i]...)
+		out = append(out, lines[i]...)
 	}
 	return out
 }
 
-// blockLines draws one block: its first line says how it stands, the others why.
-func blockLines(f frame, b *runbook.Block, v *desk.BlockView, next bool) []string {
-	row := f.selected(next)
-	label, st, text, extra := blockWords(f.th, b, v)
-	row.put(st, label).put(plainStyle, " ")
-	indent := row.used
+// blockText is what a block says: a word and its tone, a name, the text with its numbers, why it cannot
+// act, and details.
+type blockText struct {
+	label   string
+	style   style
+	name    string
+	text    string
+	cannot  string
+	details []string
+}
+
+const labelColumns = 12
+
+// full draws a block with everything.
+func (b *blockText) full(f frame, next bool) []string {
+	row := f.selected(next).put(b.style, b.label).to(labelColumns)
+	text := b.text
+	if b.name != "" {
+		text = b.name + ": " + text
+	}
 	var out []string
-	for i, part := range wrap(text, f.w-indent) {
+	for i, part := range wrap(text, f.w-labelColumns) {
 		if i > 0 {
-			row = f.row().to(indent)
+			row = f.row().to(labelColumns)
 		}
 		out = append(out, row.put(plainStyle, part).line())
 	}
-	if v.Disabled != "" {
-		out = append(out, f.row().to(indent).put(warn, "cannot: "+v.Disabled).line())
+	if b.cannot != "" {
+		for _, part := range wrap("cannot: "+b.cannot, f.w-labelColumns) {
+			out = append(out, f.row().to(labelColumns).put(warn, part).line())
+		}
 	}
-	for _, t := range []string{v.Why, extra} {
+	for _, t := range b.details {
 		if t != "" {
-			out = append(out, f.row().to(indent).put(dim, t).line())
+			out = append(out, f.row().to(labelColumns).put(dim, t).line())
 		}
 	}
 	return out
 }
 
-// blockWords says what a block is and how it stands: a word, its tone, the text, and a detail.
-func blockWords(th *theme, b *runbook.Block, v *desk.BlockView) (label string, st style, text, extra string) {
-	text = v.Text
+// brief draws a block in one line: of a long name the beginning, so that the numbers stay.
+func (b *blockText) brief(f frame, next bool) string {
+	row := f.selected(next).put(b.style, b.label).to(labelColumns)
+	if b.name != "" {
+		row.put(dim, shorten(f.th, b.name, (f.w-labelColumns)*2/5)+": ")
+	}
+	if b.cannot != "" {
+		return row.put(plainStyle, shorten(f.th, b.text, row.room()/2)).put(warn, " cannot: "+b.cannot).line()
+	}
+	return row.put(plainStyle, b.text).line()
+}
+
+func shorten(th *theme, s string, n int) string {
+	s = clean(s)
+	if width(s) <= n {
+		return s
+	}
+	return cut(s, n-1) + th.more
+}
+
+// blockWords says what a block is and how it stands.
+func blockWords(th *theme, b *runbook.Block, v *desk.BlockView) blockText {
+	t := blockText{text: v.Text, cannot: v.Disabled, details: []string{v.Why}}
 	switch {
-	case b.Check != nil || len(b.Branch) > 0:
-		label, st = truthWord(th, v.Truth)
-		if b.Check != nil && b.Check.Name != "" {
-			text = b.Check.Name + ": " + text
+	case len(b.Branch) > 0:
+		t.label, t.style, t.name = "> BRANCH", accent, "on to the next step"
+		if v.Goto != "" {
+			t.name = "goes to " + v.Goto
+		}
+		t.details = nil
+	case b.Check != nil:
+		t.label, t.style = truthWord(th, v.Truth)
+		t.name = b.Check.Name
+		if v.Truth == desk.CheckFalse && b.Check.OnFalse == runbook.ToNext {
+			t.style = warn
 		}
 	case b.Ask != nil:
+		t.label, t.style, t.text = "? ASK", warn, b.Ask.Question+choices(b.Ask.Choices)
 		if v.Answer != "" {
-			return th.ok + " ANSWER ", good, b.Ask.Question + " = " + v.Answer, ""
+			t.label, t.style, t.text = th.ok+" ANSWER", good, b.Ask.Question+" = "+v.Answer
 		}
-		return "? ASK    ", warn, b.Ask.Question + choices(b.Ask.Choices), ""
 	case b.Action != nil:
-		text = v.Action
-		switch v.State {
-		case "", "planned":
-			label, st = "* ACTION ", warn
-		default:
-			label, st, text = "* THROWN ", accent, text+" "+th.dot+" "+strings.ReplaceAll(v.State, "_", " ")
-		}
-		if b.Action.Cost != "" {
-			extra = "costs: " + b.Action.Cost
+		t.label, t.style, t.text = "* ACTION", warn, v.Action
+		if v.State != "" && v.State != "planned" {
+			t.label, t.style = "* THROWN", accent
+			t.text += " " + th.dot + " " + strings.ReplaceAll(v.State, "_", " ")
+		} else if b.Action.Cost != "" {
+			t.details = append(t.details, "costs: "+b.Action.Cost)
 		}
 	case b.Wait != nil:
-		label, st = ". WAIT   ", warn
-		if b.Wait.Until.Source != "" {
-			text = "until " + b.Wait.Until.Source + ", " + text
+		t.label, t.style = th.ok+" WAIT", dim
+		if v.Open {
+			t.label, t.style = ". WAITING", warn
+		}
+		if src := b.Wait.Until.Source; src != "" {
+			t.name = "until " + src
 		}
 	case b.Evidence != nil:
-		label, st = th.dot+" RECORD ", dim
-		text = strings.Join(b.Evidence.Capture, ", ") + " " + v.Text
+		t.label, t.style = th.dot+" RECORD", dim
+		t.text = strings.TrimSpace(strings.Join(b.Evidence.Capture, ", ") + " " + v.Text)
 	case b.Escalate != nil:
-		label, st = "^ ESCAL. ", warn
-		text = "to " + strings.Join(b.Escalate.To, ", ") + ": " + b.Escalate.Say
+		t.label, t.style, t.name, t.text = "^ TELL", warn, "to "+strings.Join(b.Escalate.To, ", "), b.Escalate.Say
 	default:
-		label, st = "  "+strings.ToUpper(string(b.Kind)), dim
+		t.label, t.style = strings.ToUpper(string(b.Kind)), dim
 	}
-	return label, st, text, extra
+	return t
 }
 
 func choices(list []string) string {
@@ -227,9 +275,9 @@ func choices(list []string) string {
 func truthWord(th *theme, truth string) (string, style) {
 	switch truth {
 	case desk.CheckTrue:
-		return th.ok + " TRUE   ", good
+		return th.ok + " TRUE", good
 	case desk.CheckFalse:
-		return th.no + " FALSE  ", bad
+		return th.no + " FALSE", bad
 	}
 	return th.what + " UNKNOWN", warn
 }

@@ -104,7 +104,7 @@ func someRecords() []desk.RecordLine {
 	for i := range 12 {
 		l := desk.RecordLine{
 			At: at.Add(-time.Duration(i*1700) * time.Millisecond), Status: 502, Class: "bad_gateway", Attempt: i%3 + 1,
-			Labels:  traffic.Scope{"model": "gpt-4o", "region": "eu-west", "provider": "azure", "deployment": "az-eu-1"},
+			Labels:  traffic.Scope{"model": "gpt-4o", "region": "eu-west", "provider": "azure", "deployment": "az-eu-1", "side": "upstream"},
 			Latency: time.Duration(1200+i*900) * time.Millisecond, ID: fmt.Sprintf("req-%04d", 4711+i), Text: texts[i%3],
 		}
 		if i%3 == 1 {
@@ -116,7 +116,7 @@ func someRecords() []desk.RecordLine {
 	for i := range 30 {
 		out = append(out, desk.RecordLine{
 			At: at.Add(-time.Duration(i*310) * time.Millisecond), Status: 200, Class: "none", Attempt: 1,
-			Labels:  traffic.Scope{"model": "gpt-4o-mini", "region": "us-east", "provider": "openai"},
+			Labels:  traffic.Scope{"model": "gpt-4o-mini", "region": "us-east", "provider": "openai", "side": "client"},
 			Latency: 800 * time.Millisecond, ID: fmt.Sprintf("req-%04d", 5000+i), Text: "ok 812 tokens", Raw: "GET / 200",
 		})
 	}

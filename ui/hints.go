@@ -57,9 +57,12 @@ func (m *model) nextHint(add func(key, text string)) {
 			add("enter", words)
 		}
 	case live > 0:
-		if o := m.bestOffer(); o != nil {
+		switch o, n := m.bestOffer(); {
+		case n == 1:
 			add("r", "start runbook "+o.Title)
-		} else {
+		case n > 1:
+			add("r", "runbook "+o.Title+" or another")
+		default:
 			add("r", "choose a runbook")
 		}
 	case len(m.snap.Resumable) > 0:
@@ -81,17 +84,23 @@ func (m *model) leverPending() bool {
 	return false
 }
 
-func (m *model) bestOffer() *desk.OfferView {
+// bestOffer gives the first runbook that fits, and how many do.
+func (m *model) bestOffer() (best *desk.OfferView, n int) {
 	for i := range m.snap.Offers {
 		if m.snap.Offers[i].Fits {
-			return &m.snap.Offers[i]
+			if n++; best == nil {
+				best = &m.snap.Offers[i]
+			}
 		}
 	}
-	return nil
+	return best, n
 }
 
 func (m *model) paneHints(add func(key, text string)) {
 	live, _, _ := m.tally()
+	if live > 0 && m.focus != burstsID && m.focus != bookID && m.subject.burst == "" {
+		add("b", "look at the burst")
+	}
 	switch m.focus {
 	case gridID:
 		if m.grid.cell(&m.snap.Grid) != nil {
@@ -115,22 +124,25 @@ func (m *model) paneHints(add func(key, text string)) {
 	case bookID:
 		if m.snap.Run == nil || m.snap.Run.Finished {
 			add("down", "other runbooks")
+		} else if m.book.lines > m.book.rows && !m.zoom {
+			add("z", "full screen")
 		}
 	case leversID:
-		if l := m.lever(m.levers.pin.id); l != nil && l.Out {
-			add("u", "undo "+l.Title)
-			add("+", "extend")
-		} else if _, out, _ := m.tally(); out > 0 {
-			add("u", "undo a lever")
-		}
-		add("v", "read back now")
+		m.leverPaneHints(add)
 	case timelineID:
 		add("m", "note")
 		add("x", "export")
 	}
-	if live > 0 && m.focus != burstsID && m.subject.burst == "" {
-		add("b", "look at the burst")
+}
+
+func (m *model) leverPaneHints(add func(key, text string)) {
+	if l := m.lever(m.levers.pin.id); l != nil && l.Out {
+		add("u", "undo "+l.Title)
+		add("+", "extend")
+	} else if _, out, _ := m.tally(); out > 0 {
+		add("u", "undo a lever")
 	}
+	add("v", "read back now")
 }
 
 func (m *model) leverHints(add func(key, text string)) {
@@ -168,7 +180,7 @@ func (m *model) hintRow() string {
 	}
 	r := newRow(m.th, m.lay.w)
 	for i, h := range m.hints() {
-		text := clean(h.text)
+		text := shorten(m.th, h.text, max(24, m.lay.w*3/5))
 		if i > 0 && r.room() < len(h.key)+width(text)+4 {
 			continue
 		}

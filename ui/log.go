@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"signalbox/internal/desk"
+	"signalbox/internal/traffic"
 )
 
 // order is how the log is ordered.
@@ -243,6 +244,18 @@ func (p *logPane) row(f frame, l *desk.RecordLine, sel bool, s subject) string {
 		class = 16
 	}
 	r.put(st, status+" ").field(st, word, class).put(plainStyle, " ")
+	side := ""
+	switch l.Labels["side"] { // one failure is two records where both sides are seen
+	case traffic.SideClient:
+		side = "client"
+	case traffic.SideUpstream:
+		side = "upstr."
+	}
+	if f.w >= 100 {
+		r.field(dim, side, 7)
+	} else {
+		r.field(dim, cut(side, 1), 2)
+	}
 	r.right(plainStyle, latency(l.Latency), 5)
 	attempt := ""
 	if l.Attempt > 1 {

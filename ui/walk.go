@@ -23,7 +23,9 @@ func obviousBlock(r *desk.RunView, s *desk.StepView, chosenBlock int) (block int
 			return i, ""
 		case b.Action != nil && (v.State == "" || v.State == "planned") && (v.Disabled == "" || openField(r) != nil):
 			return i, ""
-		case b.Check != nil && v.Truth != desk.CheckTrue:
+		case len(b.Branch) > 0 && v.Goto != "", b.Wait != nil && v.Open:
+			return i, ""
+		case b.Check != nil && v.Truth != desk.CheckTrue && (v.Truth != desk.CheckFalse || b.Check.OnFalse != runbook.ToNext):
 			blocked = v.Truth
 		}
 	}
@@ -61,7 +63,7 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 	i, blocked := obviousBlock(r, s, m.book.block)
 	if i < 0 {
 		if blocked != "" {
-			text := "a check of this step is " + blocked + ": d marks it done all the same, s skips it with a reason"
+			text := "a check is " + blocked + ": d marks the step done all the same, s skips it"
 			return "", func(m *model) tea.Cmd { m.say(sayHint, text); return nil }
 		}
 		return "mark the step done", (*model).stepDone
@@ -83,6 +85,12 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 		return "plan " + v.Action, func(m *model) tea.Cmd {
 			return m.askPlan("planning "+v.Action, desk.PlanStep{Block: i})
 		}
+	case len(b.Branch) > 0 && v.Goto != "":
+		return "go to " + v.Goto, func(m *model) tea.Cmd {
+			return m.do("going to "+v.Goto, desk.StepJump{Slug: v.Goto}, nil)
+		}
+	case b.Wait != nil && v.Open:
+		return "", func(m *model) tea.Cmd { m.say(sayHint, "the wait goes on by itself; d goes on now"); return nil }
 	case b.Escalate != nil:
 		return "copy the message", func(m *model) tea.Cmd { return m.copyText("the message", b.Escalate.Say) }
 	}
