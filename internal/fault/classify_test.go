@@ -219,3 +219,32 @@ func BenchmarkClassify(b *testing.B) {
 		Classify(in)
 	}
 }
+
+// Lines of programs that work: many hold a word or a number that a failure would hold too.
+func TestClassifyLinesOfAHealthyProgram(t *testing.T) {
+	for _, line := range []string{
+		`INFO:     Uvicorn running on http://0.0.0.0:4000 (Press CTRL+C to quit)`,
+		`INFO:     127.0.0.1:34840 - "POST /v1/chat/completions HTTP/1.1" 200 OK`,
+		`10.0.0.1 - - [03/Nov/2024:06:09:30 +0000] "POST /v1/chat/completions HTTP/1.1" 200 559 "-" "python-requests/2.31"`,
+		`10.0.0.1 - - [03/Nov/2024:06:09:30 +0000] "GET /v1/models/429 HTTP/1.1" 304 0 "-" "curl/8"`,
+		`2026-01-02 12:00:00,000 - INFO - loaded 429 prompts in 500 ms`,
+		`2026-01-02T12:00:00Z info latency=503ms tokens=429 model=gpt-4o`,
+		`level=info msg="request done" status=200 duration=504ms rate_limit_remaining=429`,
+		`{"level":"info","msg":"request completed","status":200,"x-ratelimit-remaining-requests":"499"}`,
+		`x-ratelimit-limit-requests: 500 x-ratelimit-remaining-requests: 499 x-ratelimit-reset-requests: 120ms`,
+		`DEBUG urllib3.connectionpool https://api.openai.com:443 "POST /v1/chat/completions HTTP/1.1" 200 None`,
+		`I0102 12:00:00.000000 1 main.go:42] listening on port 5000`,
+		`Server llm/eu is UP, reason: Layer4 check passed, check duration: 0ms.`,
+		`INFO vllm metrics.py: Avg prompt throughput: 500.0 tokens/s, Running: 4 reqs, Pending: 0 reqs, GPU KV cache usage: 40.4%`,
+		`{"id":"chatcmpl-1","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":"Hello"},"finish_reason":"stop"}]}`,
+		`data: {"id":"chatcmpl-1","choices":[{"delta":{},"finish_reason":"stop"}]}`,
+		`INFO circuit breaker configured: opens at 50% for 30s`,
+		`INFO retry policy: at most 3 attempts, timeout 60s`,
+		`INFO rate limiter ready: 500 requests per minute`,
+		`config reloaded in 12ms`, `connection pool resized to 500`, `worker 502 started`,
+	} {
+		if v := Classify(Input{Text: line}); v.Class != None {
+			t.Errorf("%s (%s): %s", v.Class, v.Why, line)
+		}
+	}
+}

@@ -72,7 +72,7 @@ func sameAsJSON(data []byte) error {
 	ok := err == nil && v != nil && json.Valid(data)
 	got, gotOK := scanned(data)
 	if gotOK != ok {
-		return fmt.Errorf("scanner says %v, encoding/json %v (%v)", gotOK, ok, err)
+		return fmt.Errorf("scanner says %v, encoding/json %v: %q", gotOK, ok, data)
 	}
 	if !ok || !utf8.Valid(data) {
 		return nil
@@ -243,7 +243,7 @@ func TestConfiguredFields(t *testing.T) {
 		kit.Symbols.Name(rec.Key[traffic.Model]) != "m1" || rec.RequestID != "17" || rec.Time.Unix() != 1795262400 {
 		t.Errorf("%+v %+v", rec, res)
 	}
-	for name, want := range map[string]string{"latency": "unit", "modle": "not known"} {
+	for name, want := range map[string]string{"latency": "unit", "colour": "not known"} {
 		if _, err := New(JSON, Options{Fields: map[string]string{name: "x"}}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one about %q", name, err, want)
 		}

@@ -67,7 +67,7 @@ func detect(sample [][]byte, opt Options) Detection {
 		if share < th.read || th.requests && t.requests == 0 {
 			continue
 		}
-		return Detection{Format: th.format, Confidence: share, Why: fmt.Sprintf("%d of the first %d lines read as %s, %d of them as requests", t.read, t.lines, th.format, t.requests)}
+		return Detection{Format: th.format, Confidence: share, Why: fmt.Sprintf("%d of the first %d lines read as %s, %d of them about requests", t.read, t.lines, th.format, t.requests)}
 	}
 	t := try(Text, sample, opt)
 	if t.lines == 0 {

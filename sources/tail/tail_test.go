@@ -50,7 +50,7 @@ func follow(t *testing.T, opt Options) *reading {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &reading{t: t, tail: tl, cancel: cancel, done: make(chan error, 1), change: make(chan struct{})}
 	go func() { r.done <- tl.Run(ctx, r.emit) }()
-	t.Cleanup(func() { r.stop() })
+	t.Cleanup(func() { _ = r.stop() })
 	return r
 }
 
