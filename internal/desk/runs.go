@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"signalbox/internal/incident"
@@ -23,6 +21,7 @@ type run struct {
 	results  map[int]runbook.Result // of the current step's checks, by block; for an arm of a branch the winning one
 	arms     map[int]string         // of the current step's branches: where they would go
 	stops    map[string]int         // by lever: how often in a row its stop-if was true
+	verified map[string]verdict     // by lever: what the action's verify says
 }
 
 func (d *Desk) run() *run {
@@ -267,111 +266,4 @@ func (d *Desk) liveLevers(runID string) []string {
 		}
 	}
 	return out
-}
-
-// tickRuns looks at waits, checks and stop-ifs once a second.
-func (d *Desk) tickRuns() {
-	r := d.run()
-	if r == nil || !r.walk.Live() {
-		return
-	}
-	d.judgeChecks(r)
-	if p := r.walk.Pending; p != nil && p.Kind == runbook.KindWait {
-		d.judgeWait(r, p)
-	}
-	d.judgeStops(r)
-}
-
-func (d *Desk) judgeWait(r *run, p *runbook.Pending) {
-	s, _ := r.book.Step(p.Step)
-	if p.Block >= len(s.Blocks) || s.Blocks[p.Block].Wait == nil {
-		return
-	}
-	w := s.Blocks[p.Block].Wait
-	if !w.Until.Zero() && d.eval(r, w.Until).Truth == runbook.True {
-		_ = d.step(r, runbook.Entry{Kind: runbook.EntryWaitOver, Step: p.Step, Block: p.Block, Data: map[string]string{"outcome": "met"}})
-		return
-	}
-	if !p.Until.IsZero() && !d.now().Before(p.Until) {
-		_ = d.step(r, runbook.Entry{Kind: runbook.EntryWaitOver, Step: p.Step, Block: p.Block, Data: map[string]string{"outcome": "timeout"}})
-	}
-}
-
-func (d *Desk) eval(r *run, e runbook.Expr) runbook.Result {
-	return r.walk.Eval(r.book, e, facts{d: d, now: d.now()})
-}
-
-// judgeChecks evaluates the checks and branches of the current step on the live board.
-func (d *Desk) judgeChecks(r *run) {
-	if !r.walk.Live() {
-		return
-	}
-	s, i := r.book.Step(r.walk.Current)
-	if i < 0 {
-		return
-	}
-	results, arms := map[int]runbook.Result{}, map[int]string{}
-	for n, b := range s.Blocks {
-		switch {
-		case b.Check != nil:
-			results[n] = d.eval(r, b.Check.That)
-		case len(b.Branch) > 0:
-			results[n], arms[n] = d.judgeBranch(r, b.Branch)
-		}
-	}
-	r.results, r.arms = results, arms
-}
-
-// judgeBranch finds the first arm that is true. An arm that is unknown stops: what cannot be known must
-// not send an operator the other way.
-func (d *Desk) judgeBranch(r *run, arms []runbook.Arm) (runbook.Result, string) {
-	var last runbook.Result
-	for _, a := range arms {
-		if a.Else {
-			return last, string(a.Goto)
-		}
-		last = d.eval(r, a.When)
-		switch last.Truth {
-		case runbook.True:
-			return last, string(a.Goto)
-		case runbook.Unknown:
-			return last, ""
-		}
-	}
-	return last, ""
-}
-
-// freezeChecks writes what the checks of the step said at the moment the operator went on.
-func (d *Desk) freezeChecks(r *run) {
-	d.judgeChecks(r)
-	blocks := slices.Sorted(maps.Keys(r.results))
-	for _, n := range blocks {
-		res := r.results[n]
-		data := map[string]string{"truth": res.Truth.String(), "text": res.Text, "why": res.Why}
-		if to := r.arms[n]; to != "" {
-			data["to"] = to
-		}
-		_ = d.step(r, runbook.Entry{Kind: runbook.EntryCheckResult, Block: n, Data: data})
-	}
-}
-
-// judgeStops takes a lever back when its stop-if was true twice in a row. It lives only while a console
-// lives: the deadline is the guarantee.
-func (d *Desk) judgeStops(r *run) {
-	for _, l := range d.levers {
-		if l.plan.Change.Run != r.id || l.state != LeverActive || l.asking {
-			continue
-		}
-		a := d.actionOf(r, l)
-		if a == nil || a.StopIf.Zero() {
-			continue
-		}
-		if d.eval(r, a.StopIf).Truth != runbook.True {
-			r.stops[l.id] = 0
-			continue
-		}
-		if r.stops[l.id]++; r.stops[l.id] == 2 {
-			_ = d.sendRevert(l, "stop-if is true: "+strings.TrimSpace(a.StopIf.Source))
-		}
-	}
 }

@@ -57,7 +57,7 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 	case b.Action != nil:
 		v.State = st.State
 		if l := d.leverByID(st.Lever); l != nil {
-			v.State = leverFacts(l)
+			v.State = leverFacts(l) + r.verifyWords(l.id)
 		}
 		if current {
 			v.Action, v.Disabled = d.actionWords(r, b.Action)

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"strconv"
 	"time"
 
 	"signalbox/internal/board"
@@ -35,12 +36,18 @@ func newSignals(syms *traffic.Symbols, falsePerMonth float64, born time.Time) *s
 	return &signals{
 		syms:        syms,
 		board:       board.New(board.Options{Symbols: syms}),
-		det:         burst.New(burst.Options{Symbols: syms, FalsePerMonth: falsePerMonth, IDPrefix: "b-" + born.UTC().Format("0102-150405")}),
+		det:         burst.New(burst.Options{Symbols: syms, FalsePerMonth: falsePerMonth, IDPrefix: idPrefix(born)}),
 		clientSym:   syms.Intern(traffic.SideClient),
 		upstreamSym: syms.Intern(traffic.SideUpstream),
 		places:      map[string]place{},
 		upstream:    map[traffic.Sym]bool{},
 	}
+}
+
+// idPrefix keeps the bursts of two consoles on one journal apart; the detector adds the onset and a count.
+func idPrefix(born time.Time) string {
+	const turn = 36 * 36 * 36
+	return "b" + strconv.FormatInt(turn+born.UnixMilli()%turn, 36)[1:] + "-"
 }
 
 // apply counts a batch on the board.

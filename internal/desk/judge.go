@@ -1,0 +1,167 @@
+package desk
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"signalbox/internal/incident"
+	"signalbox/runbook"
+)
+
+// tickRuns looks at waits, checks and stop-ifs once a second.
+func (d *Desk) tickRuns() {
+	r := d.run()
+	if r == nil || !r.walk.Live() {
+		return
+	}
+	d.judgeChecks(r)
+	if p := r.walk.Pending; p != nil && p.Kind == runbook.KindWait {
+		d.judgeWait(r, p)
+	}
+	d.judgeVerify(r)
+	d.judgeStops(r)
+}
+
+func (d *Desk) judgeWait(r *run, p *runbook.Pending) {
+	s, _ := r.book.Step(p.Step)
+	if p.Block >= len(s.Blocks) || s.Blocks[p.Block].Wait == nil {
+		return
+	}
+	w := s.Blocks[p.Block].Wait
+	if !w.Until.Zero() && d.eval(r, w.Until).Truth == runbook.True {
+		_ = d.step(r, runbook.Entry{Kind: runbook.EntryWaitOver, Step: p.Step, Block: p.Block, Data: map[string]string{"outcome": "met"}})
+		return
+	}
+	if !p.Until.IsZero() && !d.now().Before(p.Until) {
+		_ = d.step(r, runbook.Entry{Kind: runbook.EntryWaitOver, Step: p.Step, Block: p.Block, Data: map[string]string{"outcome": "timeout"}})
+	}
+}
+
+func (d *Desk) eval(r *run, e runbook.Expr) runbook.Result {
+	return r.walk.Eval(r.book, e, facts{d: d, now: d.now()})
+}
+
+// judgeChecks evaluates the checks and branches of the current step on the live board.
+func (d *Desk) judgeChecks(r *run) {
+	if !r.walk.Live() {
+		return
+	}
+	s, i := r.book.Step(r.walk.Current)
+	if i < 0 {
+		return
+	}
+	results, arms := map[int]runbook.Result{}, map[int]string{}
+	for n, b := range s.Blocks {
+		switch {
+		case b.Check != nil:
+			results[n] = d.eval(r, b.Check.That)
+		case len(b.Branch) > 0:
+			results[n], arms[n] = d.judgeBranch(r, b.Branch)
+		}
+	}
+	r.results, r.arms = results, arms
+}
+
+// judgeBranch finds the first arm that is true. An arm that is unknown stops: what cannot be known must
+// not send an operator the other way.
+func (d *Desk) judgeBranch(r *run, arms []runbook.Arm) (runbook.Result, string) {
+	var last runbook.Result
+	for _, a := range arms {
+		if a.Else {
+			return last, string(a.Goto)
+		}
+		last = d.eval(r, a.When)
+		switch last.Truth {
+		case runbook.True:
+			return last, string(a.Goto)
+		case runbook.Unknown:
+			return last, ""
+		}
+	}
+	return last, ""
+}
+
+// freezeChecks writes what the checks of the step said at the moment the operator went on.
+func (d *Desk) freezeChecks(r *run) {
+	d.judgeChecks(r)
+	blocks := slices.Sorted(maps.Keys(r.results))
+	for _, n := range blocks {
+		res := r.results[n]
+		data := map[string]string{"truth": res.Truth.String(), "text": res.Text, "why": res.Why}
+		if to := r.arms[n]; to != "" {
+			data["to"] = to
+		}
+		_ = d.step(r, runbook.Entry{Kind: runbook.EntryCheckResult, Block: n, Data: data})
+	}
+}
+
+// verdict is what an action's verify says: live until it is true or its time is over, then final.
+type verdict struct {
+	result runbook.Result
+	final  bool
+}
+
+// defaultWithin is how long a verify may take where the runbook does not say.
+const defaultWithin = 2 * time.Minute
+
+// judgeVerify looks whether an action did what its runbook expects of it. True settles it; a verify that
+// is not true within its time is false, and where the step says so the walk is offered another way.
+func (d *Desk) judgeVerify(r *run) {
+	for _, l := range d.levers {
+		if l.plan.Change.Run != r.id || l.state != LeverActive || l.asking {
+			continue
+		}
+		a := d.actionOf(r, l)
+		if a == nil || a.Verify.Zero() || r.verified[l.id].final {
+			continue
+		}
+		res := d.eval(r, a.Verify)
+		within := cmp.Or(a.Verify.Within(), defaultWithin)
+		v := verdict{result: res, final: res.Truth == runbook.True || d.now().Sub(l.acceptAt) > within}
+		if r.verified == nil {
+			r.verified = map[string]verdict{}
+		}
+		r.verified[l.id] = v
+		if v.final {
+			data := incident.StepData{Slug: l.plan.Change.Step, Title: "verify of " + leverTitle(l.plan.Change), Check: res.Text, Truth: res.Truth.String(), Why: res.Why}
+			_ = d.write(entryDraft{kind: incident.StepCheck, incident: r.incident, run: r.id, step: l.plan.Change.Step, data: data, actor: byDesk})
+		}
+	}
+}
+
+// verifyWords says how the verify of a lever stands.
+func (r *run) verifyWords(lever string) string {
+	v, ok := r.verified[lever]
+	if !ok {
+		return ""
+	}
+	s := "; verify: " + v.result.Text + " is " + v.result.Truth.String()
+	if v.final && v.result.Truth != runbook.True {
+		s += ", its time is over: take it back (u), or go on another way"
+	}
+	return s
+}
+
+// judgeStops takes a lever back when its stop-if was true twice in a row. It lives only while a console
+// lives: the deadline is the guarantee.
+func (d *Desk) judgeStops(r *run) {
+	for _, l := range d.levers {
+		if l.plan.Change.Run != r.id || l.state != LeverActive || l.asking {
+			continue
+		}
+		a := d.actionOf(r, l)
+		if a == nil || a.StopIf.Zero() {
+			continue
+		}
+		if d.eval(r, a.StopIf).Truth != runbook.True {
+			r.stops[l.id] = 0
+			continue
+		}
+		if r.stops[l.id]++; r.stops[l.id] == 2 {
+			_ = d.sendRevert(l, "stop-if is true: "+strings.TrimSpace(a.StopIf.Source))
+		}
+	}
+}
