@@ -23,6 +23,7 @@ func (a *app) printScan(s scanned) error {
 	for i := range s.files {
 		printFile(p, &s.files[i])
 	}
+	printUnmapped(p, s.unmapped)
 	p.line("")
 	r := &s.report
 	if r.Requests == 0 {
@@ -91,6 +92,22 @@ func printProposal(p *printer, f *scannedFile) {
 	if rest := f.Proposal.Unmapped; len(rest) > 0 {
 		shown := rest[:min(len(rest), 12)]
 		p.line("  not used: %s", safe(strings.Join(shown, ", ")))
+	}
+}
+
+// maxUnmapped is how many deployments are listed to be pasted.
+const maxUnmapped = 12
+
+// printUnmapped says which deployments stand for nobody knows what, and how to say it.
+func printUnmapped(p *printer, unmapped map[string]int64) {
+	if len(unmapped) == 0 {
+		return
+	}
+	names := slices.Sorted(maps.Keys(unmapped)) // their counts are of places, not of lines
+	p.line("deployments without a region: %d; to say what they are, complete this and put it into the configuration:", len(names))
+	p.line("      inventory:")
+	for _, name := range names[:min(len(names), maxUnmapped)] {
+		p.line("        - {match: {deployment: %q}, set: {provider: , model: , region: }}", safe(name))
 	}
 }
 

@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "gatewaylog": gatewayLog, "keep": keep, "jsonkeys": jsonKeys, "jsonhas": jsonHas, "jsonis": jsonIs, "clean": clean,
+			"exits": exits, "gatewaylog": gatewayLog, "keep": keep, "jsonkeys": jsonKeys, "jsonhas": jsonHas, "jsonis": jsonIs, "clean": clean, "eventually": eventually,
 		},
 	})
 }
@@ -190,4 +190,21 @@ func clean(ts *testscript.TestScript, _ bool, args []string) {
 			}
 		}
 	}
+}
+
+// scriptPatience is how long a script waits for something to appear; it is never waited out when all is well.
+const scriptPatience = 20 * time.Second
+
+// eventually FILE TEXT: the text appears in a file that another process writes.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: eventually FILE TEXT")
+	}
+	for end := time.Now().Add(scriptPatience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		raw, err := os.ReadFile(ts.MkAbs(args[0]))
+		if err == nil && strings.Contains(string(raw), args[1]) {
+			return
+		}
+	}
+	ts.Fatalf("%q did not appear in %s", args[1], args[0])
 }

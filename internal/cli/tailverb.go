@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -152,17 +151,16 @@ func (f *following) take(_ context.Context, b traffic.Batch) error {
 	return f.w.flush() // a reader of the output waits for each line
 }
 
-// tell says on standard error what is wrong with a file, once until it changes, and that lines could not be read.
+// tell says on standard error what is wrong with a file, once until it changes, and once that lines could not be read.
 func (f *following) tell(s *traffic.SourceState) {
-	key := s.Detail + strconv.FormatBool(s.Unparsed > 0)
-	if f.told[s.Name] == key {
-		return
+	if s.Detail != f.told[s.Name] {
+		f.told[s.Name] = s.Detail
+		if s.Detail != "" {
+			f.app.complain(errors.New(s.Detail), "")
+		}
 	}
-	f.told[s.Name] = key
-	if s.Detail != "" {
-		f.app.complain(fmt.Errorf("%s: %s", s.Name, s.Detail), "")
-	}
-	if s.Unparsed > 0 {
+	if unread := s.Name + "\x00unread"; s.Unparsed > 0 && f.told[unread] == "" {
+		f.told[unread] = "told"
 		f.app.complain(fmt.Errorf("%s: some lines could not be read and are left out", s.Name), "signalbox tail --once writes them too; signalbox scan says why")
 	}
 }
