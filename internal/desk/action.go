@@ -18,6 +18,10 @@ func (d *Desk) planStep(c PlanStep, reply func(Result, error)) {
 		reply(Result{}, &Refused{What: "this step", Why: "no runbook is being walked", Try: "start one (r)"})
 		return
 	}
+	if err := r.seen(c.Step); err != nil {
+		reply(Result{}, err)
+		return
+	}
 	s, _ := r.book.Step(r.walk.Current)
 	if c.Block < 0 || c.Block >= len(s.Blocks) || s.Blocks[c.Block].Action == nil {
 		reply(Result{}, &Refused{What: "this step", Why: "it has no action there"})

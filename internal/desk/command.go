@@ -35,11 +35,12 @@ type StartRun struct {
 // ResumeRun takes an unfinished run up again, at the step where it stood.
 type ResumeRun struct{ ID string }
 
-// StepDone marks the current step as done and goes to the next.
-type StepDone struct{ Note string }
+// StepDone marks the current step as done and goes to the next. Step is the slug of the step that the operator
+// looked at: if the run stands elsewhere by now, it is refused. Empty means the current step, whichever it is.
+type StepDone struct{ Note, Step string }
 
-// StepSkip skips the current step; a reason is required.
-type StepSkip struct{ Reason string }
+// StepSkip skips the current step; a reason is required. Step is like that of StepDone.
+type StepSkip struct{ Reason, Step string }
 
 // StepBack goes one step back. It adds entries, it never rewrites.
 type StepBack struct{}
@@ -62,8 +63,11 @@ type PlanLever struct {
 	Reason string
 }
 
-// PlanStep asks for the plan of the action in block Block of the current step.
-type PlanStep struct{ Block int }
+// PlanStep asks for the plan of the action in block Block of the current step. Step is like that of StepDone.
+type PlanStep struct {
+	Block int
+	Step  string
+}
 
 // Throw sends a plan that was shown. Typed is what the operator typed to confirm, where that is asked for.
 type Throw struct{ Plan, Typed string }

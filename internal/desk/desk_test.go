@@ -301,7 +301,11 @@ func TestMainJob(t *testing.T) {
 		if got := s.desk.Snapshot().Run.Steps[0].Blocks[0]; got.Truth != CheckTrue {
 			t.Errorf("check says %q (%s, %s)", got.Truth, got.Text, got.Why)
 		}
-		s.do(StepDone{})
+		first := s.desk.Snapshot().Run.Steps[0].Step.Slug
+		s.do(StepDone{Step: first})
+		if _, err := s.desk.Do(t.Context(), StepDone{Step: first}); err == nil || s.desk.Snapshot().Run.Current != 1 {
+			t.Errorf("the second press of a key passed a step unread: %v", err)
+		}
 		s.do(Choose{Var: "status", Value: "green"})
 		s.do(StepDone{})
 

@@ -209,6 +209,12 @@ func (d *Desk) sampleNow() {
 	if d.record.open == "" || len(d.record.pending) > 0 {
 		return
 	}
+	for _, b := range d.bursts { // with the numbers of now, for exports that know nothing but the journal
+		if b.Live() && b.incident == d.record.open {
+			b.written = d.now()
+			_ = d.write(entryDraft{kind: incident.BurstRevised, incident: b.incident, data: burstData(b), actor: byDesk})
+		}
+	}
 	now := d.now()
 	from := d.record.sampled
 	if from.IsZero() || now.Sub(from) > sampleEvery {

@@ -126,7 +126,8 @@ func (d *Desk) judgeVerify(r *run) {
 		}
 		r.verified[l.id] = v
 		if v.final {
-			data := incident.StepData{Slug: l.plan.Change.Step, Title: "verify of " + leverTitle(l.plan.Change), Check: res.Text, Truth: res.Truth.String(), Why: res.Why}
+			at, _ := r.book.Step(l.plan.Change.Step)
+			data := incident.StepData{Slug: at.Slug, Title: r.walk.Fill(at.Title), Check: "verify: " + res.Text, Truth: res.Truth.String(), Why: res.Why}
 			_ = d.write(entryDraft{kind: incident.StepCheck, incident: r.incident, run: r.id, step: l.plan.Change.Step, data: data, actor: byDesk})
 		}
 	}

@@ -160,10 +160,18 @@ func (d *Desk) proveShed(l *lever) proof {
 // would find differences by luck (research: each look has its own error share).
 var outcomeLooks = []time.Duration{15 * time.Second, 30 * time.Second, 60 * time.Second, 120 * time.Second, 240 * time.Second}
 
-// outcomeSettle is left out after the lever: the change needs time to show.
-const outcomeSettle = 3 * time.Second
+const (
+	// leastSettle and mostSettle bound what is left out after a lever: requests that were under way when it
+	// was thrown still end the old way, so the time is their latency.
+	leastSettle = 3 * time.Second
+	mostSettle  = 15 * time.Second
+	// leastAfter is the least traffic after a lever on which its outcome is judged.
+	leastAfter = 10
+)
 
-// judgeOutcome compares the failures of the clients before and after the lever, on the traffic of the burst.
+// judgeOutcome compares failures before and after the lever, on the traffic of the burst that it should
+// mend: the attempts in the burst's scope, or where the lever has emptied that, the clients' requests for
+// the model.
 func (d *Desk) judgeOutcome(l *lever) {
 	since := d.now().Sub(l.acceptAt)
 	if l.looks >= len(outcomeLooks) || since < outcomeLooks[l.looks] {
@@ -173,13 +181,26 @@ func (d *Desk) judgeOutcome(l *lever) {
 		l.looks++
 	}
 	scope, from := d.hurt(l)
-	sel := d.sig.side(scope.Selector(d.syms), traffic.SideClient)
+	from = later(from, l.acceptAt.Add(-10*time.Minute))
 	edge := d.sig.edge(d.now())
-	before := d.sig.blocks(sel, later(from, l.acceptAt.Add(-10*time.Minute)), l.acceptAt)
-	after := d.sig.blocks(sel, l.acceptAt.Add(outcomeSettle), edge)
-	e := burst.Compare(before, after)
+	sel := scope.Selector(d.syms)
+	before := d.sig.countSide(sel, from, l.acceptAt)
+	settle := leastSettle
+	if p, ok := before.Lat.Quantile(0.95); ok {
+		settle = min(max(settle, p), mostSettle)
+	}
+	to := l.acceptAt.Add(settle)
+	what, blame := "attempts in "+scopeWords(scope), d.sig.blameSelectors(sel)
+	if d.sig.countSide(sel, to, edge).Req < leastAfter {
+		wide := traffic.Scope{"gateway": l.plan.Gateway}
+		if m := scope["model"]; m != "" {
+			wide["model"] = m
+		}
+		what, blame = "clients of "+scopeWords(wide), []traffic.Selector{d.sig.side(wide.Selector(d.syms), traffic.SideClient)}
+	}
+	e := burst.Compare(d.sig.blocks(blame, from, l.acceptAt), d.sig.blocks(blame, to, edge))
 	rates, _, _ := strings.Cut(e.Text, ", ") // its seconds are those of full blocks
-	l.outcome, l.outcomeBy = outcomeWords(string(e.Verdict)), fmt.Sprintf("%s, %.0f s", rates, edge.Sub(l.acceptAt.Add(outcomeSettle)).Seconds())
+	l.outcome, l.outcomeBy = outcomeWords(string(e.Verdict)), fmt.Sprintf("%s: %s, %.0f s", what, rates, edge.Sub(to).Seconds())
 	_ = d.recordLever(incident.LeverVerified, l, l.outcomeBy)
 	d.dirty = true
 }
@@ -194,22 +215,18 @@ func outcomeWords(v string) string {
 	return v
 }
 
-// hurt gives the traffic whose failures a lever should mend, and since when it fails: the client
-// requests for the models of the burst that was live when the lever was thrown, else all of the gateway.
+// hurt gives the traffic whose failures a lever should mend, and since when it fails: the scope of the
+// burst that was live when the lever was thrown, else all of the gateway.
 func (d *Desk) hurt(l *lever) (traffic.Scope, time.Time) {
-	scope := traffic.Scope{"gateway": l.plan.Gateway}
-	from := l.acceptAt.Add(-2 * time.Minute)
 	for _, b := range d.bursts {
-		if b.Detected.After(l.at) || (!b.Ended.IsZero() && b.Ended.Before(l.at)) {
+		if b.Detected.After(l.at) || (!b.Live() && b.Ended.Before(l.at)) || !b.pages() {
 			continue
 		}
-		from = b.Onset
-		if m := b.Scope["model"]; m != "" {
-			scope["model"] = m
-		}
-		break
+		scope := b.Scope.Clone()
+		scope["gateway"] = l.plan.Gateway
+		return scope, b.Onset
 	}
-	return scope, from
+	return traffic.Scope{"gateway": l.plan.Gateway}, l.acceptAt.Add(-2 * time.Minute)
 }
 
 func later(a, b time.Time) time.Time {

@@ -195,8 +195,20 @@ func (d *Desk) withRun(f func(*run) (Result, error)) (Result, error) {
 	return f(r)
 }
 
+// seen refuses what was meant for a step that the run has left: a key pressed twice must not pass a step unread.
+func (r *run) seen(step string) error {
+	if step == "" || step == r.walk.Current {
+		return nil
+	}
+	s, _ := r.book.Step(r.walk.Current)
+	return &Refused{What: "this step", Why: "the run has gone on to " + s.Title, Try: "read it first, then press again"}
+}
+
 func (d *Desk) stepDone(c StepDone) (Result, error) {
 	return d.withRun(func(r *run) (Result, error) {
+		if err := r.seen(c.Step); err != nil {
+			return d.where(r), err
+		}
 		d.freezeChecks(r)
 		err := d.step(r, runbook.Entry{Kind: runbook.EntryDone, Data: map[string]string{"note": c.Note}})
 		return d.where(r), err
@@ -205,6 +217,9 @@ func (d *Desk) stepDone(c StepDone) (Result, error) {
 
 func (d *Desk) stepSkip(c StepSkip) (Result, error) {
 	return d.withRun(func(r *run) (Result, error) {
+		if err := r.seen(c.Step); err != nil {
+			return d.where(r), err
+		}
 		err := d.step(r, runbook.Entry{Kind: runbook.EntrySkip, Data: map[string]string{"reason": c.Reason}})
 		return d.where(r), err
 	})

@@ -202,13 +202,16 @@ func (s *signals) gauge(scope traffic.Scope, name traffic.GaugeName, now time.Ti
 const leastBlocks = 5
 
 // blocks gives counts in blocks of ten seconds, shorter ones where the span has too few of those.
-func (s *signals) blocks(sel traffic.Selector, from, to time.Time) burst.WindowCounts {
+func (s *signals) blocks(sels []traffic.Selector, from, to time.Time) burst.WindowCounts {
 	from = from.Truncate(time.Second)
 	step := min(10*time.Second, max(time.Second, (to.Sub(from)/leastBlocks).Truncate(time.Second)))
 	n := max(1, int(to.Sub(from)/step))
-	out := make([]burst.Block, 0, n)
-	for _, p := range s.board.Series(sel, from, step, n) {
-		out = append(out, burst.Block{N: p.Req, K: p.Err})
+	out := make(burst.WindowCounts, n)
+	for _, sel := range sels {
+		for i, p := range s.board.Series(sel, from, step, n) {
+			out[i].N += p.Req
+			out[i].K += p.Err
+		}
 	}
 	return out
 }
