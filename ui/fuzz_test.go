@@ -310,7 +310,7 @@ func TestStalePlanIsNotSent(t *testing.T) {
 		t.Fatalf("a stale plan was sent: %v", m.jobs.running)
 	}
 	press(m, "p")
-	if len(m.jobs.running) != 1 || m.jobs.running[0].cmd != (desk.PlanStep{Block: 1}) {
+	if len(m.jobs.running) != 1 || m.jobs.running[0].cmd != (desk.PlanStep{Block: 1, Step: d.snap.Run.Steps[d.snap.Run.Current].Step.Slug}) {
 		t.Errorf("p asked for %v", m.jobs.running)
 	}
 }

@@ -259,20 +259,18 @@ func (g *gridPane) detail(f frame, grid *desk.Grid) []string {
 	}
 	r := f.row().put(strong, " "+named(g.model)+"@"+named(g.region)).put(plainStyle, " "+count(c.Err)+"/"+count(c.Req)+" failed")
 	if c.P95 > 0 {
-		r.put(dim, ", p95 "+latency(c.P95))
+		r.maybe(dim, ", p95 "+latency(c.P95))
 	}
 	two := f.row()
 	if c.Burst != "" {
-		two.put(bad, " ! burst ")
-	} else {
-		two.put(plainStyle, " ")
+		two.put(bad, " ! burst")
 	}
-	two.spark(c.Spark, min(len(c.Spark), 20))
 	if c.Leading != "" {
-		two.put(plainStyle, " mostly "+classWords(c.Leading))
+		two.put(plainStyle, " "+classWords(c.Leading)+" ")
 	} else {
-		two.put(dim, " nothing failed")
+		two.put(dim, " nothing failed ")
 	}
+	two.spark(c.Spark, min(len(c.Spark), two.room()-1, 30))
 	return []string{r.line(), two.line()}
 }
 

@@ -121,9 +121,11 @@ func drawLever(f frame, l *desk.LeverView, sel bool) []string {
 	fact(facts, "reported", l.Reported, "")
 	obeyed := under()
 	fact(obeyed, "obeyed", l.Obeyed, "")
-	lines = append(lines, facts.line(), obeyed.put(dim, l.ObeyedWhy).line())
+	lines = append(lines, facts.line())
+	lines = append(lines, tail(obeyed, under, dim, l.ObeyedWhy)...)
 	if l.Outcome != "" {
-		lines = append(lines, under().put(dim, "outcome ").put(outcomeStyle(l.Outcome), strings.ToUpper(l.Outcome)).put(plainStyle, " "+l.OutcomeBy).line())
+		outcome := under().put(dim, "outcome ").put(outcomeStyle(l.Outcome), strings.ToUpper(l.Outcome)).put(plainStyle, " ")
+		lines = append(lines, tail(outcome, under, plainStyle, l.OutcomeBy)...)
 	}
 	if l.Drift != "" {
 		lines = append(lines, under().put(bad, "DRIFT ").put(plainStyle, l.Drift).line())
@@ -139,6 +141,16 @@ func drawLever(f frame, l *desk.LeverView, sel bool) []string {
 		lines = append(lines, r.line())
 	}
 	return lines
+}
+
+// tail ends a row with a text; what does not fit goes on in one line below.
+func tail(r *row, under func() *row, s style, text string) []string {
+	text = clean(text)
+	if width(text) <= r.room() || r.room() < 12 {
+		return []string{r.put(s, text).line()}
+	}
+	parts := wrap(text, r.room())
+	return []string{r.put(s, parts[0]).line(), under().put(plainStyle, "  ").put(s, strings.Join(parts[1:], " ")).line()}
 }
 
 // fact draws one of the three facts: a word and a glyph, and only then a colour.

@@ -31,25 +31,38 @@ func (p *timelinePane) draw(f frame) (string, []string) {
 		e := &all[i]
 		r := f.selected(sel && !p.follow)
 		r.put(dim, hms(e.At)+" ").fixed(groupStyle(e.Group), groupMark(f.th, e.Group), 1).put(plainStyle, " ")
-		if f.w >= 70 {
-			r.field(groupStyle(e.Group), e.Group, 13)
+		if f.w >= 50 {
+			r.field(groupStyle(e.Group), groupWord(e.Group), 7)
 		}
-		parts := []string{clean(e.Text)}
-		if f.h >= 20 {
-			parts = wrap(e.Text, r.room())
+		text := clean(e.Text)
+		if e.Actor != "" {
+			text += " (" + clean(e.Actor) + ")"
+		}
+		parts := []string{text}
+		if f.h >= 16 {
+			parts = wrap(text, r.room())
 		}
 		indent := r.used
-		r.put(plainStyle, parts[0])
-		if e.Actor != "" {
-			r.maybe(dim, " ("+e.Actor+")")
-		}
-		out := []string{r.line()}
+		out := []string{r.put(plainStyle, parts[0]).line()}
 		if len(parts) > 1 {
 			out = append(out, f.row().to(indent).put(plainStyle, strings.Join(parts[1:], " ")).line())
 		}
 		return out
 	})
 	return title, lines
+}
+
+// groupWord is the group in at most six columns.
+func groupWord(group string) string {
+	switch group {
+	case "detection":
+		return "detect"
+	case "verification":
+		return "verify"
+	case "decision":
+		return "decide"
+	}
+	return group
 }
 
 func groupMark(th *theme, group string) string {

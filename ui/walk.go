@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 
 	"signalbox/internal/desk"
@@ -66,6 +68,9 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 			text := "a check is " + blocked + ": d marks the step done all the same, s skips it"
 			return "", func(m *model) tea.Cmd { m.say(sayHint, text); return nil }
 		}
+		if pendingFacts(s) {
+			return "mark the step done (its lever's facts are pending)", (*model).stepDone
+		}
 		return "mark the step done", (*model).stepDone
 	}
 	b := &s.Step.Blocks[i]
@@ -83,7 +88,7 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 		return "", func(m *model) tea.Cmd { m.say(sayRefused, v.Action+": "+v.Disabled); return nil }
 	case b.Action != nil:
 		return "plan " + v.Action, func(m *model) tea.Cmd {
-			return m.askPlan("planning "+v.Action, desk.PlanStep{Block: i})
+			return m.askPlan("planning "+v.Action, desk.PlanStep{Block: i, Step: s.Step.Slug})
 		}
 	case len(b.Branch) > 0 && v.Goto != "":
 		return "go to " + v.Goto, func(m *model) tea.Cmd {
@@ -95,6 +100,16 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 		return "copy the message", func(m *model) tea.Cmd { return m.copyText("the message", b.Escalate.Say) }
 	}
 	return "mark the step done", (*model).stepDone
+}
+
+// pendingFacts tells whether a lever of the step has not been answered for or seen in the traffic yet.
+func pendingFacts(s *desk.StepView) bool {
+	for i := range s.Blocks {
+		if s.Blocks[i].Lever != "" && strings.Contains(s.Blocks[i].State, desk.Pending) {
+			return true
+		}
+	}
+	return false
 }
 
 // offer is the selected runbook, else the best.
@@ -167,14 +182,18 @@ func (m *model) whyNoRun() string {
 	return ""
 }
 
-func (m *model) stepDone() tea.Cmd { return m.do("step done", desk.StepDone{}, nil) }
+// stepDone names the step that is on the screen, so that a key pressed twice does not pass the next one unread.
+func (m *model) stepDone() tea.Cmd {
+	_, s := m.running()
+	return m.do("step done", desk.StepDone{Step: s.Step.Slug}, nil)
+}
 
 func (m *model) stepBack() tea.Cmd { return m.do("one step back", desk.StepBack{}, nil) }
 
 func (m *model) stepSkip() tea.Cmd {
 	_, s := m.running()
 	return m.open(m.reasonForm("skip: "+s.Step.Title, "skip it", func(reason string) desk.Command {
-		return desk.StepSkip{Reason: reason}
+		return desk.StepSkip{Reason: reason, Step: s.Step.Slug}
 	}), byKey)
 }
 
