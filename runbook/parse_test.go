@@ -46,7 +46,7 @@ func TestArmedErrorsAreLocated(t *testing.T) {
 		{"broken front matter still arms", "---\nrunbook: v1\nvars: {a\n---\n## A\ntext\n", "not YAML"},
 		{"ttl over the limit", strings.Replace(armedFile(action+"```"), "scope:", "limits: {max-ttl: 1m}\nscope:", 1), "ttl 5m is over the book's max-ttl 1m"},
 		{"no step", "---\nrunbook: v1\n---\n# A\ntext\n", "armed file without a step"},
-		{"too long", "---\nrunbook: v1\n---\n## A\n" + strings.Repeat("\n", maxFile), "armed file of"},
+		{"too long", "---\nrunbook: v1\n---\n## A\n" + strings.Repeat("x", maxFile), "armed file of"},
 	}
 	for _, tt := range tests {
 		b, err := Parse("x.md", []byte(tt.src))
