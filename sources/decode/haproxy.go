@@ -41,6 +41,9 @@ func finishHAProxy(r *recorder, d *draft, l haproxyLine, received time.Time) (tr
 		d.set(fDeployment, 1, 0, value{kind: stringValue, bytes: join(l.backend, l.server)})
 	}
 	d.term = string(l.term)
+	if d.noTried && (d.term == "CR--" || d.term == "cR--") && len(d.word(fModel)) == 0 && len(d.word(fEndpoint)) == 0 {
+		return traffic.Record{}, Result{Kind: Ignored, Why: "a connection that brought no request, such as a health check's"}
+	}
 	if n, ok := smallInt(bytes.TrimPrefix(l.retries, []byte("+"))); ok && !d.noTried {
 		d.set(fAttempt, 1, 0, value{kind: numberValue, bytes: strconv.AppendInt(nil, n+1, 10)})
 	}

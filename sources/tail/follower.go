@@ -14,7 +14,7 @@ import (
 
 // quiet is how long a file that was rotated away is still read after it last grew: its writer may keep it
 // open for a while.
-const quiet = 3 * time.Second
+const quiet = 10 * time.Second
 
 // follower reads one path over all its rotations.
 type follower struct {
@@ -58,7 +58,6 @@ func (f *follower) look(t *Tail, now time.Time) {
 	if f.live != nil && (err != nil || !os.SameFile(info, f.live.info)) {
 		f.old = append(f.old, &retired{generation: f.live, grew: now})
 		f.live = nil
-		f.missed(t, now)
 	}
 	switch {
 	case f.live != nil:
@@ -67,6 +66,9 @@ func (f *follower) look(t *Tail, now time.Time) {
 		f.health, f.detail = traffic.Live, "" // another name of a file that is read already
 		return
 	case err == nil:
+		if f.opened {
+			f.missed(t, now)
+		}
 		err = f.open(t)
 	}
 	f.explain(err)

@@ -64,8 +64,8 @@ func (f *follower) isKnown(s sibling) bool {
 	})
 }
 
-// missed takes in files that lived and were rotated away between two looks at the path. Called when the
-// path has just been found to name another file. A copy of what was read is not one of them.
+// missed takes in files that lived and were rotated away between two looks at the path, called when the
+// path is found to name a file that is not open yet. A copy of what was read is not one of them.
 func (f *follower) missed(t *Tail, now time.Time) {
 	present := siblings(f.path)
 	for _, s := range present {

@@ -153,7 +153,10 @@ func (t *Tail) runFiles(ctx context.Context, emit sources.Emit) error {
 		}
 		if t.opt.Once {
 			t.finish()
-			return ended(ctx, t.last(ctx, e))
+			if err := t.last(ctx, e); err != nil {
+				return ended(ctx, err)
+			}
+			return t.unread()
 		}
 		select {
 		case <-ctx.Done():
@@ -299,6 +302,19 @@ func (t *Tail) finish() {
 		}
 		f.lines.settle(now)
 	}
+}
+
+// unread is the error of a file that was to be read once and could not be.
+func (t *Tail) unread() error {
+	if len(t.order) == 0 {
+		return fmt.Errorf("source %s: no file is called %s", t.opt.Name, t.opt.Path)
+	}
+	for _, path := range t.order {
+		if f := t.follow[path]; f.health == traffic.Failing || f.health == traffic.Waiting {
+			return fmt.Errorf("source %s: %s", t.opt.Name, f.detail)
+		}
+	}
+	return nil
 }
 
 func (t *Tail) closeAll() {

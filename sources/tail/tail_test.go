@@ -528,6 +528,73 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+func TestOnceWithoutFile(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{filepath.Join(dir, "none.log"), filepath.Join(dir, "*.log"), dir} {
+		r := follow(t, Options{Path: path, Once: true})
+		if err := <-r.done; err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", path, err)
+		}
+		r.done <- nil
+	}
+}
+
+// The path names nothing for a moment; what lived and was rotated away before the next look is read too.
+func TestRotationAfterGap(t *testing.T) {
+	dir := t.TempDir()
+	l := newLog(t, filepath.Join(dir, "a.log"))
+	r := follow(t, Options{Path: l.path})
+	r.live()
+	l.write(5)
+	l.rename(l.path + ".1")
+	r.until("the gap", func(ids []string, s traffic.SourceState) bool { return s.Health == traffic.Waiting && len(ids) == 5 })
+	// Made elsewhere and moved into place at once, so that no look can fall in between.
+	for i, name := range []string{"a.log.2", "a.log"} {
+		l.path = filepath.Join(dir, "new")
+		l.open()
+		l.write(5)
+		when := time.Now().Add(time.Duration(i-5) * time.Second)
+		must(t, os.Chtimes(l.path, when, when))
+		l.rename(filepath.Join(dir, name))
+	}
+	r.exactly(15)
+}
+
+// A writer that does not append leaves a hole of NUL bytes when its file is truncated under it.
+func TestCopyTruncateWithoutAppend(t *testing.T) {
+	l := newLog(t, filepath.Join(t.TempDir(), "a.log"))
+	f, err := os.OpenFile(l.path, os.O_WRONLY, 0o600)
+	must(t, err)
+	l.f = f
+	defer func() { _ = f.Close() }()
+	r := follow(t, Options{Path: l.path})
+	r.live()
+	l.write(100)
+	r.exactly(100)
+	must(t, os.Truncate(l.path, 0))
+	r.until("the truncation", func(_ []string, s traffic.SourceState) bool { return s.Behind == 0 })
+	l.write(3)
+	r.exactly(103)
+}
+
+// A busy writer whose file is rotated all the time: every line once, in order.
+func TestRotationUnderLoad(t *testing.T) {
+	dir := t.TempDir()
+	l := newLog(t, filepath.Join(dir, "a.log"))
+	r := follow(t, Options{Path: l.path})
+	r.live()
+	for i := range 40 {
+		l.write(50)
+		if i%4 == 3 {
+			l.rename(fmt.Sprintf("%s.%02d", l.path, i))
+			l.write(3) // late
+			l.open()
+		}
+		time.Sleep(2 * time.Millisecond) // the pace of a writer; nothing is asserted of it
+	}
+	r.exactly(40*50 + 10*3)
+}
+
 func TestReader(t *testing.T) {
 	pr, pw := io.Pipe()
 	r := follow(t, Options{Path: "-", Reader: pr})
