@@ -1,7 +1,6 @@
 package burst
 
 import (
-	"cmp"
 	"math"
 	"math/bits"
 	"slices"
@@ -21,10 +20,11 @@ const (
 	scanCauses = 4       // causes at a time
 	scanLeast  = 8       // evidence below which a combination is not named
 	scanCause  = 4       // price of one cause more
-	scanVeto   = 4       // weight of a healthy leaf's vote where causes are looked for narrowly
+	scanVeto   = 3       // weight of a healthy leaf's vote, squared, where causes are looked for narrowly
 	scanNear   = 3       // a runner-up this close cannot be told from the winner
 	scanBand   = 0.5     // price of a leaf that fails harder or softer than the rest
 	scanCells  = 1 << 20 // combinations with more values are not looked at
+	scanValues = 256     // a dimension with more values is only looked at alone
 )
 
 // scanStrengths are the shares of requests that a cause may make fail.
@@ -172,7 +172,9 @@ func (x *scanLeaf) weigh(loose bool) {
 	x.w = u
 	if !loose {
 		for i := range u {
-			x.w[i] = min(u[i], scanVeto*u[i])
+			if u[i] < 0 {
+				x.w[i] = u[i] - scanVeto*u[i]*u[i] // the clearer a leaf is healthy, the less a scope may hold it
+			}
 		}
 		return
 	}
@@ -187,86 +189,103 @@ func (x *scanLeaf) weigh(loose bool) {
 type candidate struct {
 	place place
 	gain  float64
+	price float64
 	set   uint64 // a hash of the leaves that it covers
 	attrs int
-	price float64
+}
+
+// race keeps the best candidate, and the gain of the best one that covers other leaves.
+type race struct {
+	best   candidate
+	second float64
+}
+
+func (r *race) enter(c candidate) {
+	near := c.gain - r.best.gain
+	simpler := c.attrs < r.best.attrs || (c.attrs == r.best.attrs && c.place.mask < r.best.place.mask)
+	wins := near > 1e-9 || (near > -1e-9 && simpler)
+	switch {
+	case c.set == r.best.set:
+		if wins {
+			r.best = c
+		}
+	case wins:
+		r.best, r.second = c, r.best.gain
+	default:
+		r.second = max(r.second, c.gain)
+	}
 }
 
 // scan scores all combinations of at most four dimensions. second is the best gain of one that covers other leaves.
 func scan(leaves []scanLeaf, dims []traffic.Dim, cards []int) (best candidate, second float64) {
-	best.gain, second = math.Inf(-1), math.Inf(-1)
-	var all []candidate
+	r := race{best: candidate{gain: math.Inf(-1)}, second: math.Inf(-1)}
+	var sums scanSums
 	for mask := range 1 << len(dims) {
-		if bits.OnesCount(uint(mask)) > scanAttrs { //nolint:gosec // at most 2^8
-			continue
-		}
-		all = append(all, scoreMask(leaves, dims, cards, mask)...)
-	}
-	for _, c := range all {
-		switch near := c.gain - best.gain; {
-		case near > 1e-9, near > -1e-9 && (c.attrs < best.attrs || c.attrs == best.attrs && c.place.mask < best.place.mask):
-			best = c
+		if n := bits.OnesCount(uint(mask)); n <= scanAttrs { //nolint:gosec // at most 2^8
+			sums.score(leaves, dims, cards, mask, &r)
 		}
 	}
-	for _, c := range all {
-		if c.set != best.set {
-			second = max(second, c.gain)
-		}
-	}
-	return best, second
+	return r.best, r.second
 }
 
-// scoreMask scores each combination of values of one set of dimensions.
-func scoreMask(leaves []scanLeaf, dims []traffic.Dim, cards []int, mask int) []candidate {
+// scanSums adds up the leaves of each combination; its memory is used again for the next set of dimensions.
+type scanSums struct {
+	index []int32
+	list  []scanSum
+}
+
+type scanSum struct {
+	acc   [len(scanStrengths)]float64
+	set   uint64
+	first int32 // a leaf of the combination
+}
+
+// score scores each combination of values of one set of dimensions.
+func (s *scanSums) score(leaves []scanLeaf, dims []traffic.Dim, cards []int, mask int, r *race) {
+	var own []int // of dims
 	size, price := 1, 0.0
 	for d := range dims {
-		if mask&(1<<d) != 0 {
-			if size *= cards[d]; size > scanCells {
-				return nil
-			}
-			price += math.Log(float64(cards[d])) + 1
+		if mask&(1<<d) == 0 {
+			continue
+		}
+		own = append(own, d)
+		price += math.Log(float64(cards[d])) + 1
+		if size *= cards[d]; size > scanCells || (cards[d] > scanValues && mask != 1<<d) {
+			return
 		}
 	}
-	type sums struct {
-		acc [len(scanStrengths)]float64
-		c   candidate
+	if len(s.index) < size {
+		s.index = make([]int32, size)
 	}
-	index := make([]int32, size)
-	var list []sums
+	clear(s.index[:size])
+	s.list = s.list[:0]
 	for i := range leaves {
 		x := &leaves[i]
 		at, known := 0, true
-		for d := range dims {
-			if mask&(1<<d) != 0 {
-				known = known && x.values[d] >= 0
-				at = at*cards[d] + int(x.values[d])
-			}
+		for _, d := range own {
+			known = known && x.values[d] >= 0
+			at = at*cards[d] + int(x.values[d])
 		}
 		if !known {
 			continue
 		}
-		if index[at] == 0 {
-			p := place{}
-			for d, dim := range dims {
-				if mask&(1<<d) != 0 {
-					p = p.with(dim, x.leaf.key[dim])
-				}
-			}
-			list = append(list, sums{c: candidate{place: p, price: price, attrs: bits.OnesCount16(p.mask)}})
-			index[at] = int32(len(list)) //nolint:gosec // at most one a leaf
+		if s.index[at] == 0 {
+			s.list = append(s.list, scanSum{first: int32(i)}) //nolint:gosec // an index
+			s.index[at] = int32(len(s.list))                  //nolint:gosec // at most one a leaf
 		}
-		s := &list[index[at]-1]
-		s.c.set += mix(uint64(i) + 1) //nolint:gosec // an index
-		for j := range s.acc {
-			s.acc[j] += x.w[j]
+		sum := &s.list[s.index[at]-1]
+		sum.set += mix(uint64(i) + 1) //nolint:gosec // an index
+		for j := range sum.acc {
+			sum.acc[j] += x.w[j]
 		}
 	}
-	out := make([]candidate, len(list))
-	for i, s := range list {
-		out[i] = s.c
-		out[i].gain = slices.Max(s.acc[:]) - price
+	for i := range s.list {
+		c := candidate{gain: slices.Max(s.list[i].acc[:]) - price, price: price, set: s.list[i].set, attrs: len(own)}
+		for _, d := range own {
+			c.place = c.place.with(dims[d], leaves[s.list[i].first].leaf.key[dims[d]])
+		}
+		r.enter(c)
 	}
-	return out
 }
 
 // mix spreads a number over 64 bits (the finaliser of SplitMix64), so that sums of them tell sets apart.
@@ -295,100 +314,4 @@ func (f *found) explain(leaves []scanLeaf) {
 			x.p = min(max(x.p, x.k/x.n, x.base+1.15*strength*(1-x.base)), 0.95)
 		}
 	}
-}
-
-// named is a place as an operator calls it, and its other names.
-type named struct {
-	place   place
-	aliases []place
-}
-
-// redundant are the dimensions that a name drops where they tell nothing apart, in this order.
-var redundant = []traffic.Dim{
-	traffic.Env, traffic.Gateway, traffic.Endpoint, traffic.Workload, traffic.Deployment,
-	traffic.Region, traffic.Provider, traffic.Model,
-}
-
-// name finds what an operator would call a place: one cell by provider, model and region; a whole provider, model
-// or region by that alone; a deployment only where nothing else tells it from others.
-func (w *watch) name(p place, active []*leaf) named {
-	original := p
-	full := p
-	for _, d := range []traffic.Dim{traffic.Provider, traffic.Model, traffic.Region} {
-		if v, same := constant(p, d, active); same {
-			full = full.with(d, v)
-		}
-	}
-	if full.has(traffic.Model) && full.has(traffic.Region) {
-		p = full
-	}
-	for _, d := range redundant[:5] {
-		if p.has(d) && sameLeaves(p, p.without(d), active) {
-			p = p.without(d)
-		}
-	}
-	if !(full.has(traffic.Model) && full.has(traffic.Region)) {
-		for _, d := range redundant[5:] {
-			if q := p.without(d); p.has(d) && q.mask != 0 && sameLeaves(p, q, active) {
-				p = q
-			}
-		}
-	}
-	return named{place: p, aliases: aliases(p, []place{original, full}, active)}
-}
-
-// aliases are the other names of a place, shortest first.
-func aliases(p place, candidates []place, active []*leaf) []place {
-	for _, d := range []traffic.Dim{traffic.Deployment, traffic.Model, traffic.Region, traffic.Provider} {
-		if v, same := constant(p, d, active); same {
-			candidates = append(candidates, place{}.with(d, v))
-		}
-	}
-	var out []place
-	for _, q := range candidates {
-		if q.mask != 0 && q != p && !slices.Contains(out, q) && sameLeaves(p, q, active) {
-			out = append(out, q)
-		}
-	}
-	slices.SortStableFunc(out, func(x, y place) int {
-		return cmp.Or(cmp.Compare(bits.OnesCount16(x.mask), bits.OnesCount16(y.mask)), cmp.Compare(x.mask, y.mask))
-	})
-	return out
-}
-
-// constant tells whether all active leaves of a place share one known value of a dimension.
-func constant(p place, d traffic.Dim, active []*leaf) (traffic.Sym, bool) {
-	v := traffic.Unknown
-	for _, l := range active {
-		if !p.covers(l.key) {
-			continue
-		}
-		switch have := l.key[d]; {
-		case have == traffic.Unknown || (v != traffic.Unknown && have != v):
-			return traffic.Unknown, false
-		default:
-			v = have
-		}
-	}
-	return v, v != traffic.Unknown
-}
-
-func sameLeaves(p, q place, active []*leaf) bool {
-	for _, l := range active {
-		if p.covers(l.key) != q.covers(l.key) {
-			return false
-		}
-	}
-	return true
-}
-
-// active are the leaves with traffic lately.
-func (w *watch) active(sec int64) []*leaf {
-	var out []*leaf
-	for _, l := range w.leaves {
-		if l.last >= sec-histSecs {
-			out = append(out, l)
-		}
-	}
-	return out
 }
