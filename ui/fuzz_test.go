@@ -25,7 +25,7 @@ func TestAnyKeys(t *testing.T) {
 			w, h = 80, 24
 		}
 		m := console(t, d, w, h, Options{ASCII: rapid.Bool().Draw(rt, "ascii"), NoColor: rapid.Bool().Draw(rt, "mono")})
-		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
+		for range rapid.IntRange(1, 40).Draw(rt, "steps") {
 			before := len(m.jobs.running)
 			top := m.top()
 			var key string
