@@ -52,8 +52,8 @@ type found struct {
 // localise finds the combinations of dimensions that explain the failures of a window, best first. The score of a
 // combination is the sum of the likelihood gains of its leaves (Neill 2012), less a price for each dimension named:
 // healthy leaves vote against a scope that is too wide, failing ones outside count against one that is too narrow.
-// What one cause explains is expected in the next round. It sees first attempts only, and does not name callers,
-// instances, endpoints' paths or status codes.
+// What one cause explains is expected in the next round. It sees first attempts only, and names no caller, instance
+// or status code.
 func (w *watch) localise(s signal, from, to int64) []found {
 	leaves, excess := w.window(s, from, to)
 	if len(leaves) == 0 {

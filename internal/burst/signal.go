@@ -210,7 +210,7 @@ func (t *tally) boundary(s signal) float64 {
 	return min(0.9, p)
 }
 
-// push takes one second in. quiet seconds of the dispersion are those in which nothing is wrong.
+// push takes one second in. The dispersion learns from it only while nothing is wrong.
 func (s *stat) push(sig signal, sec int64, t *tally, phi0 float64, learn bool) {
 	if t.n <= 0 {
 		return

@@ -132,7 +132,7 @@ func (b *live) reason(o Burst) string {
 	return text
 }
 
-// plural names the siblings of a scope.
+// siblings are the dimensions beside which something can be clean, in the order in which an operator asks.
 var siblings = []struct {
 	dim  traffic.Dim
 	name string
