@@ -156,11 +156,11 @@ func open(s desk.StepView) bool {
 	return false
 }
 
-// branch gives where the step's branches lead, if not on.
+// branch gives where the step's branches and checks lead, if not on.
 func branch(s desk.StepView) string {
-	for n, b := range s.Step.Blocks {
-		if len(b.Branch) > 0 && s.Blocks[n].Goto != "" {
-			return s.Blocks[n].Goto
+	for _, b := range s.Blocks {
+		if b.Goto != "" && b.Goto != string(runbook.ToNext) {
+			return b.Goto
 		}
 	}
 	return ""

@@ -33,25 +33,24 @@ func (d *Desk) planStep(c PlanStep, reply func(Result, error)) {
 		return
 	}
 	lv, err := runbook.Resolve(r.book, a, r.walk)
+	var value json.RawMessage
+	if err == nil {
+		value, err = leverValue(lv.Value)
+	}
 	if err != nil {
 		reply(Result{}, &Refused{What: a.Do, Why: err.Error(), Try: "fill the field first (enter on it)"})
 		return
 	}
-	d.planLever(PlanLever{Verb: lv.Verb, Scope: lv.Scope, Value: leverValue(lv.Value), TTL: lv.TTL, Reason: lv.Reason}, r.id, s.Slug, c.Block, reply)
+	d.planLever(PlanLever{Verb: lv.Verb, Scope: lv.Scope, Value: value, TTL: lv.TTL, Reason: lv.Reason}, r.id, s.Slug, c.Block, reply)
 }
 
-func leverValue(v runbook.Value) json.RawMessage {
-	switch v.Kind {
-	case runbook.NoValue:
-		return nil
-	case runbook.IntValue:
-		return json.RawMessage(fmt.Sprint(v.Int))
+// leverValue gives a runbook's value as JSON. A percentage stays words: only a fresh read of the gateway
+// knows of what.
+func leverValue(v runbook.Value) (json.RawMessage, error) {
+	if v.Kind == runbook.PercentValue {
+		return json.Marshal(v.String())
 	}
-	raw, err := json.Marshal(v.String())
-	if err != nil {
-		return nil
-	}
-	return raw
+	return v.JSON(0)
 }
 
 // release plans taking back the newest lever of the run that is still out: one after the other, so that

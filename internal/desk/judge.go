@@ -58,30 +58,27 @@ func (d *Desk) judgeChecks(r *run) {
 		switch {
 		case b.Check != nil:
 			results[n] = d.eval(r, b.Check.That)
+			arms[n] = checkLeads(b.Check, results[n].Truth)
 		case len(b.Branch) > 0:
-			results[n], arms[n] = d.judgeBranch(r, b.Branch)
+			way := r.walk.Decide(r.book, b.Branch, facts{d: d, now: d.now()})
+			results[n] = runbook.Result{Truth: way.Truth, Text: way.Text, Why: way.Why}
+			arms[n], _ = way.Target.Slug()
 		}
 	}
 	r.results, r.arms = results, arms
 }
 
-// judgeBranch finds the first arm that is true. An arm that is unknown stops: what cannot be known must
-// not send an operator the other way.
-func (d *Desk) judgeBranch(r *run, arms []runbook.Arm) (runbook.Result, string) {
-	var last runbook.Result
-	for _, a := range arms {
-		if a.Else {
-			return last, string(a.Goto)
-		}
-		last = d.eval(r, a.When)
-		switch last.Truth {
-		case runbook.True:
-			return last, string(a.Goto)
-		case runbook.Unknown:
-			return last, ""
-		}
+// checkLeads gives the step that a check sends to, where it names one.
+func checkLeads(c *runbook.Check, truth runbook.Truth) string {
+	to := runbook.ToAsk // an unknown check sends nobody anywhere
+	switch truth {
+	case runbook.True:
+		to = c.OnTrue
+	case runbook.False:
+		to = c.OnFalse
 	}
-	return last, ""
+	slug, _ := to.Slug()
+	return slug
 }
 
 // freezeChecks writes what the checks of the step said at the moment the operator went on.

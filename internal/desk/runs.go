@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
+	"signalbox/internal/board"
 	"signalbox/internal/incident"
 	"signalbox/internal/traffic"
 	"signalbox/runbook"
@@ -74,25 +76,35 @@ func (d *Desk) startRun(c StartRun) (Result, error) {
 	return Result{Text: "runbook " + b.Title, Run: r.id, Incident: r.incident}, nil
 }
 
-// burstWords gives what a runbook may take from a burst: its scope, and what all traffic in it has in common.
+// burstDims are the dimensions that a runbook may take from a burst.
+var burstDims = []traffic.Dim{traffic.Env, traffic.Gateway, traffic.Provider, traffic.Model, traffic.Region, traffic.Deployment, traffic.Endpoint}
+
+// burstWords gives what a runbook may take from a burst: its scope, what all traffic in it has in common,
+// and as busiest.DIM the value with the most requests, which is a proposal only.
 func (d *Desk) burstWords(b *burstState) map[string]string {
 	words := map[string]string{"id": b.ID, "class": b.Leading}
 	maps.Copy(words, b.Scope)
-	cells := map[string]map[string]bool{}
-	sel := b.Scope.Selector(d.syms)
-	for _, k := range d.sig.board.Keys(sel) {
-		for _, dim := range []traffic.Dim{traffic.Env, traffic.Gateway, traffic.Provider, traffic.Model, traffic.Region, traffic.Deployment, traffic.Endpoint} {
-			if name := d.syms.Name(k[dim]); name != "" {
-				if cells[dim.String()] == nil {
-					cells[dim.String()] = map[string]bool{}
+	edge := d.sig.edge(d.now())
+	for _, dim := range burstDims {
+		requests := map[string]int64{}
+		for _, sel := range d.sig.blameSelectors(b.Scope.Selector(d.syms)) {
+			for _, p := range d.sig.board.Split(board.Query{Sel: sel, From: edge.Add(-recentSpan), To: edge}, dim) {
+				if name := d.syms.Name(p.Key[dim]); name != "" && p.Req > 0 {
+					requests[name] += p.Req
 				}
-				cells[dim.String()][name] = true
 			}
 		}
-	}
-	for dim, names := range cells {
-		if words[dim] == "" && len(names) == 1 {
-			words[dim] = sortedKeys(names)[0] // all traffic in the burst's scope has this one value
+		busy := ""
+		for _, name := range slices.Sorted(maps.Keys(requests)) {
+			if busy == "" || requests[name] > requests[busy] {
+				busy = name
+			}
+		}
+		if len(requests) == 1 && words[dim.String()] == "" {
+			words[dim.String()] = busy
+		}
+		if busy != "" {
+			words["busiest."+dim.String()] = busy
 		}
 	}
 	return words

@@ -51,7 +51,7 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 		if res, live := r.results[n]; live && current {
 			v.Truth, v.Text, v.Why = res.Truth.String(), res.Text, res.Why
 		}
-		if to := r.arms[n]; to != "" && current && runbook.Target(to) != runbook.ToNext {
+		if to := r.arms[n]; to != "" && current {
 			v.Why, v.Goto = "goes to "+to, to
 		}
 	case b.Action != nil:

@@ -92,13 +92,13 @@ func (d *Desk) settleDoubt(l *lever, have, back, unread int) {
 	all := len(l.plan.Instances)
 	switch {
 	case have == all:
-		l.state, l.accepted, l.reported = LeverActive, Yes, Yes
+		l.state, l.accepted, l.reported, l.err = LeverActive, Yes, Yes, ""
 		if l.acceptAt.IsZero() {
 			l.acceptAt = d.now()
 		}
 		_ = d.recordLever(incident.LeverReadBack, l, "in doubt, read back: in force on all instances")
 	case back == all:
-		l.reported = No
+		l.reported, l.err = No, "read back: not in force on any instance"
 		d.endLever(l, LeverFailed, incident.LeverReadBack, "in doubt, read back: not in force on any instance")
 	case unread == 0 && have > 0:
 		l.state, l.accepted, l.reported = LeverPartial, No, "partial"
