@@ -78,6 +78,9 @@ func (p *bookPane) head(f frame, r *desk.RunView, s *desk.StepView, cur int) []s
 	if f.h >= 10 {
 		lines = append(lines, p.trail(f, r, cur))
 	}
+	if x := openField(r); x != nil && f.h >= 12 {
+		lines = append(lines, f.row().put(warn, " ? open field ").put(strong, x.Name).put(plainStyle, " "+x.Prompt).put(dim, " (v fills it)").line())
+	}
 	if f.h >= 14 {
 		lines = append(lines, f.say(plainStyle, ""))
 	}

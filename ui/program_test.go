@@ -38,7 +38,9 @@ func newTerminal(t *testing.T, w, h int) *terminal {
 		_, _ = io.Copy(x.keys, x.em)
 	}()
 	t.Cleanup(func() {
-		_ = x.em.Close()
+		if p, ok := x.em.InputPipe().(io.Closer); ok { // ends the copy; Close of the emulator races with its Read
+			_ = p.Close()
+		}
 		_ = x.keys.Close()
 		_ = x.in.Close()
 		x.wg.Wait()

@@ -54,6 +54,18 @@ func clean(s string) string {
 // isSelector tells variation selectors apart: terminals disagree on the width of what they follow.
 func isSelector(r rune) bool { return r >= 0xfe00 && r <= 0xfe0f }
 
+// bound keeps a text from costing more than a line can show: no character takes more than a few bytes a column.
+func bound(s string, columns int) string {
+	limit := 8*max(columns, 0) + 64
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
 // width counts the columns of a clean string.
 func width(s string) int {
 	if plain(s) {
@@ -78,7 +90,7 @@ func (r *row) put(s style, text string) *row {
 	if r.full || text == "" {
 		return r
 	}
-	text = clean(text)
+	text = clean(bound(text, r.max-r.used))
 	w := width(text)
 	if r.used+w > r.max {
 		r.full = true

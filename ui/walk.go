@@ -34,9 +34,10 @@ func obviousBlock(r *desk.RunView, s *desk.StepView, chosenBlock int) (block int
 	return -1, blocked
 }
 
+// openField is the first field that the operator is asked for and that has no value.
 func openField(r *desk.RunView) *desk.FieldView {
 	for i := range r.Fields {
-		if r.Fields[i].Value == "" {
+		if r.Fields[i].Value == "" && r.Fields[i].Prompt != "" {
 			return &r.Fields[i]
 		}
 	}
@@ -287,4 +288,29 @@ func (m *model) fill(x desk.FieldView) tea.Cmd {
 			return m.do("filling "+x.Name, desk.Choose{Var: x.Name, Value: v[0]}, nil), ""
 		},
 	}, byKey)
+}
+
+// stepsKey lists the steps of the run: how earlier ones ended, and what is next.
+func (m *model) stepsKey() tea.Cmd {
+	r, _ := m.running()
+	p := &page{title: "steps of " + r.Title}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		mark, st, text := "  ", plainStyle, s.Step.Title
+		switch s.State {
+		case "done":
+			mark, st = m.th.ok+" ", good
+			text += ", done " + hms(s.At) + "Z"
+		case "skipped":
+			mark, st = m.th.no+" ", warn
+			text += ", skipped " + hms(s.At) + "Z: " + s.Reason
+		case "current":
+			mark, st = m.th.mark+" ", strong
+		}
+		text += "  [" + s.Step.Slug + "]"
+		p.text = append(p.text, line{st, mark + two(i+1), text})
+		p.plain += clean(text) + "\n"
+	}
+	p.text = append(p.text, line{plainStyle, "", " "}, line{dim, "", ":jump SLUG goes to a step"})
+	return m.open(p, byKey)
 }
