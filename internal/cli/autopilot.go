@@ -134,8 +134,9 @@ func (p *autopilot) leave(ctx context.Context, s desk.StepView) error {
 			continue
 		}
 		if to := branch(st); to != "" {
-			_, err := p.desk.Do(ctx, desk.StepJump{Slug: to})
-			return p.refused(err)
+			if _, err := p.desk.Do(ctx, desk.StepJump{Slug: to}); err == nil {
+				return nil
+			}
 		}
 		_, err := p.desk.Do(ctx, desk.StepDone{Note: "by the autopilot"})
 		var r *desk.Refused
@@ -159,7 +160,7 @@ func open(s desk.StepView) bool {
 // branch gives where the step's branches and checks lead, if not on.
 func branch(s desk.StepView) string {
 	for _, b := range s.Blocks {
-		if b.Goto != "" && b.Goto != string(runbook.ToNext) {
+		if b.Goto != "" {
 			return b.Goto
 		}
 	}

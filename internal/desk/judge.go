@@ -62,7 +62,7 @@ func (d *Desk) judgeChecks(r *run) {
 		case len(b.Branch) > 0:
 			way := r.walk.Decide(r.book, b.Branch, facts{d: d, now: d.now()})
 			results[n] = runbook.Result{Truth: way.Truth, Text: way.Text, Why: way.Why}
-			arms[n], _ = way.Target.Slug()
+			arms[n] = slugOf(way.Target)
 		}
 	}
 	r.results, r.arms = results, arms
@@ -77,8 +77,15 @@ func checkLeads(c *runbook.Check, truth runbook.Truth) string {
 	case runbook.False:
 		to = c.OnFalse
 	}
-	slug, _ := to.Slug()
-	return slug
+	return slugOf(to)
+}
+
+// slugOf gives the step that a target names, empty where it names none.
+func slugOf(t runbook.Target) string {
+	if slug, ok := t.Slug(); ok {
+		return slug
+	}
+	return ""
 }
 
 // freezeChecks writes what the checks of the step said at the moment the operator went on.
