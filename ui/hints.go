@@ -59,9 +59,9 @@ func (m *model) nextHint(add func(key, text string)) {
 	case live > 0:
 		switch o, n := m.bestOffer(); {
 		case n == 1:
-			add("r", "start runbook "+o.Title)
+			add("r", "start runbook "+shorten(m.th, o.Title, m.lay.w*3/10))
 		case n > 1:
-			add("r", "runbook "+o.Title+" or another")
+			add("r", "runbook "+shorten(m.th, o.Title, m.lay.w*3/10)+" or another")
 		default:
 			add("r", "choose a runbook")
 		}

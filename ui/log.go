@@ -275,11 +275,38 @@ func (p *logPane) row(f frame, l *desk.RecordLine, sel bool, s subject) string {
 	if text == "" {
 		text = l.Raw
 	}
+	text = gist(bound(text, 2*f.w))
 	if at := find(text, p.text); at >= 0 {
 		n := len(p.text)
 		return r.put(plainStyle, text[:at]).put(danger, text[at:at+n]).put(plainStyle, text[at+n:]).line()
 	}
 	return r.put(plainStyle, text).line()
+}
+
+// gist takes the tags out of an error page, so that the row shows its words. The record's page shows it whole.
+func gist(text string) string {
+	if !strings.HasPrefix(text, "<") {
+		return text
+	}
+	var b strings.Builder
+	for rest := text; rest != ""; {
+		open := strings.IndexByte(rest, '<')
+		if open < 0 {
+			b.WriteString(rest)
+			break
+		}
+		b.WriteString(rest[:open])
+		b.WriteByte(' ')
+		end := strings.IndexByte(rest[open:], '>')
+		if end < 0 {
+			break
+		}
+		rest = rest[open+end+1:]
+	}
+	if words := strings.Join(strings.Fields(b.String()), " "); words != "" {
+		return words
+	}
+	return text
 }
 
 // find gives where a search hits in ASCII text, for the highlight; elsewhere it gives -1.

@@ -214,6 +214,19 @@ func TestWrap(t *testing.T) {
 	}
 }
 
+func TestGist(t *testing.T) {
+	for text, want := range map[string]string{
+		"<html> <head><title>502 Bad Gateway</title></head><body>nginx</body>": "502 Bad Gateway nginx",
+		"plain text < 5":       "plain text < 5",
+		"<unfinished":          "<unfinished",
+		"<b>a <i>b</i> c <cut": "a b c",
+	} {
+		if got := gist(text); got != want {
+			t.Errorf("gist(%q) = %q", text, got)
+		}
+	}
+}
+
 func TestWords(t *testing.T) {
 	for got, want := range map[string]string{
 		percent(0): "0%", percent(0.0004): "<.1%", percent(0.004): "0.4%", percent(0.381): "38%", percent(0.9999): "99%", percent(1): "100%",
