@@ -102,6 +102,7 @@ func (d *Driver) Revert(ctx context.Context, p gateway.Plan, rec gateway.Receipt
 			if now.rev != ip.Rev {
 				r.Note += "; HAProxy was reloaded (" + ip.Rev + ", now " + now.rev + ")"
 			}
+			d.restored(ip)
 			return r
 		case !gateway.Same(now.value, ip.After):
 			r.Err = fmt.Sprintf("nothing was sent: somebody else changed %s of %s: we set %s, it is now %s; look before you plan again", ip.Control, ip.Name, show(ip.After), show(now.value))
@@ -110,8 +111,31 @@ func (d *Driver) Revert(ctx context.Context, p gateway.Plan, rec gateway.Receipt
 			r.Err = fmt.Sprintf("nothing was sent: our change of %s on %s was refused, yet it reads %s: somebody else set that", ip.Control, ip.Name, show(now.value))
 			return r
 		}
-		return d.sendAndLook(ctx, peer, commands[i], ip, ip.Before, r)
+		if r = d.sendAndLook(ctx, peer, commands[i], ip, ip.Before, r); r.OK {
+			d.restored(ip)
+		}
+		return r
 	}), nil
+}
+
+// restored mends the memory of a driver that first saw a server while our own cap was on it, as after a restart of
+// the console: the cap is not what the configuration has, and what was there before it is no change by somebody else.
+func (d *Driver) restored(ip gateway.InstancePlan) {
+	word, id, _ := strings.Cut(ip.Control, " ")
+	if word != "maxconn" {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.seen[ip.Name]
+	if m == nil || !gateway.Same(limitValue(m.limits[id]), ip.After) {
+		return
+	}
+	if n, err := strconv.ParseInt(strings.Trim(string(ip.Before), `"`), 10, 64); err == nil {
+		m.limits[id] = n
+	} else {
+		m.limits[id] = 0 // null: no limit
+	}
 }
 
 // refused tells whether the instance answered that it did not do it.

@@ -342,6 +342,25 @@ func TestRevertFromAJournal(t *testing.T) {
 	}
 }
 
+// A console that starts while its own cap is out first sees the server capped. After the undo that is no change by
+// somebody else.
+func TestRevertMendsWhatALaterDriverRemembers(t *testing.T) {
+	s := newFakeSocket(t)
+	first := fakeDriver(s)
+	p := mustPlan(t, first, change(gateway.CapSet, "4", "deployment", eu))
+	r, err := first.Apply(t.Context(), p, "k")
+	mustAll(t, r, err)
+	later := fakeDriver(s)
+	if c := control(t, later, 0, limitID(eu)); string(c.Base) != "4" {
+		t.Fatalf("the later driver takes %s for the base", c.Base)
+	}
+	back, err := later.Revert(t.Context(), p, r, "k2")
+	mustAll(t, back, err)
+	if c := control(t, later, 0, limitID(eu)); string(c.Value) != "50" || c.Engaged() {
+		t.Errorf("after the undo %+v", c)
+	}
+}
+
 func TestOnlyKnownCommandsAreSent(t *testing.T) {
 	s := newFakeSocket(t)
 	d := fakeDriver(s)
