@@ -122,14 +122,16 @@ func (d *leaving) draw(f frame) (string, []string) {
 			text = append(text, line{plainStyle, "   ", u})
 		}
 	}
+	title := "leave? still out:"
 	if len(text) == 0 {
-		text = append(text, line{warn, "", "a command is still under way; its answer goes into the journal, but not to this screen"})
+		title = "leave?"
+		text = append(text, line{warn, "", "nothing is out; a command may be under way: its answer goes into the journal, but not to this screen"})
 	}
 	foot := []string{
 		f.say(plainStyle, ""),
 		f.row().put(accent, "y").put(strong, " leaves").put(plainStyle, ", all stays as it is; ").put(accent, "u").put(plainStyle, " undoes one first; any other key stays").line(),
 	}
-	return "leave? still out:", append(d.scroll(f, f.lines(text), f.h-len(foot)), foot...)
+	return title, append(d.scroll(f, f.lines(text), f.h-len(foot)), foot...)
 }
 
 // leave quits, after asking while a lever is out or a command has not been answered.

@@ -111,6 +111,9 @@ func drawLever(f frame, l *desk.LeverView, sel bool) []string {
 	lines := []string{one.line()}
 	lines = append(lines, under().put(plainStyle, strings.ReplaceAll(l.Change, "->", f.th.arrow)).put(dim, " "+f.th.dot+" "+l.Gateway+" by "+l.By+" "+hms(l.At)).line())
 	if !l.Out {
+		if l.Err != "" {
+			lines = append(lines, under().put(bad, "! ").put(plainStyle, l.Err).line())
+		}
 		if l.Outcome != "" {
 			lines = append(lines, under().put(outcomeStyle(l.Outcome), l.Outcome).put(dim, " "+l.OutcomeBy).line())
 		}
