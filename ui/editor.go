@@ -1,16 +1,15 @@
 package ui
 
 import (
+	"charm.land/bubbles/v2/textinput"
 	tea "charm.land/bubbletea/v2"
 
 	"signalbox/internal/redact"
 )
 
-// editor is one line of input.
-type editor struct {
-	text []rune
-	at   int
-}
+// editor is one line of input: the keys and the text are those of the bubbles' text input, the drawing is
+// ours, because a pane's row is styled without a style sheet. The zero editor is an empty line.
+type editor struct{ in *textinput.Model }
 
 // maxInput bounds what can be typed or pasted.
 const maxInput = 500
@@ -21,64 +20,41 @@ func newEditor(s string) editor {
 	return e
 }
 
-func (e *editor) String() string { return string(e.text) }
-
-func (e *editor) insert(s string) {
-	for _, r := range redact.Terminal(s) {
-		if len(e.text) >= maxInput {
-			return
-		}
-		e.text = append(e.text, 0)
-		copy(e.text[e.at+1:], e.text[e.at:])
-		e.text[e.at] = r
-		e.at++
+func (e *editor) input() *textinput.Model {
+	if e.in == nil {
+		in := textinput.New()
+		in.CharLimit = maxInput
+		in.Focus() // its command blinks a cursor that is drawn by us
+		e.in = &in
 	}
+	return e.in
+}
+
+func (e *editor) String() string { return e.input().Value() }
+
+// insert puts text in at the cursor; what a screen may not show stays outside.
+func (e *editor) insert(s string) {
+	in := e.input()
+	text, at := []rune(in.Value()), in.Position()
+	added := []rune(redact.Terminal(s))
+	in.SetValue(string(text[:at]) + string(added) + string(text[at:]))
+	in.SetCursor(at + len(added))
 }
 
 // key edits; a key that means nothing to a line of input is dropped.
 func (e *editor) key(k tea.KeyPressMsg) {
-	switch k.String() {
-	case "left", "ctrl+b":
-		e.at = max(0, e.at-1)
-	case "right", "ctrl+f":
-		e.at = min(len(e.text), e.at+1)
-	case "home", "ctrl+a":
-		e.at = 0
-	case "end", "ctrl+e":
-		e.at = len(e.text)
-	case "backspace", "ctrl+h":
-		if e.at > 0 {
-			e.at--
-			e.text = append(e.text[:e.at], e.text[e.at+1:]...)
-		}
-	case "delete", "ctrl+d":
-		if e.at < len(e.text) {
-			e.text = append(e.text[:e.at], e.text[e.at+1:]...)
-		}
-	case "ctrl+u":
-		e.text, e.at = e.text[e.at:], 0
-	case "ctrl+k":
-		e.text = e.text[:e.at]
-	case "ctrl+w":
-		to := e.at
-		for to > 0 && e.text[to-1] == ' ' {
-			to--
-		}
-		for to > 0 && e.text[to-1] != ' ' {
-			to--
-		}
-		e.text = append(e.text[:to], e.text[e.at:]...)
-		e.at = to
-	default:
+	if k.Text != "" && k.Mod&^tea.ModShift == 0 {
 		e.insert(k.Text)
+		return
 	}
+	in, _ := e.input().Update(k) // its commands read the clipboard: the terminal's own paste is used instead
+	*e.in = in
 }
 
 // draw shows the end of the text that the cursor is in, within n columns; the cursor is a reversed cell.
 func (e *editor) draw(r *row, n int, focused bool) {
 	stop := min(r.max, r.used+n)
-	text := e.text
-	at := e.at
+	text, at := []rune(e.input().Value()), e.input().Position()
 	for at > 0 && width(string(text[:at])) >= n {
 		text, at = text[1:], at-1
 	}

@@ -101,7 +101,7 @@ func (m *model) promptKey(msg tea.KeyPressMsg) tea.Cmd {
 	if b := m.env.keys.find(modePrompt, name); b != nil {
 		return m.perform(b)
 	}
-	if name == "backspace" && len(m.prompt.text.text) == 0 {
+	if name == "backspace" && m.prompt.text.String() == "" {
 		m.prompt = nil
 		return nil
 	}
@@ -242,7 +242,7 @@ func (m *model) promptRow() string {
 	hint := "enter searches, ! in front inverts, esc leaves"
 	if p.mark == ":" {
 		hint = strings.Join(m.candidates(), " ")
-		if v, wrong := findVerb(strings.SplitN(p.text.String(), " ", 2)[0]); wrong == "" && len(p.text.text) > 0 {
+		if v, wrong := findVerb(strings.SplitN(p.text.String(), " ", 2)[0]); wrong == "" && p.text.String() != "" {
 			hint = v.name + " " + v.need + ": " + v.help
 		}
 	}
