@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"syscall"
 
 	"github.com/charmbracelet/x/term"
 
@@ -46,7 +47,10 @@ func (a *app) console(ctx context.Context, st *station) error {
 		defer f.Close()
 		o.Debug = f
 	}
-	_, err := ui.Run(ctx, client, o)
+	how, err := ui.Run(ctx, client, o)
+	if how == ui.Interrupted {
+		a.signal.Store(int32(syscall.SIGINT)) // ctrl+c is a key to a raw terminal; scripts see the signal's code
+	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
