@@ -120,7 +120,7 @@ func (d *Desk) resumeIncident(c ResumeIncident) (Result, error) {
 					d.judgeChecks(r)
 				}
 			}
-			err := d.write(entryDraft{kind: "incident.resumed", incident: c.ID})
+			err := d.write(entryDraft{kind: incident.IncidentResumed, incident: c.ID})
 			return Result{Text: "incident " + i.Title + " is taken up again", Incident: c.ID}, err
 		}
 	}

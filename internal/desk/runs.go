@@ -121,7 +121,7 @@ func (d *Desk) stepWith(r *run, e runbook.Entry, ev *evidence) error {
 	next, effects := runbook.Next(r.walk, r.book, e)
 	for _, f := range effects {
 		if f.Kind == runbook.Refuse {
-			return &Refused{What: string(e.Kind), Why: f.Why}
+			return &Refused{What: "step " + string(e.Kind), Why: f.Why}
 		}
 	}
 	data := stepData(r, e)

@@ -58,23 +58,20 @@ func (l *ledger) incidentView() *IncidentView {
 	return &IncidentView{ID: l.open, Title: l.open}
 }
 
-// findings lists warnings and cross-checks, each a sentence.
+// findings lists what is wrong or odd, each a sentence with what to try; what blinds or binds the operator comes first.
 func (d *Desk) findings(now time.Time) []string {
 	var out []string
-	for _, x := range d.sig.board.Crosscheck(now) {
-		out = append(out, redact.Terminal(x.String()))
-	}
-	if s := d.sig.board.Stats(); s.Folded > 0 {
-		out = append(out, fmt.Sprintf("%d keys beyond the bound are counted as other", s.Folded))
-	}
-	if n := d.syms.Refused(); n > 0 {
-		out = append(out, fmt.Sprintf("%d names beyond the bound are counted as other", n))
-	}
 	for _, name := range d.order {
-		if up, all := d.wires[name].reachable(); all > 0 && up < all {
-			out = append(out, fmt.Sprintf("gateway %s: %d of %d instances answer", name, up, all))
-		} else if d.wires[name].err != "" {
-			out = append(out, "gateway "+name+": "+redact.Terminal(d.wires[name].err))
+		if text := d.wires[name].trouble(); text != "" {
+			out = append(out, redact.Terminal(text))
+		}
+	}
+	for _, s := range d.sourceViews(now) {
+		switch {
+		case s.Health == string(traffic.Silent):
+			out = append(out, redact.Terminal("source "+s.Name+": nothing new from "+s.Where+" since "+s.LastRead.UTC().Format(time.TimeOnly)+" UTC: is it still written to?"))
+		case s.Detail != "" && s.Health != string(traffic.Ended):
+			out = append(out, redact.Terminal("source "+s.Name+": "+s.Detail))
 		}
 	}
 	keys := make([]string, 0, len(d.warnings))
@@ -84,6 +81,15 @@ func (d *Desk) findings(now time.Time) []string {
 	slices.Sort(keys)
 	for _, k := range keys {
 		out = append(out, redact.Terminal(k+": "+d.warnings[k]))
+	}
+	for _, x := range d.sig.board.Crosscheck(now) {
+		out = append(out, redact.Terminal(x.String()))
+	}
+	if s := d.sig.board.Stats(); s.Folded > 0 {
+		out = append(out, fmt.Sprintf("%d keys beyond the bound are counted as other", s.Folded))
+	}
+	if n := d.syms.Refused(); n > 0 {
+		out = append(out, fmt.Sprintf("%d names beyond the bound are counted as other", n))
 	}
 	return out
 }

@@ -90,6 +90,24 @@ func (w *wire) control(instance, id string) (gateway.Control, bool) {
 	return gateway.Control{}, false
 }
 
+// trouble says in a sentence why the gateway cannot be read whole; empty: it can.
+func (w *wire) trouble() string {
+	up, all := w.reachable()
+	if up == all {
+		if w.err != "" {
+			return "gateway " + w.spec.Name + ": " + w.err
+		}
+		return ""
+	}
+	text := fmt.Sprintf("gateway %s: %d of %d instances answer", w.spec.Name, up, all)
+	for _, i := range w.state.Instances {
+		if !i.Reachable && i.Err != "" {
+			return text + ": " + i.Err
+		}
+	}
+	return text
+}
+
 // reachable counts the instances that answered the last read.
 func (w *wire) reachable() (up, all int) {
 	for _, i := range w.state.Instances {

@@ -21,6 +21,7 @@ const (
 	IncidentOpened  Kind = "incident.opened"
 	IncidentClosed  Kind = "incident.closed"
 	IncidentRenamed Kind = "incident.renamed" // title or severity
+	IncidentResumed Kind = "incident.resumed" // another console took it up
 	IncidentLinked  Kind = "incident.linked"  // earlier entries, by seq range or burst, belong to it
 )
 

@@ -21,6 +21,8 @@ func (n *narrator) tellIncident(e *Entry, l *Line) bool {
 		}
 	case IncidentClosed:
 		l.Text = "incident closed" + after(d.Reason)
+	case IncidentResumed:
+		l.Text = "incident taken up again"
 	case IncidentRenamed:
 		l.Text = strings.TrimSpace("incident is now called " + d.Title)
 		if d.Title == "" {
