@@ -49,6 +49,7 @@ func anywhereKeys() []binding {
 		binding{mode: a, keys: []string{"Y"}, help: "copy a status line for chat", act: (*model).copyStatusKey},
 		binding{mode: a, keys: []string{":"}, help: "command line", act: (*model).commandKey},
 		binding{mode: a, keys: []string{"?"}, help: "this help", act: (*model).helpKey},
+		binding{mode: a, keys: []string{"!"}, help: "all that is wrong or odd, and how each source is", act: (*model).findingsKey},
 		binding{mode: a, keys: []string{"esc"}, help: "back: end the search, leave full screen, let go of the selection", act: (*model).backKey},
 		binding{mode: a, keys: []string{"q"}, help: "quit; asks while a lever is out", act: (*model).leave},
 		binding{mode: a, keys: []string{"ctrl+c"}, help: "quit the same way; a second time quits at once", act: (*model).interrupt},

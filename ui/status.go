@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"signalbox/internal/desk"
 )
 
@@ -85,9 +87,38 @@ func (m *model) statusRow() string {
 	case sayHint, sayWorking:
 		r.put(dim, " "+m.th.dot+" "+s.text)
 	case sayNothing:
-		if len(m.snap.Findings) > 0 {
-			r.put(warn, " ? ").put(plainStyle, m.snap.Findings[len(m.snap.Findings)-1])
+		if n := len(m.snap.Findings); n > 0 {
+			r.put(warn, " ? ").spread(plainStyle, m.snap.Findings[0], dim, findingsHint(n))
 		}
 	}
 	return r.line()
+}
+
+// findingsHint names the key that shows what the status line has no room for.
+func findingsHint(n int) string {
+	if n > 1 {
+		return "  " + itoa(n-1) + " more: !"
+	}
+	return "  !"
+}
+
+// findingsKey shows what is wrong or odd, and how each source is.
+func (m *model) findingsKey() tea.Cmd {
+	s := m.snap
+	text := []line{{bad, "journal ", s.Journal.Err}}
+	for _, f := range s.Findings {
+		text = append(text, line{warn, "?       ", f})
+	}
+	if len(s.Findings) == 0 && s.Journal.Err == "" {
+		text = append(text, line{good, "", "nothing is wrong that this console can see"})
+	}
+	for i := range s.Sources {
+		v := &s.Sources[i]
+		st := plainStyle
+		if sick(v) {
+			st = bad
+		}
+		text = append(text, line{st, "source  ", v.Name + " " + v.Health + ", " + count(v.Lines) + " lines, " + count(v.Unparsed) + " unparsed, " + count(v.Dropped) + " dropped: " + v.Where})
+	}
+	return m.open(newPage("what is wrong or odd", text), byKey)
 }
