@@ -50,7 +50,9 @@ type fakeGateway struct {
 	reverted []string
 	unsaid   []string // what was asked of the gateway without being on disk
 	hang     bool
-	lose     bool // apply, then lose the answer
+	lose     bool   // apply, then lose the answer
+	holder   string // of deadlines; empty: the gateway
+	away     bool   // undo is not answered
 }
 
 func newFake(path string) *fakeGateway {
@@ -82,9 +84,13 @@ func (f *fakeGateway) Plan(ctx context.Context, c gateway.Change, now time.Time)
 		return gateway.Plan{}, &gateway.Refusal{Verb: c.Verb, Scope: c.Scope, Why: "no such deployment"}
 	}
 	st, err := f.Read(ctx)
+	holder := f.holder
+	if holder == "" {
+		holder = gateway.HeldByGateway
+	}
 	p := gateway.Plan{
 		Gateway: "edge", Kind: "fake", Change: c, ReadAt: now, Excess: gateway.ExcessWaits,
-		Deadline: gateway.Deadline{Holder: gateway.HeldByGateway, At: now.Add(c.TTL)},
+		Deadline: gateway.Deadline{Holder: holder, At: now.Add(c.TTL)},
 		Undo:     gateway.Undo{Verb: gateway.CapLift, Calls: []gateway.Call{{Text: "undo by hand"}}},
 	}
 	for _, i := range st.Instances {
@@ -140,6 +146,9 @@ func (f *fakeGateway) Revert(_ context.Context, p gateway.Plan, _ gateway.Receip
 	f.onDisk(incident.LeverRevertRequested, "")
 	f.reverted = append(f.reverted, key)
 	r := gateway.Receipt{PlanID: p.ID, IdemKey: key, AcceptedAt: time.Now()}
+	if f.away {
+		return r, errors.New("connection refused")
+	}
 	for _, i := range p.Instances {
 		f.caps[i.Name] = f.base
 		r.Instances = append(r.Instances, gateway.InstanceReceipt{Name: i.Name, OK: true})
@@ -449,6 +458,41 @@ func TestDrift(t *testing.T) {
 		}
 		if s.gate.cap("b") != 5 {
 			t.Error("the drift was put right silently")
+		}
+	})
+}
+
+// TestConsoleHoldsTheDeadline: where the gateway cannot hold one, the console ends the lever, and goes on
+// trying while the gateway is away.
+func TestConsoleHoldsTheDeadline(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, dir, nil)
+		defer s.stop()
+		s.gate.holder = gateway.HeldByConsole
+		s.run(3, 0)
+		plan := s.do(PlanLever{Verb: "cap.set", Scope: traffic.Scope{"deployment": "az-eu"}, Value: number(2), TTL: 30 * time.Second, Reason: "test"}).Plan
+		if plan.SelfEnds || !strings.Contains(plan.Deadline, "NOT self-reverting") {
+			t.Errorf("the plan promises %q", plan.Deadline)
+		}
+		id := s.do(Throw{Plan: plan.ID, Typed: plan.Phrase}).Lever
+		s.run(3, 0)
+		s.gate.mu.Lock()
+		s.gate.away = true
+		s.gate.mu.Unlock()
+		s.run(40, 0)
+		if l := s.lever(id); !l.Out || s.gate.cap("a") != 2 {
+			t.Errorf("with the gateway away: out %v, cap %d", l.Out, s.gate.cap("a"))
+		}
+		s.gate.mu.Lock()
+		s.gate.away = false
+		s.gate.mu.Unlock()
+		s.run(20, 0)
+		if l := s.lever(id); l.State != LeverReverted || s.gate.cap("a") != 8 {
+			t.Errorf("after its deadline: %s, cap %d (%s)", l.State, s.gate.cap("a"), l.Err)
+		}
+		if len(s.gate.unsaid) != 0 {
+			t.Errorf("asked of the gateway before it was on disk: %v", s.gate.unsaid)
 		}
 	})
 }

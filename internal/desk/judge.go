@@ -166,7 +166,7 @@ func (d *Desk) judgeStops(r *run) {
 			continue
 		}
 		if r.stops[l.id]++; r.stops[l.id] == 2 {
-			_ = d.sendRevert(l, "stop-if is true: "+strings.TrimSpace(a.StopIf.Source))
+			_ = d.sendRevert(l, "stop-if is true: "+strings.TrimSpace(a.StopIf.Source), true)
 		}
 	}
 }

@@ -32,7 +32,9 @@ type lever struct {
 	outcome, outcomeBy         string
 	looks                      int // outcome looks already taken
 	drift, err                 string
-	overdue                    bool // the console holds the deadline and has begun to take it back
+	overdue                    bool      // its deadline has passed, and that has been acted on
+	undoing                    bool      // taking it back was asked for
+	again                      time.Time // when to try again what a deadline asks for
 }
 
 // out tells whether the lever acts, or may act, on the gateway.

@@ -85,7 +85,7 @@ func (l *lever) follow(kind incident.Kind, at time.Time) {
 			l.state, l.endedAt = LeverFailed, at
 		}
 	case incident.LeverRevertRequested:
-		l.state = LeverReverting
+		l.state, l.undoing = LeverReverting, true
 	case incident.LeverReverted:
 		l.state, l.endedAt = LeverReverted, at
 	case incident.LeverExpired:

@@ -175,11 +175,11 @@ func (d *Desk) watchDeadline(l *lever, now time.Time) {
 		}
 		return
 	}
-	if l.overdue {
+	if now.Before(l.again) {
 		return
 	}
-	l.overdue = true
-	if err := d.sendRevert(l, "deadline reached; the console holds it"); err != nil {
+	l.again = now.Add(goneGrace) // a gateway that is away is asked until it answers
+	if err := d.sendRevert(l, "deadline reached; the console holds it", true); err != nil {
 		l.err = "deadline reached, but it could not be taken back: " + err.Error()
 		d.dirty = true
 	}

@@ -131,24 +131,27 @@ func (d *Desk) revert(c Revert, reply func(Result, error)) {
 		reply(Result{}, &Refused{What: what, Why: "the gateway has not answered about it yet", Try: "wait a moment"})
 		return
 	}
-	if err := d.sendRevert(l, c.Reason); err != nil {
+	if err := d.sendRevert(l, c.Reason, false); err != nil {
 		reply(Result{}, err)
 		return
 	}
 	reply(Result{Text: "taking back " + leverTitle(l.plan.Change), Lever: l.id}, nil)
 }
 
-func (d *Desk) sendRevert(l *lever, reason string) error {
+// sendRevert asks the gateway to take a lever back. What must be taken back, because its deadline has
+// passed, is not held up by a journal that cannot be written: the entry is kept and written later.
+func (d *Desk) sendRevert(l *lever, reason string, must bool) error {
 	w, ok := d.wires[l.plan.Gateway]
 	if !ok {
 		return &Refused{What: "undo of " + leverTitle(l.plan.Change), Why: "gateway " + l.plan.Gateway + " is not configured here", Try: "undo it by hand"}
 	}
 	before := l.state
 	l.state = LeverReverting
-	if err := d.recordLever(incident.LeverRevertRequested, l, reason); err != nil {
+	if err := d.recordLever(incident.LeverRevertRequested, l, reason); err != nil && !must {
 		l.state = before
 		return err
 	}
+	l.undoing = true
 	plan, receipt, key := l.plan, l.receipt, d.newID("key")
 	l.asking = true
 	err := w.ask(func(ctx context.Context, drv gateway.Driver) func() {
@@ -156,7 +159,7 @@ func (d *Desk) sendRevert(l *lever, reason string) error {
 		return func() { d.reverted(w, l, r, err) }
 	})
 	if err != nil {
-		l.asking, l.state = false, before
+		l.asking, l.state, l.undoing = false, before, false
 	}
 	return err
 }
