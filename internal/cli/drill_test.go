@@ -1,0 +1,223 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"signalbox/internal/cli"
+	"signalbox/internal/drill"
+)
+
+// slack is how long after the end of a fault its burst may still be found.
+const slack = 30 * time.Second
+
+type drillScore struct {
+	V        int    `json:"v"`
+	Scenario string `json:"scenario"`
+	Bursts   []struct {
+		Detected float64           `json:"detected_after_s"`
+		Scope    map[string]string `json:"scope"`
+		Class    string            `json:"class"`
+		Expected bool              `json:"expected"`
+	} `json:"bursts"`
+	Levers   []drillLever           `json:"levers"`
+	Requests map[string]drillCounts `json:"requests"`
+	Missed   *int                   `json:"missed"`
+	False    *int                   `json:"false"`
+}
+
+type drillLever struct {
+	Verb      string            `json:"verb"`
+	Scope     map[string]string `json:"scope"`
+	Requested float64           `json:"requested_s"`
+	Applied   *float64          `json:"applied_s"`
+	Verified  *float64          `json:"verified_s"`
+	Reverted  *float64          `json:"reverted_s"`
+	Outcome   string            `json:"outcome"`
+}
+
+type drillCounts struct{ OK, Failed int }
+
+func (c drillCounts) share() float64 { return float64(c.Failed) / float64(max(c.OK+c.Failed, 1)) }
+
+// comparedScenario is played twice: by nobody, and by the autopilot.
+const comparedScenario = "azure-eu-502"
+
+// playedDrill is one drill that ran to its end.
+type playedDrill struct {
+	dir       string // of its journal
+	code      int
+	out, errs bytes.Buffer
+}
+
+// TestDrillScenarios plays every scenario as CI does: headless, side by side whatever -parallel says, in real time.
+// One is played by the autopilot too, and so are the drills that the README shows.
+func TestDrillScenarios(t *testing.T) {
+	if os.Getenv("SIGNALBOX_DRILL") == "" {
+		t.Skip("the scenarios take 45 s of real time; SIGNALBOX_DRILL=1 runs them")
+	}
+	var all sync.WaitGroup
+	played := make(map[string]*playedDrill)
+	piloted := startDrill(t, &all, comparedScenario, "--autopilot")
+	for _, s := range drill.Scenarios() {
+		played[s.Name] = startDrill(t, &all, s.Name)
+	}
+	var pages []func()
+	for _, s := range examples(t, readme(t)) {
+		if s.drills() {
+			pages = append(pages, startShown(t, &all, s))
+		}
+	}
+	all.Wait()
+
+	for _, s := range drill.Scenarios() {
+		t.Run(s.Name, func(t *testing.T) {
+			if score := played[s.Name].score(t, s); len(score.Levers) > 0 {
+				t.Errorf("nobody was at the levers, and yet: %+v", score.Levers)
+			}
+		})
+	}
+	t.Run("autopilot", func(t *testing.T) {
+		s := drill.Scenarios()[slices.IndexFunc(drill.Scenarios(), func(s drill.Scenario) bool { return s.Name == comparedScenario })]
+		with, without := piloted.score(t, s), played[s.Name].score(t, s)
+		checkLevers(t, with.Levers)
+		checkDrillRecord(t, piloted.dir, len(with.Levers))
+		a, b := with.Requests["interactive"].share(), without.Requests["interactive"].share()
+		t.Logf("failed interactive requests: %.1f%% with nobody at the levers, %.1f%% with the autopilot", 100*b, 100*a)
+		if a >= b {
+			t.Errorf("the levers did not help: %.1f%% failed with the autopilot, %.1f%% without", 100*a, 100*b)
+		}
+	})
+	for _, check := range pages {
+		check()
+	}
+}
+
+func startDrill(t *testing.T, all *sync.WaitGroup, name string, flags ...string) *playedDrill {
+	t.Helper()
+	p := &playedDrill{dir: t.TempDir()}
+	args := append([]string{"drill", name, "--headless", "--output", "json", "--state-dir", p.dir}, flags...)
+	all.Go(func() {
+		p.code = cli.Main(args, cli.Streams{In: strings.NewReader(""), Out: &p.out, Err: &p.errs})
+	})
+	return p
+}
+
+// startShown starts a drill that the README shows, and gives what checks its output.
+func startShown(t *testing.T, all *sync.WaitGroup, s shown) func() {
+	t.Helper()
+	d := prepare(t, s, t.TempDir(), t.TempDir())
+	var got []string
+	var err error
+	all.Go(func() { got, err = d.run() })
+	return func() {
+		if why := differs(s.output, got); err != nil || why != "" {
+			t.Errorf("README.md:%d: $ %s: %v\n%s", s.line, s.command, err, why)
+		}
+	}
+}
+
+// score checks the score of a drill: every declared fault found where and when it was, and nothing else.
+func (p *playedDrill) score(t *testing.T, s drill.Scenario) drillScore {
+	t.Helper()
+	if p.code != 0 {
+		t.Errorf("%s: exit %d", s.Name, p.code)
+	}
+	out, errs := &p.out, &p.errs
+	var score drillScore
+	if err := json.Unmarshal(out.Bytes(), &score); err != nil {
+		t.Fatalf("%v in %q\n%s", err, out.String(), errs.String())
+	}
+	if score.V != 1 || score.Scenario != s.Name || score.Missed == nil || score.False == nil {
+		t.Fatalf("this is no score of %s: %s", s.Name, out.String())
+	}
+	if *score.Missed != 0 || *score.False != 0 {
+		t.Errorf("missed %d, false %d\n%s\n%s", *score.Missed, *score.False, out.String(), errs.String())
+	}
+	from, to := s.Length, time.Duration(0)
+	for _, f := range s.Faults {
+		from, to = min(from, f.From), max(to, f.To+slack)
+	}
+	found := 0
+	for _, b := range score.Bursts {
+		at := time.Duration(b.Detected * float64(time.Second))
+		if at < from {
+			t.Errorf("a burst in the calm, %s after the start: %v", at, b.Scope)
+		}
+		if b.Expected && at <= to {
+			found++
+		}
+	}
+	if found == 0 {
+		t.Errorf("no burst was found between %s and %s: %+v", from, to, score.Bursts)
+	}
+	for _, kind := range []string{"interactive", "batch"} {
+		if c := score.Requests[kind]; c.OK == 0 {
+			t.Errorf("no %s request was served: %+v", kind, c)
+		}
+	}
+	return score
+}
+
+// checkLevers checks that what the autopilot threw was asked for, applied and obeyed, in this order.
+func checkLevers(t *testing.T, levers []drillLever) {
+	t.Helper()
+	if len(levers) == 0 {
+		t.Fatal("the autopilot threw no lever")
+	}
+	obeyed := 0
+	for _, l := range levers {
+		if l.Verified != nil {
+			obeyed++
+		}
+		switch {
+		case l.Applied == nil:
+			t.Errorf("%s %v was never applied", l.Verb, l.Scope)
+		case l.Requested > *l.Applied:
+			t.Errorf("%s %v was applied at %.3f, before it was asked for at %.3f", l.Verb, l.Scope, *l.Applied, l.Requested)
+		case l.Verified == nil && l.Reverted == nil:
+			t.Errorf("%s %v was neither seen in the traffic nor taken back", l.Verb, l.Scope)
+		case l.Verified != nil && *l.Verified < *l.Applied:
+			t.Errorf("%s %v was obeyed at %.3f, before it was applied at %.3f", l.Verb, l.Scope, *l.Verified, *l.Applied)
+		case l.Outcome == "worse":
+			t.Errorf("%s %v made it worse", l.Verb, l.Scope)
+		}
+	}
+	if obeyed == 0 {
+		t.Errorf("no lever was seen in the traffic: %+v", levers)
+	}
+}
+
+// checkDrillRecord checks that the journal of a drill is whole and tells of its levers.
+func checkDrillRecord(t *testing.T, dir string, levers int) {
+	t.Helper()
+	ask := func(args ...string) string {
+		var out, errs bytes.Buffer
+		if code := cli.Main(append([]string{"--state-dir", dir}, args...), cli.Streams{In: strings.NewReader(""), Out: &out, Err: &errs}); code != 0 {
+			t.Errorf("%s: exit %d\n%s", strings.Join(args, " "), code, errs.String())
+		}
+		return out.String()
+	}
+	ask("incident", "verify")
+	var list struct {
+		Incidents []struct {
+			Drill  bool `json:"drill"`
+			Levers int  `json:"levers"`
+		} `json:"incidents"`
+	}
+	if err := json.Unmarshal([]byte(ask("incident", "list", "--output", "json")), &list); err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Incidents) != 1 || !list.Incidents[0].Drill || list.Incidents[0].Levers != levers {
+		t.Errorf("the journal has %+v, want one incident of a drill with %d levers", list.Incidents, levers)
+	}
+	if md := ask("incident", "export", "--format", "md"); !strings.Contains(md, "workload.pause") && !strings.Contains(md, "cap.set") {
+		t.Errorf("the timeline names no lever:\n%s", md)
+	}
+}
