@@ -7,7 +7,7 @@ FUZZTIME  ?= 30s
 SEEDS     ?= 1 2 3 4 5
 SCENARIOS ?= azure-eu-502 rate-limit-storm truncated-streams provider-down
 
-.PHONY: build check test race fmt vet lint fuzz fuzz-smoke golden drill-seeds bench clean
+.PHONY: build check test race fmt vet lint fuzz fuzz-smoke golden picture drill-seeds bench clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/signalbox .
@@ -40,6 +40,10 @@ fuzz-smoke:
 # Rewrites the golden files; read the difference before it is committed.
 golden:
 	UPDATE_GOLDEN=1 $(GO) test ./ui/... ./internal/...
+
+# Draws docs/console.svg, the picture of the README, from the real console on the real drill.
+picture:
+	SIGNALBOX_PICTURE=$(CURDIR)/docs/console.svg $(GO) test -count=1 -run '^TestPicture$$' ./internal/cli
 
 # Every scenario with every seed and nobody at the levers; the scenarios run side by side.
 drill-seeds: build
