@@ -2,6 +2,7 @@ package desk
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"signalbox/runbook"
@@ -38,6 +39,24 @@ func (d *Desk) runView(now time.Time) *RunView {
 func filled(r *run, s runbook.Step) runbook.Step {
 	s.Title = r.walk.Fill(s.Title)
 	s.Prose = r.walk.FillProse(s.Prose)
+	s.Blocks = slices.Clone(s.Blocks)
+	for i := range s.Blocks {
+		b := &s.Blocks[i]
+		switch {
+		case b.Action != nil:
+			a := *b.Action
+			a.Why, a.Cost = r.walk.Fill(a.Why), r.walk.Fill(a.Cost)
+			b.Action = &a
+		case b.Ask != nil:
+			q := *b.Ask
+			q.Question = r.walk.Fill(q.Question)
+			b.Ask = &q
+		case b.Escalate != nil:
+			e := *b.Escalate
+			e.Say = r.walk.Fill(e.Say)
+			b.Escalate = &e
+		}
+	}
 	return s
 }
 
