@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"signalbox/internal/board"
@@ -65,6 +66,9 @@ func (f facts) number(q runbook.Query, a asked, w board.Window, ans runbook.Answ
 		over = defaultOver
 	}
 	hits := a.matching(w)
+	if strings.HasPrefix(q.Metric, "token") && w.TokIn+w.TokOut == 0 && !f.tellsTokens(a) {
+		return runbook.Answer{Why: "no log line tells tokens", Age: ans.Age}
+	}
 	switch q.Metric {
 	case "error_rate":
 		ans.Num, ans.Den, ans.Unit = float64(hits), float64(w.Req), string(runbook.UnitShare)
@@ -94,6 +98,23 @@ func (f facts) number(q runbook.Query, a asked, w board.Window, ans runbook.Answ
 		ans.Value = ans.Num / ans.Den
 	}
 	return ans
+}
+
+// tokenMemory is how far back a line that told tokens is looked for.
+const tokenMemory = 2 * time.Hour
+
+// tellsTokens tells whether the gateways that are asked about log tokens at all: where none does, nothing that
+// flowed is no evidence that nothing flows.
+func (f facts) tellsTokens(a asked) bool {
+	var sel traffic.Selector
+	for _, t := range a.sel.Terms {
+		if t.Dim == traffic.Side || t.Dim == traffic.Gateway {
+			sel = sel.And(t)
+		}
+	}
+	to := f.d.sig.edge(f.now)
+	w := f.d.sig.count(sel, to.Add(-tokenMemory), to)
+	return w.TokIn+w.TokOut+w.TokCached > 0
 }
 
 func (f facts) quantile(q runbook.Query, w board.Window, ans runbook.Answer) runbook.Answer {

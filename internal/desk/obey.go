@@ -86,6 +86,11 @@ func (d *Desk) proveCap(l *lever) proof {
 		return blind("no in-flight signal for %s", scopeWords(scope))
 	}
 	queue, hasQueue := d.sig.gauge(scope, traffic.Queue, d.now())
+	if group, _, member := strings.Cut(scope["deployment"], "/"); member { // HAProxy queues for a backend, not for its server
+		if q, ok := d.sig.gauge(traffic.Scope{"gateway": l.plan.Gateway, "deployment": group}, traffic.Queue, d.now()); ok {
+			queue, hasQueue = queue+q, true
+		}
+	}
 	text := fmt.Sprintf("%.0f in flight, cap %.0f", now, limit)
 	if hasQueue {
 		text += fmt.Sprintf(", %.0f wait", queue)
