@@ -55,6 +55,18 @@ func (m *model) target() (traffic.Scope, string) {
 	return nil, ""
 }
 
+// fails tells whether anything failed in the scope just now, as far as the grid shows it.
+func (m *model) fails(scope traffic.Scope) bool {
+	for _, row := range m.snap.Grid.Cells {
+		for i := range row {
+			if row[i].Scope.Equal(scope) {
+				return row[i].Err > 0
+			}
+		}
+	}
+	return true
+}
+
 // leverGateways lists the gateways that can do the verb.
 func (m *model) leverGateways(verb string) []*desk.GatewayView {
 	var out []*desk.GatewayView
@@ -157,7 +169,7 @@ func (m *model) leverForm(title, verb string, scope traffic.Scope, name string, 
 	why := ""
 	if b := m.burst(m.subject.burst); b != nil {
 		why = classWords(b.Leading) + " burst on " + b.Name
-	} else if name != "" && verb != "workload.pause" {
+	} else if name != "" && verb != "workload.pause" && m.fails(scope) {
 		why = "errors on " + name
 	}
 	d := &form{title: title + ": plan it", label: "plan it (nothing is sent yet)"}

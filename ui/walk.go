@@ -69,6 +69,9 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 			text := "a check is " + blocked + ": d marks the step done all the same, s skips it"
 			return "", func(m *model) tea.Cmd { m.say(sayHint, text); return nil }
 		}
+		if v := impossible(s); v != nil {
+			return "skip the step: its lever cannot be thrown", func(m *model) tea.Cmd { return m.skipBecause(v.Disabled) }
+		}
 		if pendingFacts(s) {
 			return "mark the step done (its lever's facts are pending)", (*model).stepDone
 		}
@@ -191,11 +194,26 @@ func (m *model) stepDone() tea.Cmd {
 
 func (m *model) stepBack() tea.Cmd { return m.do("one step back", desk.StepBack{}, nil) }
 
-func (m *model) stepSkip() tea.Cmd {
+func (m *model) stepSkip() tea.Cmd { return m.skipBecause("") }
+
+// skipBecause asks for the reason with one to begin with.
+func (m *model) skipBecause(why string) tea.Cmd {
 	_, s := m.running()
-	return m.open(m.reasonForm("skip: "+s.Step.Title, "skip it", func(reason string) desk.Command {
+	d := m.reasonForm("skip: "+s.Step.Title, "skip it", func(reason string) desk.Command {
 		return desk.StepSkip{Reason: reason, Step: s.Step.Slug}
-	}), byKey)
+	})
+	d.fields[0].text = newEditor(why)
+	return m.open(d, byKey)
+}
+
+// impossible finds an action of the step that was not thrown and cannot be: marking the step done would say it was.
+func impossible(s *desk.StepView) *desk.BlockView {
+	for i := range s.Step.Blocks {
+		if i < len(s.Blocks) && s.Step.Blocks[i].Action != nil && s.Blocks[i].State == "" && s.Blocks[i].Disabled != "" {
+			return &s.Blocks[i]
+		}
+	}
+	return nil
 }
 
 func (m *model) abortKey() tea.Cmd {
