@@ -131,6 +131,9 @@ func TestDrain(t *testing.T) {
 	if p.Blast.LastTarget || string(p.Instances[0].Before) != `"ready"` || string(p.Instances[0].After) != `"drain"` {
 		t.Errorf("%+v", p)
 	}
+	if all := strings.Join(p.Caveats, "\n"); !strings.Contains(all, "left to serve backend gpt-4o: gpt-4o/azure-us-east (0 in flight, maxconn 50)") {
+		t.Errorf("what is left is not said:\n%s", all)
+	}
 	r, err := d.Apply(t.Context(), p, "k")
 	mustAll(t, r, err)
 	last := mustPlan(t, d, change(gateway.TargetOut, "", "deployment", "gpt-4o/azure-us-east"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -337,7 +338,37 @@ func (b *builder) judge() {
 			p.Blast.LastTarget = true
 			b.caveat("nothing is left to serve backend %s after this: its requests get 503 (SC in the log)", be)
 		}
+		for _, text := range b.remaining() {
+			b.caveat("%s", text)
+		}
 	}
+}
+
+// remaining names what is left to serve each backend that loses a server, with the room that it has.
+func (b *builder) remaining() []string {
+	var out []string
+	for _, r := range b.readings {
+		hit, left := make(map[string]bool), make(map[string][]string)
+		for _, s := range r.proc.servers {
+			switch {
+			case slices.Contains(b.servers, s.id()):
+				hit[s.backend] = true
+			case s.serves():
+				left[s.backend] = append(left[s.backend], fmt.Sprintf("%s (%d in flight, %s)", s.id(), s.inUse, showLimit(s.limit)))
+			}
+		}
+		for _, be := range slices.Sorted(maps.Keys(hit)) {
+			if n := len(left[be]); n > 0 {
+				const few = 3
+				text := strings.Join(left[be][:min(n, few)], ", ")
+				if n > few {
+					text += fmt.Sprintf(" and %d more", n-few)
+				}
+				out = append(out, fmt.Sprintf("%s: left to serve backend %s: %s", r.peer.name, be, text))
+			}
+		}
+	}
+	return out
 }
 
 // emptied gives the backends in which no server would take requests any more.
