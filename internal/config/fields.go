@@ -7,7 +7,7 @@ import (
 )
 
 // formats lists the line formats; sources/decode reads them.
-var formats = []string{FormatAuto, "signalbox", "json", "logfmt", "haproxy", "haproxy-json", "text"}
+var formats = []string{FormatAuto, "signalbox", "json", "logfmt", "haproxy", "haproxy-json", "access", "text"}
 
 // matchKeys lists what a mapping of the inventory can match on.
 var matchKeys = []string{"deployment", "base_url", "host", "backend", "key_alias"}

@@ -53,6 +53,7 @@ const (
 	Signalbox   = "signalbox"    // the reference gateway's JSON lines
 	HAProxyJSON = "haproxy-json" // HAProxy with the documented JSON log-format
 	HAProxyText = "haproxy"      // HAProxy's default HTTP log
+	Access      = "access"       // access lines of nginx, Apache, Envoy and uvicorn
 	JSON        = "json"         // any JSON lines, by common names or a field mapping
 	Logfmt      = "logfmt"       // key=value lines, by common names or a field mapping
 	Text        = "text"         // any text: a line that tells of a failure is a failure
@@ -75,6 +76,7 @@ var builders = []struct {
 	{Signalbox, newReference},
 	{HAProxyJSON, newHAProxyJSON},
 	{HAProxyText, newHAProxyText},
+	{Access, newAccess},
 	{JSON, newJSON},
 	{Logfmt, newLogfmt},
 	{Text, newText},

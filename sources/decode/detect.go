@@ -30,8 +30,10 @@ var thresholds = []struct {
 	{Signalbox, 0.5, true},
 	{HAProxyJSON, 0.5, true},
 	{HAProxyText, 0.5, true},
+	{Access, 0.4, true},
 	{JSON, 0.4, true},
 	{Logfmt, 0.7, true},
+	{Access, 0.6, false},
 	{JSON, 0.6, false},
 	{Logfmt, 0.9, false},
 }

@@ -21,9 +21,6 @@ func newText(opt Options) (Decoder, error) {
 
 func (t *textLines) Format() string { return Text }
 
-// maxStampWords is how many words of a line's head may hold its time.
-const maxStampWords = 3
-
 func (t *textLines) Decode(line []byte, received time.Time) (traffic.Record, Result) {
 	t.d.reset(line)
 	trimmed := bytes.TrimSpace(line)
@@ -33,7 +30,7 @@ func (t *textLines) Decode(line []byte, received time.Time) (traffic.Record, Res
 	if line[0] == ' ' || line[0] == '\t' {
 		return traffic.Record{}, Result{Kind: Ignored, Why: "goes on from the line before"}
 	}
-	t.stamp(trimmed)
+	t.d.at = stampOf(trimmed, t.d.zone, received)
 	t.d.set(fMessage, 1, 0, value{kind: stringValue, bytes: trimmed})
 	v := fault.Classify(fault.Input{Text: string(trimmed[:min(len(trimmed), 8<<10)])})
 	if v.Class == fault.None || v.Confidence < countsFrom || !cries(trimmed, v) {
@@ -64,32 +61,3 @@ func cries(line []byte, v fault.Verdict) bool {
 
 // surely is the confidence that only a documented code or a proxy's flag gives.
 const surely = 0.9
-
-// stamp finds a time among the first words of the line, alone or bracketed.
-func (t *textLines) stamp(line []byte) {
-	head := line[:min(len(line), 64)]
-	for from, word := 0, 0; word < maxStampWords && from < len(head); word++ {
-		for ends := 0; ends < 2; ends++ { // "2026-11-21T12:00:00Z", then "2026-11-21 12:00:00,123"
-			end := wordEnd(head, from, ends)
-			text := bytes.Trim(head[from:end], "[]()<>|,; ")
-			if at, ok := parseTime(value{kind: stringValue, bytes: text}, t.d.zone); ok && len(text) >= 10 {
-				t.d.at = at
-				return
-			}
-		}
-		from = wordEnd(head, from, 0) + 1
-	}
-}
-
-// wordEnd gives the end of the word that begins at from, and of so many more.
-func wordEnd(b []byte, from, more int) int {
-	for i := from; i < len(b); i++ {
-		if b[i] == ' ' || b[i] == '\t' {
-			if more == 0 {
-				return i
-			}
-			more--
-		}
-	}
-	return len(b)
-}

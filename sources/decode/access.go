@@ -1,0 +1,224 @@
+package decode
+
+import (
+	"bytes"
+	"time"
+
+	"signalbox/internal/fault"
+	"signalbox/internal/traffic"
+)
+
+// access decodes the access lines that web servers and proxies write: the common and combined formats of
+// Apache and nginx with what people append to them, Envoy's default, and the lines of uvicorn and werkzeug:
+//
+//	10.0.0.1 - - [21/Nov/2026:10:00:00 +0000] "POST /v1/chat/completions HTTP/1.1" 200 512 "-" "curl/8" rt=0.123
+//	[2026-11-21T10:00:00.100Z] "POST /v1/chat/completions HTTP/2" 503 UH 90 19 2 - "-" "curl/8" "5f0e" "llm" "-"
+//	INFO:     127.0.0.1:5000 - "POST /v1/chat/completions HTTP/1.1" 200 OK
+//
+// Who asked (address, user, referer, agent) is not kept, neither in a field nor in the raw text.
+type access struct {
+	rec   *recorder
+	names *mapping
+	d     draft
+	saw   bool // a line of the format was seen: what else stands in the log belongs to the same server
+	ends  map[string]bool
+}
+
+func newAccess(opt Options) (Decoder, error) {
+	names, err := newMapping(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &access{rec: newRecorder(opt), names: names, d: draft{zone: zoneOf(opt)}, ends: make(map[string]bool)}, nil
+}
+
+func (a *access) Format() string { return Access }
+
+// accessLine is where the parts of a line stand.
+type accessLine struct {
+	from, to int // what is kept as the raw text
+	stamp    []byte
+	request  []byte // between the quotes
+	status   []byte
+	rest     []byte // after the status
+	head     []byte // before the request
+}
+
+func (a *access) Decode(line []byte, received time.Time) (traffic.Record, Result) {
+	l, ok := splitAccess(line)
+	if !ok {
+		return a.other(line)
+	}
+	a.saw = true
+	a.d.reset(line[l.from:l.to])
+	a.time(l, received)
+	method, target, ok := requestLine(l.request)
+	switch {
+	case !ok:
+		return traffic.Record{}, Result{Kind: Ignored, Why: "a connection that brought no request"}
+	case selfCheck(target):
+		return traffic.Record{}, Result{Kind: Ignored, Why: "a health check or a metrics page"}
+	case string(method) == "OPTIONS":
+		return traffic.Record{}, Result{Kind: Ignored, Why: "a question for options, not a request"}
+	}
+	a.target(target)
+	a.d.set(fStatus, 1, 0, value{kind: numberValue, bytes: l.status})
+	if !a.envoy(l) {
+		a.extras(l.rest)
+	}
+	rec, res := a.rec.record(&a.d, traffic.SideClient, received)
+	status, _, _, _ := a.d.status()
+	a.rec.outcome(&a.d, &rec, status)
+	switch {
+	case status == 404 && !callsModel(target):
+		rec.Outcome = traffic.NewOutcome(fault.BadRequest, status) // a page that is not there is no missing model
+	case status >= 400:
+		settle(&rec, statusClass(status))
+	}
+	return rec, res
+}
+
+// other says what a line is that is no access line. Beside access lines it is the server's own talk, whose
+// failed requests have access lines too; alone it is not of this format.
+func (a *access) other(line []byte) (traffic.Record, Result) {
+	if a.saw && serverTalk(line) {
+		return traffic.Record{}, Result{Kind: Ignored, Why: "the server's own message; its requests have lines of their own"}
+	}
+	return traffic.Record{}, Result{Why: "not an access line"}
+}
+
+// serverTalk tells a line of nginx's, Apache's or uvicorn's own log.
+func serverTalk(line []byte) bool {
+	head := line[:min(len(line), 80)]
+	for _, level := range []string{"INFO: ", "WARNING: ", "ERROR: ", "DEBUG: ", "CRITICAL: "} {
+		if bytes.HasPrefix(head, []byte(level)) {
+			return true
+		}
+	}
+	for _, level := range []string{" [error] ", " [warn] ", " [crit] ", " [alert] ", " [emerg] ", " [notice] ", " [info] ", "] [core:", "] [proxy", "] [mpm_"} {
+		if bytes.Contains(head, []byte(level)) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxAccessHead bounds where the request of an access line begins.
+const maxAccessHead = 600
+
+// splitAccess finds the quoted request and the status after it.
+func splitAccess(line []byte) (l accessLine, ok bool) {
+	head := line[:min(len(line), maxAccessHead)]
+	open := bytes.IndexByte(head, '"')
+	if open < 2 {
+		return l, false
+	}
+	l.head = line[:open]
+	switch before := bytes.TrimRight(l.head, " "); {
+	case bytes.HasSuffix(before, []byte("]")):
+		from := bytes.LastIndexByte(before, '[')
+		if from < 0 {
+			return l, false
+		}
+		l.from, l.stamp = from, before[from+1:len(before)-1]
+	case bytes.HasSuffix(before, []byte(" -")):
+		l.from = open
+	default:
+		return l, false
+	}
+	end := closing(line, open+1)
+	if end < 0 {
+		return l, false
+	}
+	l.request = line[open+1 : end]
+	rest := line[end+1:]
+	if len(rest) < 4 || rest[0] != ' ' || !numeric(rest[1:4]) || len(rest) > 4 && rest[4] != ' ' || rest[1] < '1' || rest[1] > '5' {
+		return l, false
+	}
+	l.status, l.rest, l.to = rest[1:4], rest[4:], end+5
+	return l, true
+}
+
+// closing finds the quote that ends a text: Apache writes \" for one inside, nginx \x22.
+func closing(line []byte, from int) int {
+	for i := from; i < len(line); i++ {
+		switch line[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
+		}
+	}
+	return -1
+}
+
+// bracketLayouts are the times that stand in brackets.
+var bracketLayouts = []string{"02/Jan/2006:15:04:05 -0700", "02/Jan/2006 15:04:05", "02/Jan/2006:15:04:05"}
+
+// time reads the time in brackets, or one at the start of the line.
+func (a *access) time(l accessLine, received time.Time) {
+	if len(l.stamp) == 0 {
+		a.d.at = stampOf(bytes.TrimSpace(l.head), a.d.zone, received)
+		return
+	}
+	if len(l.stamp) > 64 {
+		return
+	}
+	for _, layout := range bracketLayouts {
+		if at, err := time.ParseInLocation(layout, string(l.stamp), a.d.zone); err == nil && sane(at) {
+			a.d.at = at
+			return
+		}
+	}
+	if at, ok := parseTime(value{kind: stringValue, bytes: l.stamp}, a.d.zone); ok {
+		a.d.at = at
+	}
+}
+
+// target keeps what a path says: the endpoint, and the names that some interfaces have in their paths.
+func (a *access) target(target []byte) {
+	p := path(target)
+	if deployment, model := namesInPath(p); len(deployment)+len(model) > 0 {
+		a.d.set(fDeployment, 10, 0, value{kind: stringValue, bytes: deployment})
+		a.d.set(fModel, 10, 0, value{kind: stringValue, bytes: model})
+	}
+	p = plainEndpoint(p)
+	if !a.ends[string(p)] {
+		if len(a.ends) >= maxEndpoints {
+			p = []byte("other")
+		} else {
+			a.ends[string(p)] = true
+		}
+	}
+	a.d.set(fEndpoint, 1, 0, value{kind: stringValue, bytes: p})
+}
+
+// envoy reads what follows the status in Envoy's default format: flags, bytes in and out, milliseconds,
+// and after them quoted texts of which the third is the request id.
+func (a *access) envoy(l accessLine) bool {
+	words := bytes.Fields(l.rest[:min(len(l.rest), 120)])
+	if l.from != 0 || len(words) < 5 || numeric(words[0]) || !numeric(words[1]) || !numeric(words[2]) || !numeric(words[3]) {
+		return false
+	}
+	if string(words[0]) != "-" {
+		flags, _, _ := bytes.Cut(words[0], []byte(","))
+		a.d.term = bounded(flags, maxWord)
+	}
+	a.d.set(fLatency, 1, time.Millisecond, value{kind: numberValue, bytes: words[3]})
+	rest := l.rest
+	for n := 0; n < 3; n++ {
+		open := bytes.IndexByte(rest, '"')
+		end := -1
+		if open >= 0 {
+			end = closing(rest, open+1)
+		}
+		if end < 0 {
+			return true
+		}
+		if n == 2 {
+			a.d.set(fRequestID, 1, 0, value{kind: stringValue, bytes: rest[open+1 : end]})
+		}
+		rest = rest[end+1:]
+	}
+	return true
+}
