@@ -21,6 +21,7 @@ func TestPicture(t *testing.T) {
 		t.Skip("it draws docs/console.svg: make picture")
 	}
 	t.Setenv("COLORTERM", "truecolor")
+	t.Setenv("TMPDIR", t.TempDir()) // where the drill keeps its logs: it is killed at the end
 	x := openTerminal(t, t.TempDir(), "--as", "ana", "drill", "azure-eu-502")
 	x.walkToCap(t)
 	x.sees(t, "OUT cap.set", "obeyed ✓ yes", "HELPED", "step 6 of")
