@@ -2,7 +2,6 @@ package contract
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -62,35 +61,15 @@ func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gat
 
 // address gives the peers that a change means, and what of them.
 func (d *Driver) address(c gateway.Change) ([]peer, traffic.Scope, error) {
-	var all []string
-	for _, p := range d.peers {
-		all = append(all, p.name)
-	}
-	names, what, err := c.Address(d.opts.Gateway, d.opts.Env, all)
-	if err != nil {
-		return nil, nil, err
-	}
-	var peers []peer
-	for _, p := range d.peers {
-		if slices.Contains(names, p.name) {
-			peers = append(peers, p)
-		}
-	}
-	return peers, what, nil
+	return gateway.Addressed(c, d.opts.Gateway, d.opts.Env, d.peers, func(p peer) string { return p.name })
 }
 
 func heardAny(gw string, readings []reading) error {
-	if len(readings) == 0 {
-		return fmt.Errorf("gateway %q has no instances; name their URLs in the configuration", gw)
-	}
-	var errs []error
+	answers := make([]error, 0, len(readings))
 	for _, r := range readings {
-		if r.err == nil {
-			return nil
-		}
-		errs = append(errs, r.err)
+		answers = append(answers, r.err)
 	}
-	return fmt.Errorf("nothing was planned, no instance of gateway %q could be read: %w", gw, errors.Join(errs...))
+	return gateway.HeardAny(gw, "name their URLs", answers)
 }
 
 // names gives the values of the lever's dimension that the scope covers exactly, one control each.
