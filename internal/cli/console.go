@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"syscall"
 
 	"github.com/charmbracelet/x/term"
 
+	"signalbox/internal/config"
 	"signalbox/internal/desk"
 	"signalbox/ui"
 )
@@ -78,10 +80,9 @@ func (g *game) console(ctx context.Context) error {
 	return g.app.console(ctx, g.station)
 }
 
-// parting says where the record lies, and what is still out, after the screen has gone.
+// parting says what is still out, and where the record lies, after the screen has gone.
 func (s *station) parting(say func(string, ...any)) {
-	snap := s.desk.Snapshot()
-	for _, l := range snap.Levers {
+	for _, l := range s.desk.Snapshot().Levers {
 		if !l.Out {
 			continue
 		}
@@ -93,14 +94,33 @@ func (s *station) parting(say func(string, ...any)) {
 			}
 		}
 	}
+	s.recorded(say)
+}
+
+// recorded says where the record lies, with the command that prints its timeline from here.
+func (s *station) recorded(say func(string, ...any)) {
 	say("journal    %s", s.journal.Path())
-	if snap.Incident != nil {
-		say("timeline   signalbox incident export %s --format md   (still open)", snap.Incident.ID)
+	if open := s.desk.Snapshot().Incident; open != nil {
+		where := ""
+		if home, _ := os.UserHomeDir(); s.dir != config.DefaultStateDir(os.Getenv, home) {
+			where = " --state-dir " + quoted(s.dir)
+		}
+		say("timeline   signalbox incident export %s --format md%s   (still open)", open.ID, where)
 	}
 	if s.lastExport != "" {
 		say("exported   %s", s.lastExport)
 	}
 }
+
+// quoted writes a path as a shell takes it.
+func quoted(path string) string {
+	if strings.Trim(path, shellSafe) == "" {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
+const shellSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:@%"
 
 // sayTo prints lines to a stream; a reader that has gone is noticed by the verb that owns it.
 func sayTo(w io.Writer) func(string, ...any) {

@@ -196,6 +196,7 @@ func (g *game) play(ctx context.Context) error {
 	for _, l := range g.intro() {
 		g.say("%s", l)
 	}
+	defer g.announce()()
 	if !g.opts.headless {
 		return g.console(ctx)
 	}

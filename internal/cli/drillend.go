@@ -124,7 +124,12 @@ func (g *game) table(r drillReport, score drill.Score) {
 func (g *game) parting() {
 	tally := g.fleet.Tally()
 	g.say("interactive: %d ok, %d failed; batch: %d ok, %d failed", tally.Interactive.OK, tally.Interactive.Failed, tally.Batch.OK, tally.Batch.Failed)
-	g.station.parting(g.say)
+	for _, l := range g.station.desk.Snapshot().Levers {
+		if l.Out {
+			g.say("was out    %s, and ended with the drill's fleet; on a real gateway it would be out until %s UTC", safe(l.Title), l.ExpiresAt.UTC().Format("15:04:05"))
+		}
+	}
+	g.station.recorded(g.say)
 }
 
 func orDash(s string) string {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 
@@ -128,6 +129,9 @@ func (a *app) infoCommand() *cobra.Command {
 			p.line("state folder   %s", dir)
 			p.line("journal        %s/journal.jsonl", dir)
 			p.line("exports        %s/exports", dir)
+			if env := filepath.Join(dir, drillEnvName); fileExists(env) {
+				p.line("drill          %s has its URLs and token", env)
+			}
 			p.line("operator       %s", a.who(cfg))
 			p.line("gateways       %d", len(cfg.Gateways))
 			p.line("sources        %d", len(cfg.Sources))
