@@ -81,6 +81,9 @@ func (f *follower) explain(err error) {
 		f.health, f.detail = traffic.Live, ""
 	case errors.Is(err, fs.ErrNotExist):
 		f.health, f.detail = traffic.Waiting, fmt.Sprintf("%s is not there yet: waiting for it", f.path)
+		if f.opened {
+			f.detail = fmt.Sprintf("%s is gone: does the gateway log elsewhere now? It is followed again when it comes back", f.path)
+		}
 	case errors.Is(err, fs.ErrPermission):
 		f.health, f.detail = traffic.Failing, fmt.Sprintf("%s may not be read: give read permission to this user; it is tried again by itself", f.path)
 	case errors.Is(err, errGzip):
