@@ -48,7 +48,7 @@ var errFindings = errors.New("findings")
 
 // exit is the one place that turns an error into text and exit code.
 func (a *app) exit(err error) int {
-	if n := a.signal.Load(); n != 0 && (err == nil || errors.Is(err, context.Canceled)) {
+	if n := a.signal.Load(); n != 0 && (err == nil || errors.Is(err, context.Canceled) || errors.Is(err, errFindings)) {
 		if syscall.Signal(n) == syscall.SIGINT {
 			return 130
 		}
