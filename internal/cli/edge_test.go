@@ -180,8 +180,27 @@ func (e *edge) levers(t *testing.T) map[string]server {
 	return out
 }
 
+// logLine is what the tests need of a line of the log.
+type logLine struct {
+	BE, Srv, Term, Retries string
+	Status                 int
+}
+
 // logged counts the finished requests of the log by deployment.
 func (e *edge) logged(t *testing.T) map[string]int {
+	t.Helper()
+	return e.tally(t, func(l logLine) string { return l.BE + "/" + l.Srv })
+}
+
+// ends counts them by how they ended.
+func (e *edge) ends(t *testing.T) map[string]int {
+	t.Helper()
+	return e.tally(t, func(l logLine) string {
+		return fmt.Sprint(l.BE, "/", l.Srv, " ", l.Status, " ", l.Term, " retries ", l.Retries)
+	})
+}
+
+func (e *edge) tally(t *testing.T, by func(logLine) string) map[string]int {
 	t.Helper()
 	text, err := os.ReadFile(e.path("run/haproxy.log"))
 	if err != nil {
@@ -189,9 +208,9 @@ func (e *edge) logged(t *testing.T) map[string]int {
 	}
 	out := map[string]int{}
 	for l := range strings.Lines(string(text)) {
-		var v struct{ BE, Srv string }
+		var v logLine
 		if json.Unmarshal([]byte(l), &v) == nil {
-			out[v.BE+"/"+v.Srv]++
+			out[by(v)]++
 		}
 	}
 	return out

@@ -60,6 +60,9 @@ func TestOperatorDrainsAndCapsOnHAProxy(t *testing.T) {
 	if code != 0 || !strings.Contains(screen, "journal") {
 		t.Errorf("exit code %d; it leaves\n%s", code, screen)
 	}
+	if info := e.ask(t, "show info"); !strings.Contains(info, "DroppedLogs: 0\n") {
+		t.Errorf("HAProxy has lost lines of its log:\n%s", info)
+	}
 	e.halt()
 	e.judgeRecord(t)
 }
@@ -218,7 +221,8 @@ func (e *edge) judgeRecord(t *testing.T) {
 	}
 	failed := int(e.eu.failed.Load())
 	if scan.Failures != failed || scan.Requests != sum(e.logged(t)) {
-		t.Errorf("scan counts %d failures in %d requests; the provider failed %d times and the log has %d lines", scan.Failures, scan.Requests, failed, sum(e.logged(t)))
+		t.Errorf("scan counts %d failures in %d requests; the provider failed %d times and the log has %d lines, which ended so: %v",
+			scan.Failures, scan.Requests, failed, sum(e.logged(t)), e.ends(t))
 	}
 	if len(scan.Bursts) != 1 || scan.Bursts[0].Scope["model"] != "gpt-4o" || scan.Bursts[0].Scope["region"] != "eu-west" {
 		t.Errorf("scan finds the bursts %v", scan.Bursts)

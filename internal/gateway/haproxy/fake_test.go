@@ -21,6 +21,7 @@ type fakeSocket struct {
 	mu      sync.Mutex
 	pid     int
 	uptime  int
+	dropped int // log lines
 	level   string
 	servers []*fakeServer
 	asked   []string
@@ -114,7 +115,7 @@ func (f *fakeSocket) do(command string) string {
 	w := strings.Fields(command)
 	switch {
 	case command == "show info":
-		return fmt.Sprintf("Name: HAProxy\nVersion: 2.6.12-1+deb12u4\nPid: %d\nUptime: 0d 0h08m20s\nUptime_sec: %d\nnode: vm\n\n", f.pid, f.uptime)
+		return fmt.Sprintf("Name: HAProxy\nVersion: 2.6.12-1+deb12u4\nPid: %d\nUptime: 0d 0h08m20s\nUptime_sec: %d\nDroppedLogs: %d\nnode: vm\n\n", f.pid, f.uptime, f.dropped)
 	case command == "show cli level":
 		return f.level + "\n\n"
 	case command == "show servers state":

@@ -395,7 +395,7 @@ func TestReadTellsWhatIsOdd(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.with(func() {
-		s.pid, s.uptime = 101, 7
+		s.pid, s.uptime, s.dropped = 101, 7, 11
 		s.find(eu).limit = minusOne
 		s.find("gpt-4o/azure-us-east").weight = 0
 		s.find("mini/openai").op = 0
@@ -405,7 +405,7 @@ func TestReadTellsWhatIsOdd(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := strings.Join(state.Instances[0].Notes, "\n")
-	for _, want := range []string{"was reloaded 7s ago", "somebody sent -1", "weight of gpt-4o/azure-us-east is 0, configured is 1", "mini/openai takes no requests: its health check fails"} {
+	for _, want := range []string{"was reloaded 7s ago", "somebody sent -1", "dropped 11 lines of its log", "weight of gpt-4o/azure-us-east is 0, configured is 1", "mini/openai takes no requests: its health check fails"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("notes miss %q:\n%s", want, all)
 		}

@@ -154,6 +154,10 @@ func parseInfo(text string) (process, error) {
 			p.version = clean(v, 60)
 		case "Uptime_sec":
 			up = v
+		case "DroppedLogs":
+			if n := count(v); n > 0 {
+				p.remark("HAProxy has dropped %d lines of its log since it started: what is counted from the log is too low; `nbthread 1` or a log target over UDP ends that", n)
+			}
 		}
 	}
 	secs, err := strconv.Atoi(up)
