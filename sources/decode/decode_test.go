@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -283,30 +281,12 @@ func TestDetect(t *testing.T) {
 	}
 }
 
-// What Propose suggests is a mapping that reads the log it was made for.
-func TestPropose(t *testing.T) {
-	var sample [][]byte
-	for i := range 20 {
-		sample = append(sample, fmt.Appendf(nil, `{"when":{"timestamp":%d},"llm_model_id":"gpt-%d","rsp":{"http_status_code":%d},"perf":{"total_dur":%d},"trace_request_id":"q%d","zone":"eu","a b":1}`, 1795262400+i, i%2, 200+300*(i%2), 800+i, i))
-	}
-	p := Propose(sample)
-	want := map[string]string{"time": "when.timestamp", "model": "llm_model_id", "status": "rsp.http_status_code", "latency_ms": "perf.total_dur", "request_id": "trace_request_id"}
-	if !maps.Equal(p.Mapped, want) {
-		t.Errorf("mapped %v, want %v", p.Mapped, want)
-	}
-	if !slices.Contains(p.Unmapped, "zone") || !slices.Contains(p.Missing, "error_message") || !strings.Contains(p.YAML, `status: "rsp.http_status_code"`) {
-		t.Errorf("%+v", p)
-	}
-	d, err := New(JSON, Options{Fields: p.Mapped})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rec, res := d.Decode(sample[1], received)
-	if res.Kind != Request || rec.Outcome.Status() != 500 || rec.Latency != 801*time.Millisecond || rec.RequestID != "q1" {
-		t.Errorf("%+v %+v", rec, res)
-	}
-	if got := Propose([][]byte{[]byte("\x00 nothing")}); got.YAML != "" {
-		t.Errorf("a proposal for noise: %s", got.YAML)
+// A file that is no text is called so; one with odd letters or colours is not.
+func TestDetectBinary(t *testing.T) {
+	for text, want := range map[string]bool{"\x7fELF\x00\x01": true, "\xff\x01\x02\xfe": true, "caf\xe9 failed": false, "\x1b[31merror\x1b[0m": false, "plain": false} {
+		if got := Detect([][]byte{[]byte(text)}); strings.Contains(got.Why, "binary") != want {
+			t.Errorf("%q: %s", text, got.Why)
+		}
 	}
 }
 

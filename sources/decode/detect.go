@@ -1,8 +1,10 @@
 package decode
 
 import (
+	"bytes"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"signalbox/sources"
 )
@@ -75,10 +77,25 @@ func detect(sample [][]byte, opt Options) Detection {
 	if t.lines == 0 {
 		return Detection{Format: Text, Why: "no lines yet"}
 	}
+	if n := unprintable(sample); 2*n > t.lines {
+		return Detection{Format: Text, Why: fmt.Sprintf("%d of the first %d lines hold bytes that no text has: binary, encrypted or compressed in an unknown way?", n, t.lines)}
+	}
 	return Detection{
 		Format: Text, Confidence: float64(t.requests) / float64(t.lines),
 		Why: fmt.Sprintf("no known format: of the first %d lines, %d tell of a failure", t.lines, t.requests),
 	}
+}
+
+// unprintable counts the lines that are no text: with a NUL, or no UTF-8 and control characters.
+func unprintable(sample [][]byte) int {
+	n := 0
+	for _, line := range sample[:min(len(sample), SampleLines)] {
+		control := bytes.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' && r != '\r' && r != 0x1b })
+		if bytes.IndexByte(line, 0) >= 0 || control && !utf8.Valid(line) {
+			n++
+		}
+	}
+	return n
 }
 
 // epochEnd is later than any time in a log, so that a sample has no line from the future.

@@ -1,19 +1,22 @@
 package decode
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
 // Proposal is a field mapping for a log whose names are not ours.
 type Proposal struct {
-	YAML     string            // to paste into the source's configuration
-	Mapped   map[string]string // field -> path: known by its name, or guessed from name and values
+	YAML     string            // to paste into the source's configuration, with the reasons as comments
+	Mapped   map[string]string // field -> path: known by its name, or guessed from names and values
+	Why      map[string]string // field -> what speaks for the path
 	Unmapped []string          // paths that stand for nothing that we know
 	Missing  []string          // fields that matter and that no path was found for
+
+	Lines, Requests int // lines of the sample, and how many of them are requests with this mapping
 }
 
 // Bounds of what a proposal lists.
@@ -22,190 +25,139 @@ const (
 	maxPathLen  = 120
 )
 
-// seen is what a sample tells of one path.
-type seen struct {
-	path   string
-	number bool
-	max    float64
-	lines  int
-}
-
-// Propose reads a sample of JSON or logfmt lines and says which path is which field.
+// Propose reads a sample of JSON or logfmt lines and says which path is which field, by the names of the
+// paths and by their values. Each field is read from one path and each path is one field: the strongest
+// claims win. What it says is read back by the decoder before it is shown.
 func Propose(sample [][]byte) Proposal {
-	p := Proposal{Mapped: make(map[string]string)}
-	paths := survey(sample)
-	m, _ := newMapping(nil) // no fields: no error
-	ranks := make(map[string]uint8)
-	var open []*seen
-	for _, s := range paths {
-		t, ok := m.find([]byte(s.path))
-		name := ""
-		if ok {
-			name = nameOf(t, s)
-		}
-		if name == "" {
-			open = append(open, s)
-			continue
-		}
-		if old, there := ranks[name]; !there || t.rank < old {
-			p.Mapped[name], ranks[name] = s.path, t.rank
-		}
+	p := Proposal{Mapped: make(map[string]string), Why: make(map[string]string)}
+	paths, format := survey(sample)
+	if format == "" {
+		return p
 	}
-	for _, s := range open {
-		if name := guessField(s); name != "" && !covered(p.Mapped, name) {
-			p.Mapped[name] = s.path
+	taken := make(map[*seen]bool)
+	for _, c := range claims(paths) {
+		if taken[c.s] || covered(p.Mapped, c.field) {
 			continue
 		}
-		if len(p.Unmapped) < maxProposed {
+		taken[c.s] = true
+		p.Mapped[c.field], p.Why[c.field] = c.s.path, c.why
+	}
+	for _, s := range paths {
+		if !taken[s] && len(s.vals) > 0 && len(p.Unmapped) < maxProposed {
 			p.Unmapped = append(p.Unmapped, s.path)
 		}
 	}
-	for _, want := range []string{"time", "model", "status", "latency", "request_id", "error_message", "deployment"} {
-		if !covered(p.Mapped, want) {
-			p.Missing = append(p.Missing, want)
-		}
-	}
+	p.Missing = missing(p.Mapped)
+	t := try(format, sample[:min(len(sample), SampleLines)], Options{Fields: p.Mapped})
+	p.Lines, p.Requests = t.lines, t.requests
 	p.YAML = p.yaml()
 	return p
 }
 
+// claims lists the claims on the paths, the strongest first.
+func claims(paths []*seen) []claim {
+	m, _ := newMapping(nil) // no fields: no error
+	var all []claim
+	for _, s := range paths {
+		if len(s.vals) == 0 {
+			continue
+		}
+		var mine []claim
+		for _, judge := range judges {
+			if c := judge(s); c.strength > 0 {
+				mine = append(mine, c)
+			}
+		}
+		if t, ok := m.find([]byte(s.path)); ok {
+			if c := byCommonName(t, s, mine); c.strength > 0 {
+				mine = append(mine, c)
+			}
+		}
+		all = append(all, mine...)
+	}
+	slices.SortStableFunc(all, func(a, b claim) int { return cmp.Compare(b.strength, a.strength) })
+	return all
+}
+
+// judgedByValue are the fields whose common names are believed only where the values agree.
+var judgedByValue = map[field]bool{fTime: true, fStatus: true, fLatency: true, fTTFT: true}
+
+// byCommonName makes the claim of a path that has a common name.
+func byCommonName(t target, s *seen, others []claim) claim {
+	c := claim{s: s, field: fieldNames[t.f], strength: 300 - int(t.rank), why: "a common name, " + s.names()}
+	if t.f.isSpan() {
+		named := ""
+		for _, u := range spanUnits {
+			if u.unit == t.unit {
+				named = u.suffix
+			}
+		}
+		unit, why, ok := spanUnit(s, named)
+		if !ok {
+			return claim{}
+		}
+		c.field, c.why = c.field+unit, why
+		return c
+	}
+	for _, o := range others {
+		if o.field == c.field {
+			c.why = o.why
+			return c
+		}
+		if o.field == fieldNames[fModel] && t.f == fDeployment && o.strength >= 85 {
+			c.strength = 50 // "model_id" is a deployment's in one gateway and the model's in others
+		}
+	}
+	switch {
+	case judgedByValue[t.f], t.f == fRequestID && len(s.vals) > 2 && 3*len(s.known) < len(s.vals):
+		return claim{}
+	case s.isNumber():
+		c.why = "a common name, numbers " + s.bounds()
+	case !s.few():
+		c.why = "a common name"
+	}
+	return c
+}
+
 // covered tells whether a field has a path, whatever its unit.
 func covered(mapped map[string]string, name string) bool {
-	base := name
-	for _, u := range spanUnits {
-		base = strings.TrimSuffix(base, u.suffix)
-	}
+	base := baseName(name)
 	for have := range mapped {
-		if have == name || strings.HasPrefix(have, base+"_") && slices.Contains([]string{"latency", "ttft", "retry_after"}, base) {
+		if baseName(have) == base {
 			return true
 		}
 	}
 	return false
 }
 
-// nameOf gives the configuration's name of a target; a span without a unit gets one by its size only in a guess.
-func nameOf(t target, s *seen) string {
-	name := fieldNames[t.f]
-	if !t.f.isSpan() {
-		return name
+// baseName is a field's name without the unit of a time span.
+func baseName(name string) string {
+	if f, _, err := parseField(name); err == nil {
+		return fieldNames[f]
 	}
-	for _, u := range spanUnits {
-		if u.unit == t.unit {
-			return name + u.suffix
-		}
-	}
-	if s.number {
-		return name + guessUnit(s)
-	}
-	return ""
+	return name
 }
 
-// guessUnit tells the unit of a span by its largest value: answers of models take from tenths of a second to minutes.
-func guessUnit(s *seen) string {
-	switch {
-	case s.max < 500:
-		return "_s"
-	case s.max < 1e6:
-		return "_ms"
-	case s.max < 1e9:
-		return "_us"
+// missing lists what matters and was not found.
+func missing(mapped map[string]string) []string {
+	var out []string
+	for _, want := range []string{"time", "model", "status", "latency", "request_id", "error_message", "deployment"} {
+		switch {
+		case covered(mapped, want),
+			want == "error_message" && covered(mapped, "message"), // a failed line's message is taken
+			want == "deployment" && covered(mapped, "backend"):    // the inventory knows backends too
+		default:
+			out = append(out, want)
+		}
 	}
-	return "_ns"
+	return out
 }
 
-// guesses find a field by a part of a path's last key. Order matters: the first that fits wins.
-var guesses = []struct {
-	part, field string
-	number      bool
-}{
-	{"model", "model", false},
-	{"deploy", "deployment", false},
-	{"region", "region", false},
-	{"provider", "provider", false},
-	{"vendor", "provider", false},
-	{"statuscode", "status", true},
-	{"httpcode", "status", true},
-	{"status", "status", true},
-	{"rescode", "status", true},
-	{"ttft", "ttft", true},
-	{"firsttoken", "ttft", true},
-	{"latency", "latency", true},
-	{"duration", "latency", true},
-	{"elapsed", "latency", true},
-	{"took", "latency", true},
-	{"dur", "latency", true},
-	{"prompttok", "tokens_in", true},
-	{"inputtok", "tokens_in", true},
-	{"completiontok", "tokens_out", true},
-	{"outputtok", "tokens_out", true},
-	{"errmsg", "error_message", false},
-	{"error", "error_message", false},
-	{"requestid", "request_id", false},
-	{"reqid", "request_id", false},
-	{"timestamp", "time", false},
-	{"timestamp", "time", true},
-	{"requestid", "request_id", true},
-	{"finish", "finish_reason", false},
-	{"tenant", "caller", false},
-	{"team", "caller", false},
-}
-
-func guessField(s *seen) string {
-	last := s.path[strings.LastIndexByte(s.path, '.')+1:]
-	name := fold([]byte(last))
-	for _, g := range guesses {
-		if !strings.Contains(name, g.part) || g.number != s.number {
-			continue
-		}
-		if g.field == "latency" || g.field == "ttft" {
-			return g.field + guessUnit(s)
-		}
-		return g.field
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
 	}
-	return ""
-}
-
-// survey lists the paths of a sample in the order of their first appearance.
-func survey(sample [][]byte) []*seen {
-	byPath := make(map[string]*seen)
-	var order []*seen
-	visit := func(path []byte, v value) {
-		s, ok := byPath[string(path)]
-		if !ok {
-			if len(order) >= 4*maxProposed || len(path) > maxPathLen || !plainPath(path) {
-				return
-			}
-			s = &seen{path: string(path), number: v.kind == numberValue}
-			byPath[s.path] = s
-			order = append(order, s)
-		}
-		s.lines++
-		if n, err := strconv.ParseFloat(string(v.bytes), 64); err == nil {
-			s.number, s.max = true, max(s.max, n)
-		}
-	}
-	scan := scanner{visit: visit}
-	for i, line := range sample {
-		if i >= SampleLines {
-			break
-		}
-		if body := afterSyslog(line); len(body) > 0 && body[0] == '{' {
-			scan.scan(body)
-			continue
-		}
-		pairs(line, visit)
-	}
-	return order
-}
-
-// plainPath keeps what is untrusted and odd out of something that is meant to be pasted.
-func plainPath(path []byte) bool {
-	for _, c := range path {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"'{}[],:#&*!|>%`\\", c) >= 0 {
-			return false
-		}
-	}
-	return len(path) > 0
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func (p Proposal) yaml() string {
@@ -215,7 +167,7 @@ func (p Proposal) yaml() string {
 	var b strings.Builder
 	b.WriteString("fields:\n")
 	for _, name := range slices.Sorted(maps.Keys(p.Mapped)) {
-		fmt.Fprintf(&b, "  %s: %q\n", name, p.Mapped[name])
+		fmt.Fprintf(&b, "  %s: %q  # %s\n", name, p.Mapped[name], p.Why[name])
 	}
 	for _, name := range p.Missing {
 		fmt.Fprintf(&b, "  # %s: (not found)\n", name)
