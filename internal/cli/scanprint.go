@@ -42,6 +42,10 @@ func printFile(p *printer, f *scannedFile) {
 	if name == "-" {
 		name = "standard input"
 	}
+	if f.Lines == 0 && len(f.Examples) == 0 {
+		p.line("%s: empty, no line to read", safe(name))
+		return
+	}
 	p.line("%s: %s, taken for %s", safe(name), counted(f.Lines, "line"), f.Format)
 	p.line("  %s", safe(f.Why))
 	other := f.Lines - f.Records - f.Unparsed
@@ -74,9 +78,15 @@ func printFile(p *printer, f *scannedFile) {
 func printProposal(p *printer, f *scannedFile) {
 	lacks := f.lack.names()
 	poor := f.Lines > 0 && 2*f.Records < f.Lines
+	if f.Format == decode.Access {
+		printAccess(p, f)
+		return
+	}
 	switch {
 	case f.Format != decode.JSON && f.Format != decode.Logfmt && f.Format != decode.Text, len(lacks) == 0 && !poor:
 		return
+	case f.Format == decode.Text && f.Records == 0:
+		p.line("  no line tells of a failure in words that are known. A log of requests is one of: %s", strings.Join(decode.Formats(), ", "))
 	case f.Format == decode.Text:
 		p.line("  free text: a line counts where it tells of a failure, so shares of all requests are not known")
 	case len(lacks) > 0:
@@ -85,13 +95,39 @@ func printProposal(p *printer, f *scannedFile) {
 	if f.Proposal.YAML == "" {
 		return
 	}
-	p.line("  to say which field is which, correct this and put it under this source in the configuration:")
+	indent := "      "
+	if f.Path == "-" {
+		p.line("  to say which field is which, correct this and put it under a source in the configuration:")
+	} else {
+		p.line("  to say which field is which, correct this, save it as signalbox.yaml and scan again with -c signalbox.yaml")
+		p.line("  (or put its fields under the source that a configuration has already):")
+		for _, l := range []string{"version: 1", "sources:", "  - name: log", "    kind: file", fmt.Sprintf("    path: %q", f.Path)} {
+			p.line("%s%s", indent, safe(l))
+		}
+		indent += "    "
+	}
 	for l := range strings.Lines(f.Proposal.YAML) {
-		p.line("      %s", safe(strings.TrimRight(l, "\n")))
+		p.line("%s%s", indent, safe(strings.TrimRight(l, "\n")))
+	}
+	if m := &f.Proposal; m.Lines > 0 {
+		p.line("  with this mapping %d of the first %s are about requests", m.Requests, counted(int64(m.Lines), "line"))
 	}
 	if rest := f.Proposal.Unmapped; len(rest) > 0 {
 		shown := rest[:min(len(rest), 12)]
 		p.line("  not used: %s", safe(strings.Join(shown, ", ")))
+	}
+}
+
+// printAccess says what access lines cannot tell.
+func printAccess(p *printer, f *scannedFile) {
+	if f.lack.records == 0 {
+		return
+	}
+	if 2*f.lack.time > f.lack.records {
+		p.line("  its lines bear no time: they count at the time of reading, so a burst's start and end here say nothing")
+	}
+	if 2*f.lack.model > f.lack.records {
+		p.line("  access lines name no model: bursts are told by endpoint; a log of the gateway itself says more")
 	}
 }
 
