@@ -48,6 +48,7 @@ func TestScanSaysWhatAFileIs(t *testing.T) {
 		"empty":  {"", "empty, no line to read"},
 		"binary": {"\x7fELF\x00\x01\xff\n\x01\x00\xfe\xff\n", "bytes that no text has"},
 		"prose":  {"hello there\nall is well\n", "no line tells of a failure"},
+		"other":  {strings.Repeat(`{"level":"info","ts":1795262400,"msg":"invoice sent"}`+"\n", 3), "a log of something else"},
 		"access": {`10.0.0.1 - - [21/Nov/2026:10:00:00 +0000] "POST /v1/x HTTP/1.1" 200 5 "-" "-"` + "\n", "access lines name no model"},
 		"no time": {
 			`INFO:     127.0.0.1:5000 - "POST /v1/x HTTP/1.1" 200 OK` + "\n", "bear no time",

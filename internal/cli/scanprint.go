@@ -109,7 +109,11 @@ func printProposal(p *printer, f *scannedFile) {
 	for l := range strings.Lines(f.Proposal.YAML) {
 		p.line("%s%s", indent, safe(strings.TrimRight(l, "\n")))
 	}
-	if m := &f.Proposal; m.Lines > 0 {
+	switch m := &f.Proposal; {
+	case m.Lines > 0 && m.Requests == 0:
+		p.line("  even so none of the first %s is about a request, which says a status, tokens or an error: add the path of one,", counted(int64(m.Lines), "line"))
+		p.line("  or it is a log of something else")
+	case m.Lines > 0:
 		p.line("  with this mapping %d of the first %s are about requests", m.Requests, counted(int64(m.Lines), "line"))
 	}
 	if rest := f.Proposal.Unmapped; len(rest) > 0 {
