@@ -51,7 +51,7 @@ func runTerminal(t *testing.T, dir string, cmd *exec.Cmd) *terminal {
 	const width, height = 120, 40
 	x := &terminal{cmd: cmd, em: vt.NewEmulator(width, height), read: make(chan struct{})}
 	x.cmd.Dir = dir
-	x.cmd.Env = append(os.Environ(), "TERM=xterm-256color", "HOME="+dir, "NO_COLOR=", "TZ=UTC")
+	x.cmd.Env = append(os.Environ(), "TERM=xterm-256color", "HOME="+dir, "TMPDIR="+dir, "NO_COLOR=", "TZ=UTC")
 	tty, err := pty.StartWithSize(x.cmd, &pty.Winsize{Cols: width, Rows: height})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,9 @@ func (x *terminal) kill(t *testing.T) {
 
 func (x *terminal) hangUp() {
 	<-x.read
-	_ = x.em.Close()
+	if c, ok := x.em.InputPipe().(io.Closer); ok {
+		_ = c.Close() // ends the reading of the emulator's answers; its own Close would race with it
+	}
 	_ = x.tty.Close()
 	x.wg.Wait()
 	x.tty = nil
