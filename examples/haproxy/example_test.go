@@ -127,13 +127,15 @@ func start(t *testing.T, upstreams map[string]http.HandlerFunc) *edge {
 		},
 	}}}
 	t.Cleanup(e.client.CloseIdleConnections)
-	eventually(t, "HAProxy answers", func() bool {
-		c, err := net.Dial("unix", filepath.Join(dir, "run", "admin.sock"))
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
+	for _, socket := range []string{filepath.Join("run", "admin.sock"), "front.sock", "metrics.sock"} { // they come one after the other
+		eventually(t, "HAProxy answers on "+socket, func() bool {
+			c, err := net.Dial("unix", filepath.Join(dir, socket))
+			if err == nil {
+				c.Close()
+			}
+			return err == nil
+		})
+	}
 	return e
 }
 
