@@ -86,15 +86,18 @@ func startEdge(t *testing.T, replace ...string) *edge {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.halt)
-	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		if c, err := net.Dial("unix", e.path("run/admin.sock")); err == nil {
-			c.Close()
-			return e
-		}
-		if time.Now().After(end) {
-			t.Fatal("HAProxy does not answer on its socket")
+	for _, socket := range []string{"run/admin.sock", "front.sock"} { // they come one after the other
+		for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+			if c, err := net.Dial("unix", e.path(socket)); err == nil {
+				c.Close()
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("HAProxy does not answer on %s", socket)
+			}
 		}
 	}
+	return e
 }
 
 func (e *edge) path(name string) string { return filepath.Join(e.dir, filepath.FromSlash(name)) }
