@@ -66,10 +66,13 @@ func (f *follower) look(t *Tail, now time.Time) {
 		f.health, f.detail = traffic.Live, "" // another name of a file that is read already
 		return
 	case err == nil:
-		if f.opened {
+		again := f.opened
+		if again {
 			f.missed(t, now)
 		}
-		err = f.open(t)
+		if err = f.open(t); err == nil && again {
+			f.slippedBy(t, now)
+		}
 	}
 	f.explain(err)
 }

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -53,7 +54,9 @@ func siblings(path string) []sibling {
 			out = append(out, sibling{filepath.Join(dir, e.Name()), info})
 		}
 	}
-	slices.SortFunc(out, func(a, b sibling) int { return a.info.ModTime().Compare(b.info.ModTime()) })
+	slices.SortFunc(out, func(a, b sibling) int {
+		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), cmp.Compare(a.path, b.path))
+	})
 	return out
 }
 
@@ -69,20 +72,37 @@ func (f *follower) isKnown(s sibling) bool {
 func (f *follower) missed(t *Tail, now time.Time) {
 	present := siblings(f.path)
 	for _, s := range present {
-		if f.isKnown(s) || t.holds(s.info) {
-			continue
-		}
-		g, err := open(s.path)
-		if err != nil {
-			continue // compressed, or gone again
-		}
-		if _, known := t.readBefore(g); known || f.copied(g) {
-			g.close()
-			continue
-		}
-		f.old = append(f.old, &retired{generation: g, grew: now})
+		f.takeIn(t, s, now)
 	}
 	f.known = present
+}
+
+// slippedBy takes in what was rotated away after missed had looked and before the live file was opened.
+// What was written to after that file is of a rotation to come: the next look finds it.
+func (f *follower) slippedBy(t *Tail, now time.Time) {
+	for _, s := range siblings(f.path) {
+		if s.info.ModTime().After(f.live.info.ModTime()) || f.isKnown(s) || t.holds(s.info) {
+			continue
+		}
+		f.takeIn(t, s, now)
+		f.known = append(f.known, s)
+	}
+}
+
+// takeIn opens a rotated file to read it whole, unless it has been read, or is a copy of what was.
+func (f *follower) takeIn(t *Tail, s sibling, now time.Time) {
+	if f.isKnown(s) || t.holds(s.info) {
+		return
+	}
+	g, err := open(s.path)
+	if err != nil {
+		return // compressed, or gone again
+	}
+	if _, known := t.readBefore(g); known || f.copied(g) {
+		g.close()
+		return
+	}
+	f.old = append(f.old, &retired{generation: g, grew: now})
 }
 
 // copied tells whether a file begins with what was read of the file that was retired last.
