@@ -107,12 +107,13 @@ func (s *Scrape) once(ctx context.Context) traffic.Batch {
 	p, err := s.fetch(ctx)
 	now := s.opt.Kit.Now()
 	if err == nil {
-		b.Gauges, b.Counts, err = s.read(p, now)
+		if b.Gauges, b.Counts, err = s.read(p, now); err != nil {
+			s.state.Unparsed++
+		}
 	}
 	s.state.Health, s.state.Detail = traffic.Live, s.reader.remark()
 	if err != nil {
 		s.state.Health, s.state.Detail = traffic.Failing, bounded(err.Error())
-		s.state.Unparsed++
 	}
 	state := s.state
 	b.State = &state
