@@ -62,11 +62,6 @@ func (d *Desk) burstEvent(e burst.Event) {
 	b.Burst = e.Burst
 	d.joinIncident(b)
 	if e.Kind == burst.Withdrawn || e.Kind == burst.Merged {
-		for _, now := range d.sig.det.Bursts() { // between two events, the numbers go on
-			if b := d.burstByID(now.ID); b != nil && b.Live() {
-				b.Burst = now
-			}
-		}
 		d.bursts = slices.DeleteFunc(d.bursts, func(o *burstState) bool { return o == b })
 	}
 	if quiet {

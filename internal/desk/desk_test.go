@@ -53,6 +53,7 @@ type fakeGateway struct {
 	lose     bool   // apply, then lose the answer
 	holder   string // of deadlines; empty: the gateway
 	away     bool   // undo is not answered
+	loseUndo bool   // undo, then lose the answer
 }
 
 func newFake(path string) *fakeGateway {
@@ -151,6 +152,9 @@ func (f *fakeGateway) Revert(_ context.Context, p gateway.Plan, _ gateway.Receip
 	}
 	for _, i := range p.Instances {
 		f.caps[i.Name] = f.base
+		if f.loseUndo {
+			continue
+		}
 		r.Instances = append(r.Instances, gateway.InstanceReceipt{Name: i.Name, OK: true})
 	}
 	return r, nil
@@ -387,6 +391,30 @@ func TestLostAnswerIsReadBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLostUndoIsReadBack: an undo whose answer was lost is decided by reading; one that took is an undo, not a failure.
+func TestLostUndoIsReadBack(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, dir, nil)
+		defer s.stop()
+		s.run(3, 0)
+		plan := s.do(PlanLever{Verb: "cap.set", Scope: traffic.Scope{"deployment": "az-eu"}, Value: number(2), Reason: "test"}).Plan
+		id := s.do(Throw{Plan: plan.ID, Typed: plan.Phrase}).Lever
+		s.run(3, 0)
+		s.gate.mu.Lock()
+		s.gate.loseUndo = true
+		s.gate.mu.Unlock()
+		s.do(Revert{Lever: id, Reason: "test"})
+		s.run(5, 0)
+		if l := s.lever(id); l.State != LeverReverted || l.Reported != Yes || l.Err != "" {
+			t.Errorf("state %q, reported %q, %q", l.State, l.Reported, l.Err)
+		}
+		if len(s.gate.reverted) != 1 {
+			t.Errorf("it was sent %d times", len(s.gate.reverted))
+		}
+	})
 }
 
 // TestResumeInDoubt: a console that died between request and answer leaves a lever that the next one

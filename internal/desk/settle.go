@@ -91,7 +91,11 @@ func (d *Desk) judgeRead(w *wire, l *lever) {
 func (d *Desk) settleDoubt(l *lever, have, back, unread int) {
 	all := len(l.plan.Instances)
 	switch {
+	case back == all && l.undoing:
+		l.reported, l.err = Yes, ""
+		d.endLever(l, LeverReverted, incident.LeverReverted, "undo in doubt, read back: the values from before are in force")
 	case have == all:
+		l.undoing = false
 		l.state, l.accepted, l.reported, l.err = LeverActive, Yes, Yes, ""
 		if l.acceptAt.IsZero() {
 			l.acceptAt = d.now()
