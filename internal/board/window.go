@@ -212,17 +212,30 @@ type Point struct{ Req, Err int64 }
 // Series counts requests and failures in n steps from a beginning on. Steps are whole seconds; where the board only
 // holds wider buckets, a bucket counts in the step that it begins in.
 func (b *Board) Series(sel traffic.Selector, from time.Time, step time.Duration, n int) []Point {
+	if one := b.SeriesBy(sel, from, step, n)[traffic.Key{}]; one != nil {
+		return one
+	}
+	return make([]Point, max(n, 0))
+}
+
+// SeriesBy is Series for each combination of the dimensions, in one pass; Keys have only the dimensions asked for.
+func (b *Board) SeriesBy(sel traffic.Selector, from time.Time, step time.Duration, n int, dims ...traffic.Dim) map[traffic.Key][]Point {
 	wide := max(int64(step/time.Second), 1)
 	n = max(n, 0)
-	out := make([]Point, n)
+	out := make(map[traffic.Key][]Point)
 	begin := from.Unix()
 	for _, s := range b.series.all {
 		if !b.reads(s, sel) {
 			continue
 		}
+		key := project(s.key, dims)
+		if out[key] == nil {
+			out[key] = make([]Point, n)
+		}
+		points := out[key]
 		s.scan(begin, begin+wide*int64(n), func(k *bucket, _ int) {
 			req, failed, _ := k.sums()
-			p := &out[(k.start-begin)/wide]
+			p := &points[(k.start-begin)/wide]
 			p.Req += req
 			p.Err += failed
 		})

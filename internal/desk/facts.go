@@ -346,11 +346,10 @@ func (f facts) lever(a asked) runbook.Answer {
 // leverWhere gives the lever's scope with what is known of its deployment.
 func (d *Desk) leverWhere(l *lever) traffic.Scope {
 	s := l.plan.Change.Scope.Clone()
-	if p, ok := d.sig.places[s["deployment"]]; ok {
-		for k, v := range map[string]string{"provider": p.provider, "model": p.model, "region": p.region} {
-			if v != "" {
-				s[k] = v
-			}
+	p := d.sig.placeOf(s["deployment"])
+	for k, v := range map[string]string{"provider": p.provider, "model": p.model, "region": p.region} {
+		if v != "" {
+			s[k] = v
 		}
 	}
 	return s

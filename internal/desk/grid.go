@@ -41,16 +41,11 @@ func (d *Desk) mosaic(edge time.Time) mosaic {
 		m.now[at] = w
 	})
 	d.spots(all, edge.Add(-recentSpan), edge, func(at spot, w board.Window) { m.recent[at] += w.Req })
-	from := sparkFrom(edge)
-	for i := range sparkCount {
-		begin := from.Add(time.Duration(i) * sparkStep)
-		d.spots(all, begin, begin.Add(sparkStep), func(at spot, w board.Window) {
-			if m.sparks[at] == nil {
-				m.sparks[at] = make([]Point, sparkCount)
-			}
-			m.sparks[at][i].Req += w.Req
-			m.sparks[at][i].Err += w.Err
-		})
+	for _, part := range d.sig.blameSelectors(all) {
+		for k, points := range d.sig.board.SeriesBy(part, sparkFrom(edge), sparkStep, sparkCount, traffic.Model, traffic.Region) {
+			at := spot{k[traffic.Model], k[traffic.Region]}
+			m.sparks[at] = addPoints(m.sparks[at], points)
+		}
 	}
 	for _, b := range slices.Backward(d.bursts) { // newest last: it marks the cell
 		if !b.Live() || !b.pages() {
@@ -160,12 +155,21 @@ func sparkFrom(edge time.Time) time.Time {
 func (d *Desk) spark(sel traffic.Selector, edge time.Time) []Point {
 	out := make([]Point, sparkCount)
 	for _, part := range d.sig.blameSelectors(sel) {
-		for i, p := range d.sig.board.Series(part, sparkFrom(edge), sparkStep, sparkCount) {
-			out[i].Req += p.Req
-			out[i].Err += p.Err
-		}
+		out = addPoints(out, d.sig.board.Series(part, sparkFrom(edge), sparkStep, sparkCount))
 	}
 	return out
+}
+
+// addPoints adds the points of one selector to those of others; sum may be nil.
+func addPoints(sum []Point, points []board.Point) []Point {
+	if sum == nil {
+		sum = make([]Point, len(points))
+	}
+	for i, p := range points {
+		sum[i].Req += p.Req
+		sum[i].Err += p.Err
+	}
+	return sum
 }
 
 // leading names the class with the most failures that are not the callers' own; with none of those, the

@@ -306,8 +306,8 @@ func (d *Desk) planView(w *wire, p gateway.Plan) PlanView {
 // phrase is what an operator types to confirm: the target in the words of the screen.
 func (d *Desk) phrase(s traffic.Scope) string {
 	if dep := s["deployment"]; dep != "" {
-		if m, r := d.sig.placeOf(dep); m != "" && r != "" {
-			return m + "@" + r
+		if at := d.sig.placeOf(dep); at.model != "" && at.region != "" {
+			return at.model + "@" + at.region
 		}
 	}
 	return scopeWords(s)

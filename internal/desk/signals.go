@@ -17,9 +17,9 @@ type signals struct {
 	det   *burst.Detector
 
 	clientSym, upstreamSym traffic.Sym
-	stepped                int64 // last second that the detector has seen
-	places                 map[string]place
-	upstream               map[traffic.Sym]bool // gateways that have told of upstream attempts
+	stepped                int64                 // last second that the detector has seen
+	places                 map[traffic.Sym]place // by deployment
+	upstream               map[traffic.Sym]bool  // gateways that have told of upstream attempts
 }
 
 // place is what the records say about a deployment.
@@ -28,6 +28,8 @@ type place struct{ provider, model, region string }
 const (
 	// maxCatchUp is how far behind the watermark the detector may be before idle seconds are left out.
 	maxCatchUp = 900
+	// maxPlaces bounds the deployments whose place is remembered.
+	maxPlaces = 4096
 	// maxIdle bounds the idle seconds that are then still stepped one by one.
 	maxIdle = 300
 )
@@ -39,7 +41,7 @@ func newSignals(syms *traffic.Symbols, falsePerMonth float64, born time.Time) *s
 		det:         burst.New(burst.Options{Symbols: syms, FalsePerMonth: falsePerMonth, IDPrefix: idPrefix(born)}),
 		clientSym:   syms.Intern(traffic.SideClient),
 		upstreamSym: syms.Intern(traffic.SideUpstream),
-		places:      map[string]place{},
+		places:      map[traffic.Sym]place{},
 		upstream:    map[traffic.Sym]bool{},
 	}
 }
@@ -65,22 +67,22 @@ func (s *signals) apply(b traffic.Batch, now time.Time) board.Applied {
 
 // learn remembers which gateways tell of upstream attempts, and where deployments are.
 func (s *signals) learn(k traffic.Key) {
-	if k[traffic.Side] == s.upstreamSym && !s.upstream[k[traffic.Gateway]] {
+	if k[traffic.Side] == s.upstreamSym {
 		s.upstream[k[traffic.Gateway]] = true
 	}
-	if k[traffic.Deployment] <= traffic.Other || k[traffic.Region] == traffic.Unknown {
+	dep := k[traffic.Deployment]
+	if dep <= traffic.Other || k[traffic.Region] == traffic.Unknown {
 		return
 	}
-	name := s.syms.Name(k[traffic.Deployment])
-	if _, known := s.places[name]; !known && len(s.places) < 4096 {
-		s.places[name] = place{s.syms.Name(k[traffic.Provider]), s.syms.Name(k[traffic.Model]), s.syms.Name(k[traffic.Region])}
+	if _, known := s.places[dep]; !known && len(s.places) < maxPlaces {
+		s.places[dep] = place{s.syms.Name(k[traffic.Provider]), s.syms.Name(k[traffic.Model]), s.syms.Name(k[traffic.Region])}
 	}
 }
 
-// placeOf gives model and region of a deployment, empty where no record has said.
-func (s *signals) placeOf(deployment string) (model, region string) {
-	p := s.places[deployment]
-	return p.model, p.region
+// placeOf gives where a deployment is, empty where no record has said.
+func (s *signals) placeOf(deployment string) place {
+	dep, _ := s.syms.Lookup(deployment)
+	return s.places[dep]
 }
 
 // advance closes the seconds up to the watermark and gives what the detector says about them.
@@ -107,12 +109,7 @@ func (s *signals) advance(watermark time.Time) []burst.Event {
 			}
 		}
 		s.stepped++
-		leaves := s.board.Leaves(s.stepped)
-		fed := make([]burst.Leaf, len(leaves))
-		for i, l := range leaves {
-			fed[i] = burst.Leaf(l)
-		}
-		events = append(events, s.det.Step(s.stepped, fed)...)
+		events = append(events, s.det.Step(s.stepped, s.board.Leaves(s.stepped))...)
 	}
 	return events
 }
