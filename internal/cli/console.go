@@ -60,13 +60,10 @@ func (a *app) console(ctx context.Context, st *station) error {
 }
 
 func (g *game) console(ctx context.Context) error {
-	watcher := g.station.desk.Connect()
-	defer watcher.Close()
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var done sync.WaitGroup
 	defer done.Wait()
-	defer cancel()
+	defer cancel() // before the wait: the autopilot ends with the screen
 	if g.opts.autopilot {
 		client := g.station.desk.Connect()
 		defer client.Close()
@@ -106,9 +103,6 @@ func (s *station) recorded(say func(string, ...any)) {
 			where = " --state-dir " + quoted(s.dir)
 		}
 		say("timeline   signalbox incident export %s --format md%s   (still open)", open.ID, where)
-	}
-	if s.lastExport != "" {
-		say("exported   %s", s.lastExport)
 	}
 }
 

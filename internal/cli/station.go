@@ -23,13 +23,11 @@ import (
 // station is a running desk with its sources and its journal: what every live verb needs. The verb
 // owns it: open, run, close.
 type station struct {
-	desk       *desk.Desk
-	journal    *incident.Journal
-	symbols    *traffic.Symbols
-	kit        sources.Kit
-	sources    []sources.Source
-	dir        string
-	lastExport string
+	desk    *desk.Desk
+	journal *incident.Journal
+	kit     sources.Kit
+	sources []sources.Source
+	dir     string
 
 	mu    sync.Mutex
 	guard func(what string, recovered any) // set by a client that must restore a terminal
@@ -52,8 +50,8 @@ func (a *app) openStation(ctx context.Context, p plan) (*station, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &station{dir: dir, symbols: traffic.NewSymbols(0)}
-	s.kit = sources.Kit{Symbols: s.symbols, Inventory: traffic.NewInventory(mappings(p.cfg)), Now: time.Now}
+	s := &station{dir: dir}
+	s.kit = sources.Kit{Symbols: traffic.NewSymbols(0), Inventory: traffic.NewInventory(mappings(p.cfg)), Now: time.Now}
 	gates, secrets := p.gateways, p.extra
 	if gates == nil {
 		var held []string
@@ -71,8 +69,8 @@ func (a *app) openStation(ctx context.Context, p plan) (*station, error) {
 		return nil, &unreachable{what: "opening the journal in " + dir, err: err, try: "name another folder with --state-dir"}
 	}
 	s.desk, err = desk.New(desk.Options{
-		Symbols: s.symbols, Journal: s.journal, Now: time.Now, Gateways: gates, Books: p.books,
-		Actor: a.who(p.cfg), Via: "console", ReadOnly: a.g.readOnly, Unjournaled: a.g.unjournaled, Drill: p.drill,
+		Symbols: s.kit.Symbols, Journal: s.journal, Now: time.Now, Gateways: gates, Books: p.books,
+		Actor: a.who(p.cfg), ReadOnly: a.g.readOnly, Unjournaled: a.g.unjournaled, Drill: p.drill,
 		Sensitivity: p.sensitivity, Problems: p.problems, ExportDir: filepath.Join(dir, "exports"),
 	})
 	if err != nil {
@@ -81,8 +79,7 @@ func (a *app) openStation(ctx context.Context, p plan) (*station, error) {
 	return s, nil
 }
 
-// run starts the desk and its sources and returns when ctx has ended and all of them have finished.
-// ready is called once the desk answers.
+// run starts the desk and its sources, runs the client, and returns when all of them have finished.
 func (s *station) run(ctx context.Context, client func(ctx context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

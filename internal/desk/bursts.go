@@ -32,18 +32,26 @@ const (
 // advance moves the detector to the watermark and takes in what it says.
 func (d *Desk) advance(now time.Time) {
 	mark := d.sig.board.Watermark(now, true)
+	before := d.sig.stepped
 	for _, e := range d.sig.advance(mark) {
 		d.burstEvent(e)
 		d.dirty = true
 	}
-	for _, now := range d.sig.det.Bursts() { // between two events, the numbers go on
-		if b := d.burstByID(now.ID); b != nil && b.Live() {
-			b.Burst = now
-		}
+	if d.sig.stepped != before {
+		d.renumber()
 	}
 	d.bursts = slices.DeleteFunc(d.bursts, func(b *burstState) bool {
 		return !b.Ended.IsZero() && now.Sub(b.Ended) > keepSettled
 	})
+}
+
+// renumber takes in the numbers of now, which go on between two events.
+func (d *Desk) renumber() {
+	for _, now := range d.sig.det.Bursts() {
+		if b := d.burstByID(now.ID); b != nil && b.Live() {
+			b.Burst = now
+		}
+	}
 }
 
 // kinds of the journal by what the detector says.

@@ -41,7 +41,7 @@ type Options struct {
 	Now         func() time.Time
 	Gateways    []Gateway
 	Books       []*runbook.Book
-	Actor, Via  string
+	Actor       string
 	ReadOnly    bool
 	Unjournaled bool // levers may be thrown although the journal cannot be written
 	Drill       bool

@@ -151,22 +151,13 @@ func (l *lever) judgeReceipt(r gateway.Receipt, err error) incident.Kind {
 	if r.ExpiresAt != nil {
 		l.ends = *r.ExpiresAt
 	}
-	var errs []string
-	for _, i := range r.Instances {
-		if i.Err != "" {
-			errs = append(errs, i.Name+": "+i.Err)
-		}
-	}
-	if err != nil {
-		errs = append(errs, err.Error())
-	}
-	l.err = strings.Join(errs, "; ")
+	l.err = receiptErrors(r, err)
 	switch {
 	case doubt > 0 || (err != nil && all == 0 && !isRefusal(err)):
 		l.state, l.accepted = LeverInDoubt, CannotTell
 		return incident.LeverInDoubt
 	case ok == all && all > 0:
-		l.state, l.accepted, l.err = LeverActive, Yes, strings.Join(errs, "; ")
+		l.state, l.accepted = LeverActive, Yes
 		return incident.LeverApplied
 	case ok > 0:
 		l.state, l.accepted = LeverPartial, No

@@ -19,7 +19,6 @@ type run struct {
 	incident string
 	book     *runbook.Book
 	walk     runbook.Walk
-	effects  []runbook.Effect
 	results  map[int]runbook.Result // of the current step's checks, by block; for an arm of a branch the winning one
 	arms     map[int]string         // of the current step's branches: where they would go
 	stops    map[string]int         // by lever: how often in a row its stop-if was true
@@ -134,11 +133,11 @@ func (d *Desk) stepWith(r *run, e runbook.Entry, ev *evidence) error {
 		return err
 	}
 	moved := next.Current != r.walk.Current
-	r.walk, r.effects = next, effects
+	r.walk = next
 	if moved {
 		r.results, r.arms = nil, nil
 		if next.Live() {
-			d.entered(r)
+			d.entered(r, effects)
 		}
 	}
 	if !next.Live() {
@@ -181,8 +180,8 @@ func stepData(r *run, e runbook.Entry) stepEntry {
 }
 
 // entered acts on what the new current step wants: deadlines of waits and evidence are written at once.
-func (d *Desk) entered(r *run) {
-	for _, f := range r.effects {
+func (d *Desk) entered(r *run, effects []runbook.Effect) {
+	for _, f := range effects {
 		switch f.Kind {
 		case runbook.StartWait:
 			_ = d.step(r, runbook.Entry{Kind: runbook.EntryWaitStarted, Step: f.Step, Block: f.Block, Data: map[string]string{"until": f.Until.UTC().Format(time.RFC3339)}})

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"signalbox/internal/gateway"
@@ -181,17 +182,18 @@ func (d *Desk) reverted(w *wire, l *lever, r gateway.Receipt, err error) {
 	d.readBack(w)
 }
 
+// receiptErrors joins what the instances, and the call itself, said went wrong.
 func receiptErrors(r gateway.Receipt, err error) string {
-	text := ""
+	var errs []string
 	for _, i := range r.Instances {
 		if i.Err != "" {
-			text += i.Name + ": " + i.Err + "; "
+			errs = append(errs, i.Name+": "+i.Err)
 		}
 	}
 	if err != nil {
-		text += err.Error()
+		errs = append(errs, err.Error())
 	}
-	return text
+	return strings.Join(errs, "; ")
 }
 
 // extend moves the deadline of a lever that is out.

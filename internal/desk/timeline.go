@@ -59,14 +59,14 @@ func (l *ledger) incidentView() *IncidentView {
 }
 
 // findings lists what is wrong or odd, each a sentence with what to try; what blinds or binds the operator comes first.
-func (d *Desk) findings(now time.Time) []string {
+func (d *Desk) findings(now time.Time, sources []SourceView) []string {
 	var out []string
 	for _, name := range d.order {
 		if text := d.wires[name].trouble(); text != "" {
 			out = append(out, redact.Terminal(text))
 		}
 	}
-	for _, s := range d.sourceViews(now) {
+	for _, s := range sources {
 		switch {
 		case s.Health == string(traffic.Silent):
 			out = append(out, redact.Terminal("source "+s.Name+": nothing new from "+s.Where+" since "+s.LastRead.UTC().Format(time.TimeOnly)+" UTC: is it still written to?"))

@@ -38,7 +38,7 @@ func (d *Desk) publish() {
 	s.Run = d.runView(now)
 	s.Resumable = d.resumable()
 	s.Timeline = d.record.timeline()
-	s.Findings = d.findings(now)
+	s.Findings = d.findings(now, s.Sources)
 	s.Journal = JournalView{Path: d.o.Journal.Path(), Err: d.record.err, Seq: d.record.seq}
 	rec := d.sig.board.Records()
 	d.records.Store(&rec)
