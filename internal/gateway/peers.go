@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+	"time"
 
 	"signalbox/internal/traffic"
 )
@@ -36,4 +38,33 @@ func HeardAny(gateway, missing string, answers []error) error {
 		return nil
 	}
 	return fmt.Errorf("nothing was planned, no instance of gateway %q could be read: %w", gateway, errors.Join(answers...))
+}
+
+// For tells whether the plan was made by this kind of driver for this gateway.
+func (p Plan) For(kind, gateway string) error {
+	if p.Gateway != gateway || p.Kind != kind {
+		return fmt.Errorf("plan %s is for %s gateway %q, not for %s gateway %q", p.ID, p.Kind, p.Gateway, kind, gateway)
+	}
+	return nil
+}
+
+// Everywhere does one thing for each instance and control of the plan, instances side by side and the controls of one
+// instance in order, and waits for all.
+func (p Plan) Everywhere(idemKey string, do func(int, InstancePlan) InstanceReceipt) Receipt {
+	rec := Receipt{PlanID: p.ID, IdemKey: idemKey, Instances: make([]InstanceReceipt, len(p.Instances))}
+	byName := make(map[string][]int)
+	for i, ip := range p.Instances {
+		byName[ip.Name] = append(byName[ip.Name], i)
+	}
+	var wg sync.WaitGroup
+	for _, group := range byName {
+		wg.Go(func() {
+			for _, i := range group {
+				rec.Instances[i] = do(i, p.Instances[i])
+			}
+		})
+	}
+	wg.Wait()
+	rec.AcceptedAt = time.Now().UTC()
+	return rec
 }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"sync"
 	"time"
 
 	"signalbox/internal/gateway"
@@ -19,7 +18,7 @@ import (
 // Apply sends each call of the plan to its instance, all instances at once. The version that was read is the
 // lock, and the key makes a repetition harmless.
 func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gateway.Receipt, error) {
-	if err := d.mine(p); err != nil {
+	if err := p.For(Kind, d.opts.Gateway); err != nil {
 		return gateway.Receipt{}, err
 	}
 	if err := p.Intact(); err != nil {
@@ -29,7 +28,7 @@ func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gat
 	if err != nil {
 		return gateway.Receipt{}, err
 	}
-	return d.everywhere(p, idemKey, func(i int, ip gateway.InstancePlan) (gateway.InstanceReceipt, *time.Time) {
+	return everywhere(p, idemKey, func(i int, ip gateway.InstancePlan) (gateway.InstanceReceipt, *time.Time) {
 		r := gateway.InstanceReceipt{Name: ip.Name, Control: ip.Control, RevBefore: ip.Rev}
 		call := calls[i]
 		switch {
@@ -48,13 +47,6 @@ func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gat
 		a := peer.do(ctx, request{method: call.Method, path: call.Path, body: call.Body, rev: ip.Rev, key: keyOf(idemKey, ip)})
 		return peer.receipt(r, a, call.Method, ip.After)
 	}), nil
-}
-
-func (d *Driver) mine(p gateway.Plan) error {
-	if p.Gateway != d.opts.Gateway || p.Kind != Kind {
-		return fmt.Errorf("plan %s is for %s gateway %q, not for %s gateway %q", p.ID, p.Kind, p.Gateway, Kind, d.opts.Gateway)
-	}
-	return nil
 }
 
 // pair puts the calls beside the instances that they are for; nil where nothing is to be sent.
@@ -99,25 +91,13 @@ func keyOf(idemKey string, ip gateway.InstancePlan) string {
 	return key
 }
 
-// everywhere does one thing per instance of the plan, instances side by side and the controls of one instance
-// in order, and waits for all.
-func (d *Driver) everywhere(p gateway.Plan, idemKey string, do func(int, gateway.InstancePlan) (gateway.InstanceReceipt, *time.Time)) gateway.Receipt {
-	rec := gateway.Receipt{PlanID: p.ID, IdemKey: idemKey, Instances: make([]gateway.InstanceReceipt, len(p.Instances))}
+// everywhere is the plan's Everywhere, with the first of the ends that the instances gave.
+func everywhere(p gateway.Plan, idemKey string, do func(int, gateway.InstancePlan) (gateway.InstanceReceipt, *time.Time)) gateway.Receipt {
 	ends := make([]*time.Time, len(p.Instances))
-	byName := make(map[string][]int)
-	for i, ip := range p.Instances {
-		byName[ip.Name] = append(byName[ip.Name], i)
-	}
-	var wg sync.WaitGroup
-	for _, group := range byName {
-		wg.Go(func() {
-			for _, i := range group {
-				rec.Instances[i], ends[i] = do(i, p.Instances[i])
-			}
-		})
-	}
-	wg.Wait()
-	rec.AcceptedAt = time.Now().UTC()
+	rec := p.Everywhere(idemKey, func(i int, ip gateway.InstancePlan) (r gateway.InstanceReceipt) {
+		r, ends[i] = do(i, ip)
+		return r
+	})
 	for _, e := range ends { // the first end is when the change stops being whole
 		if e != nil && (rec.ExpiresAt == nil || e.Before(*rec.ExpiresAt)) {
 			rec.ExpiresAt = e
@@ -211,7 +191,7 @@ type follow struct {
 
 // onOurs reads the instances again and sends a further request to each control that still is ours.
 func (d *Driver) onOurs(ctx context.Context, p gateway.Plan, r gateway.Receipt, idemKey string, f follow) (gateway.Receipt, error) {
-	if err := d.mine(p); err != nil {
+	if err := p.For(Kind, d.opts.Gateway); err != nil {
 		return gateway.Receipt{}, err
 	}
 	paired, err := pair(p, f.calls)
@@ -222,7 +202,7 @@ func (d *Driver) onOurs(ctx context.Context, p gateway.Plan, r gateway.Receipt, 
 	for _, one := range d.readAll(ctx, d.touched(p)) {
 		byName[one.peer.name] = one
 	}
-	return d.everywhere(p, idemKey, func(i int, ip gateway.InstancePlan) (gateway.InstanceReceipt, *time.Time) {
+	return everywhere(p, idemKey, func(i int, ip gateway.InstancePlan) (gateway.InstanceReceipt, *time.Time) {
 		out := gateway.InstanceReceipt{Name: ip.Name, Control: ip.Control}
 		if paired[i] == nil {
 			out.OK, out.Note = true, "was not changed by this plan"

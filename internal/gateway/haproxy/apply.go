@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 
 	"signalbox/internal/gateway"
 )
@@ -15,7 +13,7 @@ import (
 // Apply sends each command of the plan. HAProxy has no lock, so each process is read before (it still has to
 // show what the plan read) and after (it has to show what was set).
 func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gateway.Receipt, error) {
-	if err := d.mine(p); err != nil {
+	if err := p.For(Kind, d.opts.Gateway); err != nil {
 		return gateway.Receipt{}, err
 	}
 	if err := p.Intact(); err != nil {
@@ -25,7 +23,7 @@ func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gat
 	if err != nil {
 		return gateway.Receipt{}, err
 	}
-	return d.everywhere(p, idemKey, func(i int, ip gateway.InstancePlan) gateway.InstanceReceipt {
+	return p.Everywhere(idemKey, func(i int, ip gateway.InstancePlan) gateway.InstanceReceipt {
 		r := gateway.InstanceReceipt{Name: ip.Name, Control: ip.Control, RevBefore: ip.Rev}
 		switch {
 		case ip.Skip != "" && ip.Rev == "":
@@ -77,14 +75,14 @@ func (d *Driver) sendAndLook(ctx context.Context, p peer, command string, ip gat
 // Revert puts each server back to what the plan had read, where it still shows what the plan set. The plan may
 // come from a journal, whose redaction can have changed its words, so its digest is not asked for.
 func (d *Driver) Revert(ctx context.Context, p gateway.Plan, rec gateway.Receipt, idemKey string) (gateway.Receipt, error) {
-	if err := d.mine(p); err != nil {
+	if err := p.For(Kind, d.opts.Gateway); err != nil {
 		return gateway.Receipt{}, err
 	}
 	commands, err := pair(p, p.Undo.Calls)
 	if err != nil {
 		return gateway.Receipt{}, err
 	}
-	return d.everywhere(p, idemKey, func(i int, ip gateway.InstancePlan) gateway.InstanceReceipt {
+	return p.Everywhere(idemKey, func(i int, ip gateway.InstancePlan) gateway.InstanceReceipt {
 		r := gateway.InstanceReceipt{Name: ip.Name, Control: ip.Control}
 		if ip.Skip != "" {
 			r.OK, r.Note = true, "was not changed by this plan"
@@ -146,13 +144,6 @@ func refused(rec gateway.Receipt, ip gateway.InstancePlan) bool {
 		}
 	}
 	return false
-}
-
-func (d *Driver) mine(p gateway.Plan) error {
-	if p.Gateway != d.opts.Gateway || p.Kind != Kind {
-		return fmt.Errorf("plan %s is for %s gateway %q, not for %s gateway %q", p.ID, p.Kind, p.Gateway, Kind, d.opts.Gateway)
-	}
-	return nil
 }
 
 // pair puts the commands beside the controls that they move. They are built anew from the plan's values and have
@@ -237,25 +228,4 @@ func (d *Driver) look(ctx context.Context, ip gateway.InstancePlan) (peer, glanc
 		return p, g, nil
 	}
 	return peer{}, glance{}, fmt.Errorf("%s is no instance of gateway %q any more; see its configuration", ip.Name, d.opts.Gateway)
-}
-
-// everywhere does one thing per control of the plan, processes side by side and the controls of one in order,
-// and waits for all.
-func (d *Driver) everywhere(p gateway.Plan, idemKey string, do func(int, gateway.InstancePlan) gateway.InstanceReceipt) gateway.Receipt {
-	rec := gateway.Receipt{PlanID: p.ID, IdemKey: idemKey, Instances: make([]gateway.InstanceReceipt, len(p.Instances))}
-	byName := make(map[string][]int)
-	for i, ip := range p.Instances {
-		byName[ip.Name] = append(byName[ip.Name], i)
-	}
-	var wg sync.WaitGroup
-	for _, group := range byName {
-		wg.Go(func() {
-			for _, i := range group {
-				rec.Instances[i] = do(i, p.Instances[i])
-			}
-		})
-	}
-	wg.Wait()
-	rec.AcceptedAt = time.Now().UTC()
-	return rec
 }
