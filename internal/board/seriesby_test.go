@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"signalbox/internal/fault"
 	"signalbox/internal/traffic"
 )
 
@@ -18,9 +17,9 @@ func TestSeriesByAddsUp(t *testing.T) {
 		var k traffic.Key
 		k[traffic.Model] = syms.Intern([]string{"a", "b", "c"}[i%3])
 		k[traffic.Region] = syms.Intern([]string{"eu", "us"}[i%2])
-		o := traffic.NewOutcome(fault.None, 200)
+		o := outcome("none", 200)
 		if i%7 == 0 {
-			o = traffic.NewOutcome(fault.Timeout, 504)
+			o = outcome("timeout", 504)
 		}
 		batch.Records = append(batch.Records, traffic.Record{Time: start.Add(time.Duration(i) * 200 * time.Millisecond), Key: k, Outcome: o})
 	}
