@@ -36,9 +36,7 @@ func (x *terminal) wrote() int {
 // agrees confirms the plan on the screen as its dialog asks for it: with the phrase, or with y once keys count.
 func (x *terminal) agrees(t *testing.T) {
 	t.Helper()
-	s := x.until(t, "the plan can be confirmed", func(s string) bool {
-		return strings.Contains(s, "nothing is sent before that") || strings.Contains(s, "y SENDS it")
-	})
+	s := x.offers(t)
 	if !strings.Contains(s, "nothing is sent before that") {
 		x.press(t, "y")
 		return
@@ -49,6 +47,14 @@ func (x *terminal) agrees(t *testing.T) {
 	x.press(t, word)
 	x.sees(t, "enter SENDS it")
 	x.press(t, enter)
+}
+
+// offers waits until the plan on the screen can be confirmed or declined: from then on keys count.
+func (x *terminal) offers(t *testing.T) string {
+	t.Helper()
+	return x.until(t, "the plan can be confirmed", func(s string) bool {
+		return strings.Contains(s, "nothing is sent before that") || strings.Contains(s, "y SENDS it")
+	})
 }
 
 // exits waits for the end of the program, and checks that it left the terminal as it found it. It gives the exit
