@@ -66,6 +66,8 @@ type Options struct {
 	Labels sources.Labels
 	Fields map[string]string // field name -> dotted path, for json and logfmt
 	Zone   *time.Location    // of times that name none; nil: UTC
+	// Misread is told of each line that could not be read, where it is set. line is not to be kept, and is untrusted.
+	Misread func(line []byte, why string)
 }
 
 // builders make the decoders, in the order in which detection prefers them.

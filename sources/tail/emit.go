@@ -8,6 +8,7 @@ import (
 
 	"signalbox/internal/traffic"
 	"signalbox/sources"
+	"signalbox/sources/decode"
 )
 
 // emitter keeps when the last batch and the last state went out.
@@ -23,9 +24,8 @@ type emitter struct {
 func (t *Tail) flush(ctx context.Context, e *emitter, idle bool) error {
 	for _, p := range t.order {
 		s := t.follow[p].lines
-		t.out = append(t.out, s.out...)
-		clear(s.out) // the strings belong to the batch now
-		s.out = s.out[:0]
+		t.out = append(t.out, s.Records()...)
+		s.Clear() // the strings belong to the batch now
 	}
 	now := t.opt.Kit.Now()
 	if len(t.out) > 0 && e.first.IsZero() {
@@ -84,12 +84,13 @@ func (t *Tail) state() traffic.SourceState {
 	failing := ""
 	for _, p := range t.order {
 		f := t.follow[p]
-		s.Lines += f.lines.lines
-		s.Unparsed += f.lines.unparsed
-		s.Skewed += f.lines.skewed
-		s.Unmapped += f.lines.unmapped
-		if f.lines.newest.After(s.Newest) {
-			s.Newest = f.lines.newest
+		n := f.lines.Tally()
+		s.Lines += n.Lines
+		s.Unparsed += n.Unparsed
+		s.Skewed += n.Skewed
+		s.Unmapped += n.Unmapped
+		if n.Newest.After(s.Newest) {
+			s.Newest = n.Newest
 		}
 		for _, g := range f.files() {
 			s.Behind += g.behind()
@@ -103,11 +104,11 @@ func (t *Tail) state() traffic.SourceState {
 		default:
 			s.Detail = f.detail
 		}
-		if f.lines.dec != nil {
-			formats = append(formats, f.lines.dec.Format())
+		if format := f.lines.Format(); format != "" {
+			formats = append(formats, format)
 		}
-		examples = append(examples, f.lines.examples...)
-		sample = append(sample, f.lines.sample...)
+		examples = append(examples, f.lines.Examples()...)
+		sample = append(sample, f.lines.Sample()...)
 	}
 	switch {
 	case failing != "":
@@ -139,6 +140,6 @@ func oneOf(formats []string, otherwise string) string {
 func (t *Tail) publish(examples []string, sample [][]byte) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.examples = examples[:min(len(examples), maxExamples)]
+	t.examples = examples[:min(len(examples), decode.MaxExamples)]
 	t.sample = sample
 }

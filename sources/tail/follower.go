@@ -19,7 +19,7 @@ const quiet = 10 * time.Second
 // follower reads one path over all its rotations.
 type follower struct {
 	path   string
-	lines  *stream
+	lines  *decode.Stream
 	live   *generation
 	old    []*retired // rotated away, oldest first; read before the live one
 	known  []sibling  // rotated files that were there before, or are read
@@ -125,7 +125,7 @@ func (f *follower) open(t *Tail) error {
 func (f *follower) drop(t *Tail, i int, now time.Time) {
 	g := f.old[i].generation
 	f.old = slices.Delete(f.old, i, i+1)
-	g.split.Flush(func(l decode.Line) { f.lines.take(l, now) })
+	g.split.Flush(func(l decode.Line) { f.lines.Take(l, now) })
 	t.dropped += g.split.Lost
 	t.remember(g)
 	g.close()

@@ -98,7 +98,7 @@ func (t *Tail) drain(ctx context.Context, f *follower, chunks <-chan chunk, take
 			t.bytes += int64(len(c.data))
 			t.read = now
 			lost := split.Lost
-			split.Feed(c.data, func(l decode.Line) { f.lines.take(l, now) })
+			split.Feed(c.data, func(l decode.Line) { f.lines.Take(l, now) })
 			if c.err != nil {
 				return t.endReader(ctx, e, f, &split, c.err)
 			}
@@ -106,7 +106,7 @@ func (t *Tail) drain(ctx context.Context, f *follower, chunks <-chan chunk, take
 			taken <- struct{}{}
 			idle = false
 		}
-		f.lines.settleDue(t.opt.Kit.Now())
+		f.lines.SettleDue(t.opt.Kit.Now())
 		if err := t.flush(ctx, e, idle); err != nil {
 			return ended(ctx, err)
 		}
@@ -115,8 +115,8 @@ func (t *Tail) drain(ctx context.Context, f *follower, chunks <-chan chunk, take
 
 func (t *Tail) endReader(ctx context.Context, e *emitter, f *follower, split *decode.Splitter, err error) error {
 	now := t.opt.Kit.Now()
-	split.Flush(func(l decode.Line) { f.lines.take(l, now) })
-	f.lines.settle(now)
+	split.Flush(func(l decode.Line) { f.lines.Take(l, now) })
+	f.lines.Settle(now)
 	if err := t.last(ctx, e); err != nil {
 		return ended(ctx, err)
 	}

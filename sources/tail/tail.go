@@ -94,8 +94,8 @@ func New(opt Options) (*Tail, error) {
 	return t, nil
 }
 
-func (t *Tail) newStream() (*stream, error) {
-	return newStream(t.opt.Format, decode.Options{
+func (t *Tail) newStream() (*decode.Stream, error) {
+	return decode.NewStream(t.opt.Format, decode.Options{
 		Kit: t.opt.Kit, Source: t.opt.Name, Labels: t.opt.Labels, Fields: t.opt.Fields, Zone: t.opt.Zone,
 	})
 }
@@ -184,7 +184,7 @@ func (t *Tail) step() bool {
 		if f.step(t, now, t.buf) {
 			more = true
 		}
-		f.lines.settleDue(now)
+		f.lines.SettleDue(now)
 	}
 	t.running = true
 	return more
@@ -205,7 +205,7 @@ func (t *Tail) block(f *follower, g *generation, now time.Time, buf []byte) int 
 	}
 	n := 0
 	if err == nil {
-		n, err = g.read(buf, func(l decode.Line) { f.lines.take(l, now) })
+		n, err = g.read(buf, func(l decode.Line) { f.lines.Take(l, now) })
 	}
 	if err != nil {
 		f.health, f.detail = traffic.Failing, err.Error()+"; it is tried again by itself"
@@ -298,9 +298,9 @@ func (t *Tail) finish() {
 	for _, path := range t.order {
 		f := t.follow[path]
 		for _, g := range f.files() {
-			g.split.Flush(func(l decode.Line) { f.lines.take(l, now) })
+			g.split.Flush(func(l decode.Line) { f.lines.Take(l, now) })
 		}
-		f.lines.settle(now)
+		f.lines.Settle(now)
 	}
 }
 

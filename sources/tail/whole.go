@@ -22,7 +22,7 @@ type whole struct {
 	closer io.Closer // nil for a reader that is not ours
 	buf    []byte
 	split  decode.Splitter
-	lines  *stream
+	lines  *decode.Stream
 	now    func() time.Time
 	at     int       // next record of lines.out
 	clock  time.Time // for lines without a time: the latest one before them, or the file's own
@@ -35,7 +35,7 @@ type whole struct {
 func openWhole(path string, opt ReadOptions) (*whole, os.FileInfo, error) {
 	w := &whole{path: path, now: opt.Kit.Now, buf: make([]byte, blockSize), clock: opt.Kit.Now()}
 	var err error
-	w.lines, err = newStream(opt.Format, decode.Options{Kit: opt.Kit, Source: path, Labels: opt.Labels, Fields: opt.Fields, Zone: opt.Zone})
+	w.lines, err = decode.NewStream(opt.Format, decode.Options{Kit: opt.Kit, Source: path, Labels: opt.Labels, Fields: opt.Fields, Zone: opt.Zone})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -85,12 +85,12 @@ func (w *whole) unpack() error {
 
 // next makes sure that head has a record, and tells whether it has.
 func (w *whole) next(ctx context.Context) (bool, error) {
-	if w.at < len(w.lines.out) {
+	if w.at < len(w.lines.Records()) {
 		return true, nil
 	}
-	clear(w.lines.out)
-	w.lines.out, w.at = w.lines.out[:0], 0
-	for !w.ended && len(w.lines.out) == 0 {
+	w.lines.Clear()
+	w.at = 0
+	for !w.ended && len(w.lines.Records()) == 0 {
 		if err := ctx.Err(); err != nil {
 			return false, fmt.Errorf("reading %s: %w", w.path, err)
 		}
@@ -99,13 +99,13 @@ func (w *whole) next(ctx context.Context) (bool, error) {
 		}
 	}
 	w.stamp()
-	return len(w.lines.out) > 0, nil
+	return len(w.lines.Records()) > 0, nil
 }
 
 func (w *whole) block() error {
 	n, err := w.r.Read(w.buf)
 	now := w.now()
-	take := func(l decode.Line) { w.lines.take(l, now) }
+	take := func(l decode.Line) { w.lines.Take(l, now) }
 	w.bytes += int64(n)
 	w.split.Feed(w.buf[:n], take)
 	if err == nil {
@@ -113,7 +113,7 @@ func (w *whole) block() error {
 	}
 	w.ended = true
 	w.split.Flush(take)
-	w.lines.settle(now)
+	w.lines.Settle(now)
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil
@@ -126,8 +126,8 @@ func (w *whole) block() error {
 
 // stamp gives lines without a time that of the line before them: the file is finished, now is not its time.
 func (w *whole) stamp() {
-	for i := range w.lines.out {
-		rec := &w.lines.out[i]
+	for i := range w.lines.Records() {
+		rec := &w.lines.Records()[i]
 		if rec.Received {
 			rec.Time = w.clock
 			continue
@@ -139,7 +139,7 @@ func (w *whole) stamp() {
 	}
 }
 
-func (w *whole) head() *traffic.Record { return &w.lines.out[w.at] }
+func (w *whole) head() *traffic.Record { return &w.lines.Records()[w.at] }
 
 func (w *whole) close() {
 	if w.closer != nil {
@@ -148,17 +148,17 @@ func (w *whole) close() {
 }
 
 func (w *whole) report() FileReport {
-	s := w.lines
+	n, found := w.lines.Tally(), w.lines.Found()
 	r := FileReport{
-		Path: w.path, Format: s.found.Format, Why: s.found.Why, Lines: s.lines, Bytes: w.bytes, Records: s.records, Unparsed: s.unparsed,
-		Skewed: s.skewed, Dropped: w.split.Lost, First: w.first, Last: s.newest, Examples: s.examples,
+		Path: w.path, Format: found.Format, Why: found.Why, Lines: n.Lines, Bytes: w.bytes, Records: n.Records, Unparsed: n.Unparsed,
+		Skewed: n.Skewed, Dropped: w.split.Lost, First: w.first, Last: n.Newest, Examples: w.lines.Examples(),
 	}
 	if w.broken != nil {
 		r.Examples = append(r.Examples, fmt.Sprintf("the compressed data ends too early or is damaged: %v", w.broken))
 	}
 	switch r.Format {
 	case decode.JSON, decode.Logfmt, decode.Text:
-		r.Proposal = decode.Propose(s.sample)
+		r.Proposal = decode.Propose(w.lines.Sample())
 	}
 	return r
 }
