@@ -1,0 +1,3 @@
+module signalbox/tools/loggen
+
+go 1.26.0
