@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"signalbox/internal/config"
 	"signalbox/internal/desk"
 	"signalbox/sources"
+	"signalbox/sources/command"
 	"signalbox/sources/scrape"
 	"signalbox/sources/tail"
 )
@@ -122,14 +124,19 @@ func (w *watching) plain(ctx context.Context) error {
 	})
 }
 
-// allEnded tells whether every source has read its input to the end.
+// allEnded tells whether every log has been read to its end. A page of metrics has no end: it is not waited for,
+// unless there is nothing else.
 func allEnded(s *desk.Snapshot) bool {
+	logs := 0
 	for _, src := range s.Sources {
-		if src.Health != "ended" {
+		switch {
+		case src.Health == "ended":
+			logs++
+		case src.Kind != "scrape":
 			return false
 		}
 	}
-	return len(s.Sources) > 0
+	return logs > 0
 }
 
 // sensitivity turns the configuration's word into false alarms a month.
@@ -195,10 +202,18 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 		}
 		return checked(s, scrape.New, so)
 	}
-	return nil, &usageError{
-		err: fmt.Errorf("%s:%d: source %s is of kind %s, which cannot be run yet", s.At.File, s.At.Line, s.Name, s.Kind),
-		try: "pipe it: " + strings.Join(s.Command, " ") + " | signalbox watch -",
-	}
+	return checked(s, command.New, command.Options{
+		Name: s.Name, Command: s.Command, Env: childEnvironment(cfg.SecretVariables()), Once: o.once, Kit: st.kit,
+		Format: s.Format, Fields: s.Fields, Zone: s.Location(), Labels: labels,
+	})
+}
+
+// childEnvironment is the environment of a command that a source runs: ours, without the variables that hold secrets.
+func childEnvironment(secret []string) []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains(secret, name)
+	})
 }
 
 // checked makes a source and gives its mistake the place in the configuration.
