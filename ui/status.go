@@ -113,12 +113,7 @@ func (m *model) findingsKey() tea.Cmd {
 		text = append(text, line{good, "", "nothing is wrong that this console can see"})
 	}
 	for i := range s.Sources {
-		v := &s.Sources[i]
-		st := plainStyle
-		if sick(v) {
-			st = bad
-		}
-		text = append(text, line{st, "source  ", v.Name + " " + v.Health + ", " + count(v.Lines) + " lines, " + count(v.Unparsed) + " unparsed, " + count(v.Dropped) + " dropped: " + v.Where})
+		text = append(text, sourceLines(&s.Sources[i], m.now())...)
 	}
 	return m.open(newPage("what is wrong or odd", text), byKey)
 }

@@ -91,7 +91,11 @@ func (s *station) run(ctx context.Context, client func(ctx context.Context) erro
 	errs := make([]error, len(s.sources))
 	for i, src := range s.sources {
 		sourcesDone.Go(func() {
-			s.watched("source "+src.Name(), func() { errs[i] = src.Run(ctx, s.desk.Emit) })
+			s.watched("source "+src.Name(), func() {
+				if err := src.Run(ctx, s.desk.Emit); err != nil {
+					errs[i] = &unreachable{what: "reading " + src.Name(), err: err, try: "look at the path and who may read it"}
+				}
+			})
 		})
 	}
 	err := client(ctx)

@@ -26,6 +26,7 @@ type watchOptions struct {
 	fromStart bool
 	once      bool
 	plain     bool
+	output    string
 }
 
 func (a *app) watchCommand() *cobra.Command {
@@ -41,6 +42,8 @@ func (a *app) watchCommand() *cobra.Command {
 	f.BoolVar(&o.fromStart, "from-start", false, "read the files from their beginning")
 	f.BoolVar(&o.once, "once", false, "read to the end of the files and stop; exit 1 when a burst was found")
 	f.BoolVar(&o.plain, "plain", false, "plain lines in place of the console")
+	outputFlag(c, &o.output)
+	f.Lookup("output").Usage = "text or json; json is one object a line in place of the console: events, and each source as it is"
 	return c
 }
 
@@ -78,9 +81,9 @@ func (a *app) watch(ctx context.Context, files []string, o watchOptions) error {
 	if st.sources, err = a.sources(ctx, st, cfg, files, o); err != nil {
 		return errors.Join(err, st.close())
 	}
-	w := &watching{app: a, station: st, once: o.once}
+	w := &watching{app: a, station: st, once: o.once, json: o.output == "json"}
 	client := w.plain
-	if a.terminal() && !o.plain && !o.once {
+	if a.terminal() && !o.plain && !o.once && o.output != "json" {
 		client = func(ctx context.Context) error { return a.console(ctx, st) }
 	}
 	err = st.run(ctx, client)
@@ -101,16 +104,20 @@ type watching struct {
 	app     *app
 	station *station
 	once    bool
+	json    bool
 	bursts  int
 }
 
 func (w *watching) plain(ctx context.Context) error {
 	c := w.station.desk.Connect()
 	defer c.Close()
-	p := &plainLines{desk: c, say: sayTo(w.app.Out)}
+	follow := (&plainLines{desk: c, say: sayTo(w.app.Out)}).follow
+	if w.json {
+		follow = (&plainJSON{app: w.app, desk: c, told: map[string]toldSource{}}).follow
+	}
 	done := make(chan struct{})
 	ended := false
-	return p.follow(ctx, done, func(s *desk.Snapshot) {
+	return follow(ctx, done, func(s *desk.Snapshot) {
 		w.bursts = 0
 		for _, b := range s.Bursts {
 			if b.Kind != "caller" && b.Kind != "traffic" {
@@ -163,13 +170,14 @@ func (a *app) sources(ctx context.Context, st *station, cfg *config.Config, file
 		}
 		return all, nil
 	}
-	for i, f := range files {
+	used := map[string]int{}
+	for _, f := range files {
 		t := tail.Options{Name: filepath.Base(f), Path: f, Kit: st.kit, Format: o.format, FromStart: o.fromStart || o.once, Once: o.once}
 		if f == "-" {
 			t.Name, t.Reader = "stdin", a.In
 		}
-		if i > 0 {
-			t.Name = fmt.Sprintf("%s-%d", t.Name, i+1)
+		if used[t.Name]++; used[t.Name] > 1 {
+			t.Name = fmt.Sprintf("%s-%d", t.Name, used[t.Name])
 		}
 		src, err := tail.New(t)
 		if err != nil {

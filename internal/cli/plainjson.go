@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"time"
+
+	"signalbox/internal/desk"
+	"signalbox/internal/redact"
+)
+
+// sourceEvery is how often a source that only counts on is told again.
+const sourceEvery = 10 * time.Second
+
+// plainJSON is the client without a terminal for programs: one object a line, an event of the timeline or a source.
+type plainJSON struct {
+	app  *app
+	desk *desk.Client
+	seq  int64
+	told map[string]toldSource
+}
+
+// toldSource is what was last said of a source.
+type toldSource struct {
+	at   time.Time
+	view desk.SourceView
+}
+
+type jsonEvent struct {
+	V     int        `json:"v"`
+	Event *eventLine `json:"event,omitempty"`
+}
+
+type eventLine struct {
+	At    time.Time `json:"at"`
+	Kind  string    `json:"kind"`
+	Group string    `json:"group"`
+	Actor string    `json:"actor,omitempty"`
+	Text  string    `json:"text"`
+}
+
+type jsonSource struct {
+	V      int        `json:"v"`
+	Source sourceLine `json:"source"`
+}
+
+// sourceLine is one source. Totals are since its start; a lag and a time of the last read are null before the first line.
+type sourceLine struct {
+	Name     string     `json:"name"`
+	Kind     string     `json:"kind"`
+	Where    string     `json:"where"`
+	Format   string     `json:"format"`
+	State    string     `json:"state"`
+	SilentS  float64    `json:"silent_s,omitempty"` // of state silent
+	Detail   string     `json:"detail,omitempty"`
+	Lines    int64      `json:"lines"`
+	Bytes    int64      `json:"bytes"`
+	Unparsed int64      `json:"unparsed"`
+	Dropped  int64      `json:"dropped"`
+	Late     int64      `json:"late"`
+	LagS     *float64   `json:"lag_s"` // now less the time of the newest line
+	LastRead *time.Time `json:"last_read"`
+}
+
+// follow prints until ctx ends or done is closed; look sees each snapshot.
+func (p *plainJSON) follow(ctx context.Context, done <-chan struct{}, look func(*desk.Snapshot)) error {
+	for {
+		s := p.desk.Snapshot()
+		look(s)
+		if err := p.print(s, false); err != nil {
+			return err
+		}
+		select {
+		case <-p.desk.Changed():
+		case <-done:
+			return p.print(p.desk.Snapshot(), true)
+		case <-ctx.Done():
+			return p.print(p.desk.Snapshot(), true)
+		}
+	}
+}
+
+// print writes the events that are new, and the sources of which there is something new to say; all of them at the end.
+func (p *plainJSON) print(s *desk.Snapshot, all bool) error {
+	for _, l := range s.Timeline {
+		if l.Seq <= p.seq {
+			continue
+		}
+		p.seq = l.Seq
+		e := eventLine{At: l.At.UTC(), Kind: l.Kind, Group: l.Group, Actor: redact.Secrets(l.Actor), Text: redact.Secrets(l.Text)}
+		if err := p.app.json(jsonEvent{V: 1, Event: &e}); err != nil {
+			return err
+		}
+	}
+	for i := range s.Sources {
+		v := s.Sources[i]
+		old, known := p.told[v.Name]
+		turned := !known || old.view.Health != v.Health || old.view.Detail != v.Detail || old.view.Format != v.Format
+		counts := v.Lines != old.view.Lines && s.At.Sub(old.at) >= sourceEvery
+		if !all && !turned && !counts {
+			continue
+		}
+		p.told[v.Name] = toldSource{s.At, v}
+		if err := p.app.json(jsonSource{V: 1, Source: aboutSource(&v, s.At)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func aboutSource(v *desk.SourceView, now time.Time) sourceLine {
+	l := sourceLine{
+		Name: v.Name, Kind: v.Kind, Where: redact.Secrets(v.Where), Format: v.Format, State: cmp.Or(v.Health, "starting"), Detail: redact.Secrets(v.Detail),
+		Lines: v.Lines, Bytes: v.Bytes, Unparsed: v.Unparsed, Dropped: v.Dropped, Late: v.Late,
+	}
+	if v.Lag >= 0 {
+		s := seconds(v.Lag)
+		l.LagS = &s
+	}
+	if !v.LastRead.IsZero() {
+		at := v.LastRead.UTC()
+		l.LastRead = &at
+		if l.State == "silent" {
+			l.SilentS = seconds(now.Sub(at))
+		}
+	}
+	return l
+}
+
+// seconds rounds to milliseconds: more would say what nobody measured.
+func seconds(d time.Duration) float64 { return math.Round(d.Seconds()*1000) / 1000 }
