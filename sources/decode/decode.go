@@ -93,8 +93,18 @@ func Formats() []string {
 	return out
 }
 
-// New makes a decoder for a format.
+// New makes a decoder for a format, inside of wrappers or alone. It joins the parts of lines that a
+// wrapper has split; the lines of one failure only a Stream joins.
 func New(format string, opt Options) (Decoder, error) {
+	if strings.Contains(format, between) {
+		around, inner, err := splitFormat(format)
+		if err != nil {
+			return nil, err
+		}
+		if len(around) > 0 && inner != Auto {
+			return newEnclosed(around, inner, opt)
+		}
+	}
 	for _, b := range builders {
 		if b.format == format {
 			return b.make(opt)

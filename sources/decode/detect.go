@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -24,21 +25,31 @@ type Detection struct {
 
 // thresholds say how much of a sample a format must read. The particular formats come first, because the
 // general ones read their lines too.
-var thresholds = []struct {
-	format   string
-	read     float64 // share of lines that are not unparsed
-	requests bool    // some line must be a request
-}{
+// Wrappers whose shape some logs have by themselves come between the two.
+var thresholds = []threshold{
 	{Signalbox, 0.5, true},
 	{HAProxyJSON, 0.5, true},
 	{HAProxyText, 0.5, true},
 	{Access, 0.4, true},
+	{anyWrapper, 0, false},
 	{JSON, 0.4, true},
 	{Logfmt, 0.7, true},
 	{Access, 0.6, false},
 	{JSON, 0.6, false},
 	{Logfmt, 0.9, false},
 }
+
+type threshold struct {
+	format   string
+	read     float64 // share of lines that are not unparsed
+	requests bool    // some line must be a request
+}
+
+// anyWrapper stands in thresholds for the wrappers.
+const anyWrapper = ""
+
+// wrapsFrom is the share of a sample's lines that must have a wrapper: beside them stand a command's own remarks.
+const wrapsFrom = 0.6
 
 // tally is what one format made of a sample.
 type tally struct {
@@ -53,12 +64,28 @@ func DetectWith(sample [][]byte, fields map[string]string, zone *time.Location) 
 	return detect(sample, Options{Fields: fields, Zone: zone})
 }
 
-func detect(sample [][]byte, opt Options) Detection {
-	if len(sample) > SampleLines {
-		sample = sample[:SampleLines]
+func detect(sample [][]byte, opt Options) Detection { return detectIn(nil, sample, opt) }
+
+// detectIn is detect inside of wrappers that are known.
+func detectIn(around []string, raw [][]byte, opt Options) Detection {
+	if len(raw) > SampleLines {
+		raw = raw[:SampleLines]
+	}
+	if d, ok := detectWrapper(around, raw, true, opt); ok {
+		return d
+	}
+	sample := raw
+	if len(around) > 0 {
+		sample, _, _ = unwrapSample(newChain(around, raw, zoneOf(opt)), raw)
 	}
 	tallies := make(map[string]tally)
 	for _, th := range thresholds {
+		if th.format == anyWrapper {
+			if d, ok := detectWrapper(around, raw, false, opt); ok {
+				return d
+			}
+			continue
+		}
 		t, done := tallies[th.format]
 		if !done {
 			t = try(th.format, sample, opt)
@@ -84,6 +111,72 @@ func detect(sample [][]byte, opt Options) Detection {
 		Format: Text, Confidence: float64(t.requests) / float64(t.lines),
 		Why: fmt.Sprintf("no known format: of the first %d lines, %d tell of a failure", t.lines, t.requests),
 	}
+}
+
+// detectWrapper tries the wrappers, and tells the format inside by what they leave. A wrapper that is not
+// told by itself needs a format inside that is more than text.
+func detectWrapper(around []string, raw [][]byte, sure bool, opt Options) (Detection, bool) {
+	if len(around) >= maxWrappers {
+		return Detection{}, false
+	}
+	for _, wr := range wrapTable {
+		if wr.sure != sure || slices.Contains(around, wr.name) {
+			continue
+		}
+		with := append(slices.Clone(around), wr.name)
+		_, n, lines := unwrapSample(newChain(with, raw, zoneOf(opt)), raw)
+		if n == 0 || float64(n) < wrapsFrom*float64(lines) {
+			continue
+		}
+		d := detectIn(with, raw, opt)
+		if !wr.text && Inner(d.Format) == Text && (wr.name != Compose || !barred(raw)) {
+			continue
+		}
+		d.Format = wr.name + between + d.Format
+		d.Confidence *= float64(n) / float64(lines)
+		d.Why = fmt.Sprintf("%d of the first %d lines wrapped by %s; inside: %s", n, lines, wr.name, d.Why)
+		return d, true
+	}
+	return Detection{}, false
+}
+
+// unwrapSample takes the wrappers of a chain off a sample. It gives the lines inside, and how many of the
+// sample's lines were wrapped.
+func unwrapSample(c *chain, sample [][]byte) (inside [][]byte, wraps, lines int) {
+	keep := func(w *wrapped) {
+		if w.skip == "" && len(bytes.TrimSpace(w.text)) > 0 {
+			inside = append(inside, bytes.Clone(w.text))
+		}
+	}
+	for _, line := range sample {
+		if len(line) == 0 {
+			continue
+		}
+		lines++
+		w := c.unwrap(line, epochEnd)
+		if c.opened || w == nil {
+			wraps++
+		}
+		if w != nil {
+			keep(w)
+		}
+	}
+	c.rest(epochEnd, keep)
+	return inside, wraps, lines
+}
+
+// barred tells whether two lines and more have their bar in one place, as compose pads its names. Tables of
+// other programs seldom begin with a name.
+func barred(sample [][]byte) bool {
+	at := -1
+	for _, line := range sample {
+		i := bytes.IndexByte(line, '|')
+		if i < 0 || at >= 0 && i != at {
+			return false
+		}
+		at = i
+	}
+	return len(sample) > 1
 }
 
 // unprintable counts the lines that are no text: with a NUL, or no UTF-8 and control characters.

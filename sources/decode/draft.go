@@ -140,7 +140,12 @@ func (d *draft) atError() bool {
 	if n, ok := smallInt(d.word(fLevel)); ok {
 		return n >= 50
 	}
-	switch strings.ToLower(string(d.word(fLevel))) {
+	return failing(strings.ToLower(string(d.word(fLevel))))
+}
+
+// failing tells whether a level is error or worse.
+func failing(level string) bool {
+	switch level {
 	case "error", "err", "fatal", "critical", "crit", "panic", "dpanic", "alert", "emerg", "emergency", "severe", "e", "f":
 		return true
 	}

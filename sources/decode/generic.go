@@ -15,6 +15,7 @@ type generic struct {
 	rec       *recorder
 	names     *mapping
 	d         draft
+	level     string // of the wrapper, for lines that name none
 	sawStatus bool
 	sawFinish bool
 }
@@ -56,6 +57,9 @@ type told struct {
 	known, failed, succeeded, fuller bool // fuller: it has a code, type or text of an error
 }
 
+// around implements leveled.
+func (g *generic) around(level string) { g.level = level }
+
 func (g *generic) end() told {
 	d := &g.d
 	var t told
@@ -76,6 +80,9 @@ func (g *generic) end() told {
 // finish decides what the line is, and makes its record.
 func (g *generic) finish(received time.Time) (traffic.Record, Result) {
 	d, t := &g.d, g.end()
+	if g.level != "" && !d.has(fLevel) {
+		d.set(fLevel, 200, 0, value{kind: stringValue, bytes: []byte(g.level)})
+	}
 	side := traffic.SideClient
 	if string(bytes.ToLower(d.word(fSide))) == traffic.SideUpstream {
 		side = traffic.SideUpstream

@@ -3,6 +3,8 @@ package decode
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"signalbox/internal/redact"
@@ -22,8 +24,10 @@ const (
 // sender: it detects the format, decodes, and keeps count. It is pure and not safe for concurrent use.
 type Stream struct {
 	opt    Options
-	format string // as configured
-	dec    Decoder
+	around []string // the wrappers as configured
+	format string   // inside of them, as configured; Auto
+	chain  *chain   // takes the wrappers off
+	dec    Decoder  // of what is inside; nil until the format is told
 	found  Detection
 
 	held      [][]byte // the first lines, until the format is told
@@ -44,30 +48,50 @@ type Tally struct {
 	Lines    int64
 	Records  int64
 	Unparsed int64
+	Lost     int64     // bytes beyond MaxLine of lines that a wrapper had split
 	Skewed   int64     // records whose time lay too far in the future
 	Unmapped int64     // records whose deployment the inventory does not know
 	Newest   time.Time // the newest event time
 }
 
-// NewStream makes a stream of a format, or of whatever format Detect finds where format is "" or Auto.
+// NewStream makes a stream of a format, or of whatever format Detect finds where format is "" or Auto. The
+// format may name wrappers alone ("cri"), and then the lines tell what is inside.
 func NewStream(format string, opt Options) (*Stream, error) {
-	s := &Stream{opt: opt, format: format}
-	if format == "" || format == Auto {
+	around, inner, err := splitFormat(format)
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", opt.Source, err)
+	}
+	opt.Kit = opt.Kit.Complete() // one table of symbols for the decoder and what is filled in around it
+	s := &Stream{opt: opt, around: around, format: inner}
+	if inner == Auto {
 		_, err := New(JSON, opt) // a field mapping with a mistake is an error in any format
 		if err != nil {
 			return nil, fmt.Errorf("fields of %s: %w", opt.Source, err)
 		}
 		return s, nil
 	}
-	d, err := New(format, opt)
-	if err != nil {
+	if err := s.use(around, inner, nil); err != nil {
 		return nil, fmt.Errorf("source %s: %w", opt.Source, err)
 	}
-	s.dec, s.found = d, Detection{Format: format, Confidence: 1, Why: "as configured"}
+	s.found = Detection{Format: s.Format(), Confidence: 1, Why: "as configured"}
 	return s, nil
 }
 
-func (s *Stream) auto() bool { return s.format == "" || s.format == Auto }
+func (s *Stream) auto() bool { return s.format == Auto }
+
+// use takes up wrappers and the format inside.
+func (s *Stream) use(around []string, inner string, sample [][]byte) error {
+	opt := s.opt
+	if len(around) > 0 {
+		opt = opt.inside()
+	}
+	d, err := New(inner, opt)
+	if err != nil {
+		return err
+	}
+	s.dec, s.chain = d, newChain(around, sample, zoneOf(opt))
+	return nil
+}
 
 // Take decodes one line, or holds it back while the format is not told yet. now is when it was read.
 func (s *Stream) Take(l Line, now time.Time) {
@@ -76,7 +100,7 @@ func (s *Stream) Take(l Line, now time.Time) {
 		s.sample = append(s.sample, bytes.Clone(l.Text[:min(len(l.Text), maxSampleLine)]))
 	}
 	if s.dec != nil {
-		s.decode(l.Text, now)
+		s.line(l.Text, now)
 		return
 	}
 	if len(s.held) == 0 {
@@ -85,28 +109,42 @@ func (s *Stream) Take(l Line, now time.Time) {
 	s.held = append(s.held, bytes.Clone(l.Text))
 	s.heldBytes += len(l.Text)
 	if len(s.held) >= SampleLines || s.heldBytes >= SampleBytes {
-		s.Settle(now)
+		s.start(now)
 	}
 }
 
-// SettleDue tells the format by what there is, once the first line has waited long enough.
+// SettleDue tells the format by what there is, once the first line has waited long enough, and takes lines
+// as they are whose rest has not come.
 func (s *Stream) SettleDue(now time.Time) {
-	if s.dec == nil && len(s.held) > 0 && now.Sub(s.since) >= settleWithin {
-		s.Settle(now)
+	switch {
+	case s.dec == nil && len(s.held) > 0 && now.Sub(s.since) >= settleWithin:
+		s.start(now)
+	case s.dec != nil:
+		s.rest(now.Add(-partWithin), now)
 	}
 }
 
-// Settle tells the format by the lines held back, and decodes them: at the end of input, or once it is due.
+// Settle takes everything that is held back for what it is: at the end of input.
 func (s *Stream) Settle(now time.Time) {
-	if s.dec != nil {
-		return
+	if s.dec == nil {
+		s.start(now)
 	}
+	s.rest(now, now)
+}
+
+// start tells the format by the lines held back, and decodes them.
+func (s *Stream) start(now time.Time) {
 	held := s.held
 	s.held, s.heldBytes = nil, 0
-	s.choose(held)
+	s.choose(held, now)
 	for _, line := range held {
-		s.decode(line, now)
+		s.line(line, now)
 	}
+}
+
+// rest decodes the parts of lines that have waited since before a time for what follows them.
+func (s *Stream) rest(before, now time.Time) {
+	s.chain.rest(before, func(w *wrapped) { s.decode(w, w.text, now) })
 }
 
 // Records gives the records made since the last Clear. They belong to the stream until then.
@@ -124,44 +162,81 @@ func (s *Stream) Tally() Tally { return s.tally }
 // Found says which format the lines were taken for; the zero Detection before that is told.
 func (s *Stream) Found() Detection { return s.found }
 
-// Format names the format that is decoded now, "" before that is told.
+// Format names the format that is decoded now with its wrappers, "" before that is told.
 func (s *Stream) Format() string {
 	if s.dec == nil {
 		return ""
 	}
-	return s.dec.Format()
+	return s.chain.name(s.dec.Format())
 }
 
 // Examples gives up to MaxExamples lines that could not be read, redacted, with the reason of each.
 func (s *Stream) Examples() []string { return s.examples }
 
-// Sample gives the first lines, for Propose.
-func (s *Stream) Sample() [][]byte { return s.sample }
-
-func (s *Stream) choose(sample [][]byte) {
-	found := DetectWith(sample, s.opt.Fields, s.opt.Zone)
-	if s.dec != nil && found.Format == s.dec.Format() {
-		return
+// Sample gives the first lines without their wrappers, for Propose.
+func (s *Stream) Sample() [][]byte {
+	if s.chain == nil || len(s.chain.names) == 0 {
+		return s.sample
 	}
-	d, err := New(found.Format, s.opt)
-	if err != nil {
-		return // the options were tried when the stream was made
-	}
-	s.dec, s.found = d, found
+	inside, _, _ := unwrapSample(newChain(s.chain.names, s.sample, zoneOf(s.opt)), s.sample)
+	return inside
 }
 
-func (s *Stream) decode(line []byte, now time.Time) {
-	rec, res := s.dec.Decode(line, now)
+// choose tells the format by a sample, and takes it up if it is another one.
+func (s *Stream) choose(sample [][]byte, now time.Time) {
+	found := s.detect(sample)
+	if found.Format == s.Format() {
+		return
+	}
+	around, inner, err := splitFormat(found.Format)
+	if err != nil {
+		return // what is detected is known
+	}
+	if s.chain != nil {
+		s.rest(now, now)
+	}
+	if err := s.use(around, inner, sample); err != nil {
+		return // the options were tried when the stream was made
+	}
+	s.found = found
+}
+
+func (s *Stream) detect(sample [][]byte) Detection {
+	opt := Options{Fields: s.opt.Fields, Zone: s.opt.Zone}
+	d := detectIn(s.around, sample, opt)
+	d.Format = strings.Join(append(slices.Clone(s.around), d.Format), between)
+	return d
+}
+
+// line takes one line out of its wrappers.
+func (s *Stream) line(raw []byte, now time.Time) {
+	lost := s.chain.lost
+	w := s.chain.unwrap(raw, now)
+	s.tally.Lost += s.chain.lost - lost
+	if w != nil {
+		s.decode(w, raw, now)
+	}
+}
+
+// decode makes a record of what was inside. raw is the line as it was read.
+func (s *Stream) decode(w *wrapped, raw []byte, now time.Time) {
+	var rec traffic.Record
+	var res Result
+	if len(s.chain.names) == 0 {
+		rec, res = s.dec.Decode(w.text, now)
+	} else {
+		rec, res = decodeInside(s.dec, w, s.opt, now)
+	}
 	switch res.Kind {
 	case Request, Explains:
 		s.keep(rec, res)
 	case Unparsed:
 		s.tally.Unparsed++
-		s.example(line, res.Why)
+		s.example(raw, w.text, res.Why)
 	case Ignored:
 	}
 	if s.auto() {
-		s.judge(line, res.Kind)
+		s.judge(raw, res.Kind, now)
 	}
 }
 
@@ -182,7 +257,7 @@ func (s *Stream) keep(rec traffic.Record, res Result) {
 // judge gives a detected format up when it reads less than half of the lines, as after a deploy that
 // changed the format, and tells it anew by the lines it could not read. The text format reads every line,
 // so there it is what tells of nothing that is counted.
-func (s *Stream) judge(line []byte, kind Kind) {
+func (s *Stream) judge(line []byte, kind Kind, now time.Time) {
 	s.judged++
 	if kind == Unparsed || kind == Ignored && s.dec.Format() == Text {
 		s.misread++
@@ -194,19 +269,19 @@ func (s *Stream) judge(line []byte, kind Kind) {
 		return
 	}
 	if s.misread*2 > s.judged {
-		s.choose(s.recent)
+		s.choose(s.recent, now)
 	}
 	s.judged, s.misread, s.recent = 0, 0, nil
 }
 
 // example keeps a line that could not be read, without secrets and harmless on a screen, and hands it on
 // to whoever asked for all of them.
-func (s *Stream) example(line []byte, why string) {
+func (s *Stream) example(raw, inside []byte, why string) {
 	if s.opt.Misread != nil {
-		s.opt.Misread(line, why)
+		s.opt.Misread(raw, why)
 	}
 	if len(s.examples) < MaxExamples {
-		text := redact.Secrets(string(line[:min(len(line), 8*maxExample)]))
+		text := redact.Secrets(string(inside[:min(len(inside), 8*maxExample)]))
 		s.examples = append(s.examples, redact.Clip(redact.Terminal(text), maxExample)+"  ("+why+")")
 	}
 }

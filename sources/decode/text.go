@@ -11,9 +11,13 @@ import (
 // textLines is the decoder of last resort: a line that tells of a failure is a failed request of which
 // nothing else is known. What succeeded leaves no line that could be counted, so rates are not to be had.
 type textLines struct {
-	rec *recorder
-	d   draft
+	rec   *recorder
+	d     draft
+	level string // of the wrapper
 }
+
+// around implements leveled.
+func (t *textLines) around(level string) { t.level = level }
 
 func newText(opt Options) (Decoder, error) {
 	return &textLines{rec: newRecorder(opt), d: draft{zone: zoneOf(opt)}}, nil
@@ -33,7 +37,7 @@ func (t *textLines) Decode(line []byte, received time.Time) (traffic.Record, Res
 	t.d.at = stampOf(trimmed, t.d.zone, received)
 	t.d.set(fMessage, 1, 0, value{kind: stringValue, bytes: trimmed})
 	v := fault.Classify(fault.Input{Text: string(trimmed[:min(len(trimmed), 8<<10)])})
-	if v.Class == fault.None || v.Confidence < countsFrom || !cries(trimmed, v) {
+	if v.Class == fault.None || v.Confidence < countsFrom || !cries(trimmed, v) && (!failing(t.level) || calm(trimmed)) {
 		return traffic.Record{}, Result{Kind: Ignored, Why: "tells of no failure"}
 	}
 	rec, res := t.rec.record(&t.d, traffic.SideClient, received)
@@ -52,6 +56,18 @@ func cries(line []byte, v fault.Verdict) bool {
 	}
 	head := bytes.ToLower(line[:min(len(line), 2<<10)])
 	for _, word := range []string{"error", "exception", "fail", "fatal", "critical"} {
+		if bytes.Contains(head, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// calm tells whether a line names a level of its own that is no error: what Docker's and systemd's journals
+// take for errors is everything that a program writes to its standard error.
+func calm(line []byte) bool {
+	head := bytes.ToLower(line[:min(len(line), 100)])
+	for _, word := range []string{"info", "debug", "notice", "trace"} {
 		if bytes.Contains(head, []byte(word)) {
 			return true
 		}
