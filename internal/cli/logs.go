@@ -30,7 +30,7 @@ type logOptions struct {
 
 func (o *logOptions) flags(c *cobra.Command) {
 	outputFlag(c, &o.output)
-	c.Flags().StringVar(&o.format, "format", decode.Auto, "auto or one of "+strings.Join(decode.Formats(), ", "))
+	c.Flags().StringVar(&o.format, "format", decode.Auto, "auto or one of "+strings.Join(decode.Formats(), ", ")+"; in a wrapper such as cri+json: "+strings.Join(decode.Wrappers(), ", "))
 	c.Flags().StringVar(&o.zone, "zone", "UTC", "zone of times that name none")
 	check := c.PreRunE
 	c.PreRunE = func(cmd *cobra.Command, args []string) error {
@@ -38,7 +38,11 @@ func (o *logOptions) flags(c *cobra.Command) {
 		if err := check(cmd, args); err != nil {
 			return err
 		}
-		return oneOf("format", o.format, append([]string{decode.Auto}, decode.Formats()...)...)
+		if o.format == "" || decode.Check(o.format) != nil {
+			return &usageError{err: fmt.Errorf("--format %q is not one of auto, %s, nor one in a wrapper such as cri+json with %s",
+				o.format, strings.Join(decode.Formats(), ", "), strings.Join(decode.Wrappers(), ", "))}
+		}
+		return nil
 	}
 }
 

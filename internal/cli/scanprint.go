@@ -78,16 +78,17 @@ func printFile(p *printer, f *scannedFile) {
 func printProposal(p *printer, f *scannedFile) {
 	lacks := f.lack.names()
 	poor := f.Lines > 0 && 2*f.Records < f.Lines
-	if f.Format == decode.Access {
+	format := decode.Inner(f.Format)
+	if format == decode.Access {
 		printAccess(p, f)
 		return
 	}
 	switch {
-	case f.Format != decode.JSON && f.Format != decode.Logfmt && f.Format != decode.Text, len(lacks) == 0 && !poor:
+	case format != decode.JSON && format != decode.Logfmt && format != decode.Text, len(lacks) == 0 && !poor:
 		return
-	case f.Format == decode.Text && f.Records == 0:
+	case format == decode.Text && f.Records == 0:
 		p.line("  no line tells of a failure in words that are known. A log of requests is one of: %s", strings.Join(decode.Formats(), ", "))
-	case f.Format == decode.Text:
+	case format == decode.Text:
 		p.line("  free text: a line counts where it tells of a failure, so shares of all requests are not known")
 	case len(lacks) > 0:
 		p.line("  most records do not say their %s", strings.Join(lacks, ", "))

@@ -211,9 +211,13 @@ func (w *recordWriter) file(ctx context.Context, path string, opt tail.ReadOptio
 	if err != nil {
 		return err
 	}
-	l := &onceLines{w: w, format: opt.Format, at: at, opt: decode.Options{
-		Kit: opt.Kit, Source: path, Labels: opt.Labels, Fields: opt.Fields, Zone: opt.Zone,
-	}}
+	l := &onceLines{w: w, at: at}
+	l.lines, err = decode.NewStream(opt.Format, decode.Options{
+		Kit: opt.Kit, Source: path, Labels: opt.Labels, Fields: opt.Fields, Zone: opt.Zone, Misread: l.misread,
+	})
+	if err != nil {
+		return &usageError{err: err}
+	}
 	return l.read(ctx, in)
 }
 
@@ -229,20 +233,19 @@ func unpacked(r io.Reader) (io.Reader, error) {
 	return z, nil
 }
 
-// onceLines decodes the lines of one finished file in their order. The first lines are held until they
-// tell the format.
+// onceLines writes the records of one finished file in the order of its lines.
 type onceLines struct {
-	w      *recordWriter
-	format string
-	opt    decode.Options
-	at     time.Time // of lines that have none: of the line before, at first of the file
-	dec    decode.Decoder
-	held   [][]byte
+	w     *recordWriter
+	at    time.Time // of lines that have none: of the line before, at first of the file
+	lines *decode.Stream
 }
 
 func (l *onceLines) read(ctx context.Context, r io.Reader) error {
 	var split decode.Splitter
-	take := func(line decode.Line) { l.take(line.Text) }
+	take := func(line decode.Line) {
+		l.lines.Take(line, time.Now())
+		l.write()
+	}
 	buf := make([]byte, 64<<10)
 	for l.w.err == nil && ctx.Err() == nil {
 		n, err := r.Read(buf)
@@ -251,7 +254,8 @@ func (l *onceLines) read(ctx context.Context, r io.Reader) error {
 			continue
 		}
 		split.Flush(take)
-		l.settle()
+		l.lines.Settle(time.Now())
+		l.write()
 		if errors.Is(err, io.EOF) {
 			return l.w.err
 		}
@@ -260,48 +264,21 @@ func (l *onceLines) read(ctx context.Context, r io.Reader) error {
 	return errors.Join(l.w.err, ctx.Err())
 }
 
-func (l *onceLines) take(line []byte) {
-	if l.dec != nil {
-		l.decode(line)
-		return
-	}
-	l.held = append(l.held, bytes.Clone(line))
-	if len(l.held) >= decode.SampleLines || l.format != decode.Auto {
-		l.settle()
-	}
-}
-
-// settle chooses the decoder and catches up.
-func (l *onceLines) settle() {
-	if l.dec == nil {
-		format := l.format
-		if format == decode.Auto {
-			format = decode.DetectWith(l.held, l.opt.Fields, l.opt.Zone).Format
-		}
-		dec, err := decode.New(format, l.opt)
-		if err != nil {
-			l.w.err = &usageError{err: err}
-			return
-		}
-		l.dec = dec
-	}
-	for _, line := range l.held {
-		l.decode(line)
-	}
-	l.held = nil
-}
-
-func (l *onceLines) decode(line []byte) {
-	rec, res := l.dec.Decode(line, time.Now())
-	switch res.Kind {
-	case decode.Request, decode.Explains:
+// write writes the records that are ready.
+func (l *onceLines) write() {
+	for i := range l.lines.Records() {
+		rec := &l.lines.Records()[i]
 		if rec.Received {
 			rec.Time = l.at
 		}
 		l.at = rec.Time
-		l.w.record(&rec)
-	case decode.Unparsed:
-		l.w.unparsed(line)
-	case decode.Ignored:
+		l.w.record(rec)
 	}
+	l.lines.Clear()
+}
+
+// misread writes a line that could not be read, after the records before it.
+func (l *onceLines) misread(line []byte, _ string) {
+	l.write()
+	l.w.unparsed(line)
 }

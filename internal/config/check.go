@@ -224,8 +224,9 @@ func checkSource(r *report, s *Source) {
 		orDefault(s.keys, "format", &s.Format, DefaultFormat)
 		orDefault(s.keys, "zone", &s.Zone, DefaultZone)
 	}
-	if at, there := s.keys["fields"]; there && s.Format != "json" && s.Format != "logfmt" && s.Format != FormatAuto {
-		r.add(at, "fields are for formats json and logfmt; "+quote(s.Format)+" has its own", "")
+	inner := s.Format[strings.LastIndex(s.Format, "+")+1:]
+	if at, there := s.keys["fields"]; there && inner != "json" && inner != "logfmt" && inner != FormatAuto && !slices.Contains(wrappers, inner) {
+		r.add(at, "fields are for formats json and logfmt; "+quote(inner)+" has its own", "")
 	}
 	if at, there := s.keys["env"]; there && s.keys["gateway"].Line != 0 {
 		r.add(at, "env belongs to a source without a gateway", "the gateway's environment is taken")

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -8,6 +10,9 @@ import (
 
 // formats lists the line formats; sources/decode reads them.
 var formats = []string{FormatAuto, "signalbox", "json", "logfmt", "haproxy", "haproxy-json", "access", "text"}
+
+// wrappers lists what runtimes, journals and commands put around lines; sources/decode takes them off.
+var wrappers = []string{"docker", "cri", "kubectl", "compose", "journald", "syslog", "klog", "timestamps"}
 
 // matchKeys lists what a mapping of the inventory can match on.
 var matchKeys = []string{"deployment", "base_url", "host", "backend", "key_alias"}
@@ -26,6 +31,9 @@ var recordFields = []string{
 
 // Formats lists the words that a source's format: knows.
 func Formats() []string { return append([]string(nil), formats...) }
+
+// Wrappers lists the words that may stand before a format, as in cri+json, or for themselves.
+func Wrappers() []string { return append([]string(nil), wrappers...) }
 
 // RecordFields lists the keys that a source's fields: knows.
 func RecordFields() []string { return append([]string(nil), recordFields...) }
@@ -139,8 +147,8 @@ func sourceIdentity() []field[Source] {
 
 func sourceReading() []field[Source] {
 	return []field[Source]{
-		key("format", "file, exec: the format of a line; auto looks at the first lines.",
-			choice(formats...), func(s *Source, v string) { s.Format = v }).def(DefaultFormat),
+		key("format", "file, exec: the format of a line; auto looks at the first lines. Wrappers may stand before it, as in cri+json.",
+			lineFormat(), func(s *Source, v string) { s.Format = v }).def(DefaultFormat),
 		key("zone", "file, exec: the zone of timestamps that name none, such as UTC, Europe/Berlin, +02:00 or Local.",
 			text("a zone", badZone), func(s *Source, v string) { s.Zone = v }).def(DefaultZone),
 		key("fields", "file, exec: where a line has which field, such as model: req.model.",
@@ -153,6 +161,28 @@ func sourceReading() []field[Source] {
 		key("token", "scrape: where the bearer token is kept.",
 			secret(), func(s *Source, v Secret) { s.Token = v }),
 	}
+}
+
+// lineFormat is a format, wrappers and the format inside of them, or wrappers alone.
+func lineFormat() shape[string] {
+	known := append(Formats(), wrappers...)
+	s := text("a format", func(v string) (string, string) {
+		inner := v
+		for inner != "" {
+			head, rest, _ := strings.Cut(inner, "+")
+			if !slices.Contains(wrappers, head) {
+				break
+			}
+			inner = rest
+		}
+		if inner == "" && !strings.HasSuffix(v, "+") || slices.Contains(formats, inner) {
+			return "", ""
+		}
+		return quote(inner) + " is not " + oneOf(known), suggest(inner, known)
+	})
+	around := "(" + strings.Join(wrappers, "|") + ")"
+	s.schema = map[string]any{"type": "string", "pattern": "^(" + around + "\\+)*(" + strings.Join(known, "|") + ")$", "examples": known}
+	return s
 }
 
 func mapping() object[Mapping] {

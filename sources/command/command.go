@@ -262,7 +262,7 @@ func (c *Command) state() traffic.SourceState {
 	n := c.lines.Tally()
 	s := traffic.SourceState{
 		Name: c.opt.Name, Kind: traffic.LogSource, Gateway: c.opt.Labels.Gateway, Where: redact.Secrets(strings.Join(c.opt.Command, " ")),
-		Format: c.lines.Format(), Health: traffic.Live, Lines: n.Lines, Bytes: c.bytes, Unparsed: n.Unparsed, Dropped: c.dropped,
+		Format: c.lines.Format(), Health: traffic.Live, Lines: n.Lines, Bytes: c.bytes, Unparsed: n.Unparsed, Dropped: c.dropped + n.Lost,
 		Skewed: n.Skewed, Unmapped: n.Unmapped, Newest: n.Newest, LastRead: c.read,
 	}
 	if s.Format == "" {

@@ -138,8 +138,7 @@ type chain struct {
 	w       wrapped
 	opened  bool // the line had the innermost wrapper
 	parts   map[string]*part
-	joined  []byte // the text handed over last, kept for the next
-	lost    int64  // bytes beyond MaxLine of lines that were joined
+	lost    int64 // bytes beyond MaxLine of lines that were joined
 }
 
 // newChain makes the chain of the wrappers named. sample has lines of the stream, if there are any yet.

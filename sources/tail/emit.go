@@ -89,6 +89,7 @@ func (t *Tail) state() traffic.SourceState {
 		s.Unparsed += n.Unparsed
 		s.Skewed += n.Skewed
 		s.Unmapped += n.Unmapped
+		s.Dropped += n.Lost
 		if n.Newest.After(s.Newest) {
 			s.Newest = n.Newest
 		}

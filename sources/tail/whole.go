@@ -151,12 +151,12 @@ func (w *whole) report() FileReport {
 	n, found := w.lines.Tally(), w.lines.Found()
 	r := FileReport{
 		Path: w.path, Format: found.Format, Why: found.Why, Lines: n.Lines, Bytes: w.bytes, Records: n.Records, Unparsed: n.Unparsed,
-		Skewed: n.Skewed, Dropped: w.split.Lost, First: w.first, Last: n.Newest, Examples: w.lines.Examples(),
+		Skewed: n.Skewed, Dropped: w.split.Lost + n.Lost, First: w.first, Last: n.Newest, Examples: w.lines.Examples(),
 	}
 	if w.broken != nil {
 		r.Examples = append(r.Examples, fmt.Sprintf("the compressed data ends too early or is damaged: %v", w.broken))
 	}
-	switch r.Format {
+	switch decode.Inner(r.Format) {
 	case decode.JSON, decode.Logfmt, decode.Text:
 		r.Proposal = decode.Propose(w.lines.Sample())
 	}
