@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // draft is what a decoder has found in one line, before it becomes a record. Its slices point into the line.
@@ -19,30 +20,48 @@ type draft struct {
 	zone    *time.Location
 }
 
+// reset begins a line. The values of the line before stay where they are: without a rank they count for nothing.
 func (d *draft) reset(line []byte) {
-	zone := d.zone
-	*d = draft{line: line, zone: zone}
+	d.line, d.rank, d.at, d.term, d.noTried = line, [numFields]uint8{}, time.Time{}, "", false
 }
 
-// set keeps a value unless a better name has given one. The last of equals wins, as in encoding/json.
+// set keeps a value unless a better name has given one. The last of equals wins, as in encoding/json, even if it
+// says nothing.
 func (d *draft) set(f field, rank uint8, unit time.Duration, v value) {
-	if v.kind == nullValue || v.kind == stringValue && len(v.bytes) == 0 || d.rank[f] > 255-rank {
-		return
+	switch {
+	case d.rank[f] > 255-rank:
+	case v.kind == nullValue || v.kind == stringValue && len(v.bytes) == 0:
+		if d.rank[f] == 255-rank {
+			d.rank[f] = 0
+		}
+	default:
+		d.vals[f], d.rank[f], d.units[f] = v, 255-rank, unit
 	}
-	d.vals[f], d.rank[f], d.units[f] = v, 255-rank, unit
 }
 
 func (d *draft) has(f field) bool { return d.rank[f] != 0 }
 
 // word gives a field's text, nil where it is absent or says that nothing is known.
 func (d *draft) word(f field) []byte {
-	b := bytes.TrimSpace(d.vals[f].bytes)
+	if d.rank[f] == 0 {
+		return nil
+	}
+	b := d.vals[f].bytes
+	if n := len(b); n > 0 && (edge(b[0]) || edge(b[n-1])) {
+		b = bytes.TrimSpace(b)
+	}
+	if len(b) > len("undefined") {
+		return b
+	}
 	switch string(b) {
 	case "-", "null", "None", "nil", "undefined", "n/a", "N/A", "unknown", "<nil>":
 		return nil
 	}
 	return b
 }
+
+// edge tells whether a text that begins or ends so may have to be trimmed.
+func edge(c byte) bool { return c <= ' ' || c >= utf8.RuneSelf }
 
 // text gives a field's text as a string of its own, bounded and valid UTF-8.
 func (d *draft) text(f field, most int) string {
@@ -64,8 +83,38 @@ func (d *draft) number(f field) (float64, bool) {
 	if n, ok := smallInt(b); ok {
 		return float64(n), true
 	}
+	if n, ok := decimal(b); ok {
+		return n, true
+	}
 	n, err := strconv.ParseFloat(string(b), 64)
 	return n, err == nil
+}
+
+// tens are the powers of ten that a float64 holds exactly.
+var tens = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+
+// decimal reads "123.45": up to fifteen digits, of which both the whole and the power of ten are exact in a float64,
+// so that their quotient is the nearest one, as strconv gives it.
+func decimal(b []byte) (float64, bool) {
+	if len(b) > len(tens) {
+		return 0, false
+	}
+	var n int64
+	point := -1
+	for i, c := range b {
+		switch {
+		case c >= '0' && c <= '9':
+			n = n*10 + int64(c-'0')
+		case c == '.' && point < 0:
+			point = i
+		default:
+			return 0, false
+		}
+	}
+	if point <= 0 || point == len(b)-1 {
+		return 0, false
+	}
+	return float64(n) / tens[len(b)-1-point], true
 }
 
 // count gives a number that cannot be negative nor absurd.

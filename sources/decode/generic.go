@@ -28,15 +28,21 @@ func newGeneric(opt Options) (*generic, error) {
 	return &generic{rec: newRecorder(opt), names: names, d: draft{zone: zoneOf(opt)}}, nil
 }
 
+// name says what a path stands for, and which of its values count.
+func (g *generic) name(path []byte) (target, taking, bool) {
+	t, ok := g.names.find(path)
+	switch {
+	case t.f == fStatus && t.rank > 2 && len(path) == len("code"):
+		return t, takeNumber, ok
+	case t.f == fCaller && t.rank > 0:
+		return t, takeName, ok
+	}
+	return t, takeAll, ok
+}
+
 func (g *generic) take(path []byte, v value) {
-	if t, ok := g.names.find(path); ok {
-		if t.f == fStatus && t.rank > 2 && v.kind == stringValue && !numeric(v.bytes) && len(path) == len("code") {
-			return // "code" is a status only where it is a number
-		}
-		if t.f == fCaller && t.rank > 0 && codePlace(v.bytes) {
-			return // where zap and slog say which line of code has written the line
-		}
-		g.d.set(t.f, t.rank, t.unit, v)
+	if t, how, ok := g.name(path); ok {
+		g.d.put(&t, how, v)
 	}
 }
 
@@ -164,7 +170,7 @@ const countsFrom = 0.3
 // jsonLines decodes JSON lines by common names or a mapping.
 type jsonLines struct {
 	*generic
-	scan scanner
+	lines *objects
 }
 
 func newJSON(opt Options) (Decoder, error) {
@@ -172,16 +178,13 @@ func newJSON(opt Options) (Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &jsonLines{generic: g}
-	j.scan.visit = g.take
-	return j, nil
+	return &jsonLines{generic: g, lines: newObjects(g.name, &g.d, true)}, nil
 }
 
 func (j *jsonLines) Format() string { return JSON }
 
 func (j *jsonLines) Decode(line []byte, received time.Time) (traffic.Record, Result) {
-	j.d.reset(line)
-	if !j.scan.scan(afterSyslog(line)) {
+	if !j.lines.read(line, &j.d) {
 		return traffic.Record{}, Result{Why: "not a JSON object"}
 	}
 	return j.finish(received)

@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"bytes"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -25,23 +24,33 @@ type value struct {
 
 // The bounds of what the scanner follows. Deeper values are checked but not visited.
 const (
-	maxDepth = 200
+	maxDepth = 10_000 // as in encoding/json
 	maxSeen  = 12
 )
 
 // scanner walks one JSON object in a single pass and tells of each scalar with its dotted path. It accepts
-// what encoding/json accepts, and allocates only for strings with escapes.
+// what encoding/json accepts, and gives strings as it does: without escapes, and with U+FFFD for each byte that
+// is not UTF-8. What it hands out is valid until the next scan.
 type scanner struct {
 	data  []byte
 	i     int
+	from  int // where the scalar that is visited begins
 	path  []byte
+	room  []byte // for strings that differ from their bytes
+	exact bool   // path tells objects from arrays, and nested keys from keys with a dot: see template.learn
 	visit func(path []byte, v value)
 }
+
+// What stands between two keys of an exact path.
+const (
+	inObject byte = 1
+	inArray  byte = 2
+)
 
 // scan tells whether data is one JSON object. Where it gives false, visit may have been called for the
 // part before the mistake.
 func (s *scanner) scan(data []byte) bool {
-	s.data, s.i, s.path = data, 0, s.path[:0]
+	s.data, s.i, s.path, s.room = data, 0, s.path[:0], s.room[:0]
 	s.blank()
 	if s.i >= len(s.data) || s.data[s.i] != '{' || !s.object(0) {
 		return false
@@ -87,7 +96,7 @@ func (s *scanner) object(depth int) bool {
 		if !ok || s.next(':', ':') == 0 {
 			return false
 		}
-		mark := s.enter(key)
+		mark := s.enter(key, inObject)
 		ok = s.value(depth + 1)
 		s.path = s.path[:mark]
 		if !ok {
@@ -111,7 +120,7 @@ func (s *scanner) array(depth int) bool {
 	}
 	for n := 0; ; n++ {
 		var digits [20]byte
-		mark := s.enter(strconv.AppendInt(digits[:0], int64(n), 10))
+		mark := s.enter(strconv.AppendInt(digits[:0], int64(n), 10), inArray)
 		ok := s.value(depth + 1)
 		s.path = s.path[:mark]
 		if !ok {
@@ -126,9 +135,12 @@ func (s *scanner) array(depth int) bool {
 	}
 }
 
-func (s *scanner) enter(key []byte) int {
+func (s *scanner) enter(key []byte, in byte) int {
 	mark := len(s.path)
-	if mark > 0 {
+	switch {
+	case s.exact:
+		s.path = append(s.path, in)
+	case mark > 0:
 		s.path = append(s.path, '.')
 	}
 	s.path = append(s.path, key...)
@@ -142,11 +154,12 @@ func (s *scanner) value(depth int) bool {
 	}
 	v := value{kind: nullValue}
 	var ok bool
+	from := s.i
 	switch s.data[s.i] {
 	case '{':
-		return s.object(depth)
+		return depth < maxDepth && s.object(depth)
 	case '[':
-		return s.array(depth)
+		return depth < maxDepth && s.array(depth)
 	case '"':
 		v.kind = stringValue
 		v.bytes, ok = s.text()
@@ -163,6 +176,7 @@ func (s *scanner) value(depth int) bool {
 		v.bytes, ok = s.number()
 	}
 	if ok && depth <= maxSeen {
+		s.from = from
 		s.visit(s.path, v)
 	}
 	return ok
@@ -218,33 +232,51 @@ func (s *scanner) digits() bool {
 // text reads a string that begins at the quote under the cursor.
 func (s *scanner) text() ([]byte, bool) {
 	from := s.i + 1
+	wide := false
 	for i := from; i < len(s.data); i++ {
 		switch c := s.data[i]; {
 		case c == '"':
 			s.i = i + 1
-			return s.data[from:i:i], true
+			return s.valid(s.data[from:i], wide), true
 		case c == '\\':
 			return s.escaped(from, i)
 		case c < 0x20:
 			return nil, false
+		case c >= utf8.RuneSelf:
+			wide = true
 		}
 	}
 	return nil, false
 }
 
-// escaped reads the rest of a string that has an escape at offset i into memory of its own.
+// valid gives a text with U+FFFD for each byte that is not UTF-8; wide tells that it may have some.
+func (s *scanner) valid(text []byte, wide bool) []byte {
+	if !wide || utf8.Valid(text) {
+		return text
+	}
+	mark := len(s.room)
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		s.room = utf8.AppendRune(s.room, r)
+		text = text[n:]
+	}
+	return s.room[mark:]
+}
+
+// escaped reads the rest of a string that has an escape at offset i.
 func (s *scanner) escaped(from, i int) ([]byte, bool) {
-	out := bytes.Clone(s.data[from:i])
+	mark := len(s.room)
+	s.room = append(s.room, s.data[from:i]...)
 	for i < len(s.data) {
 		c := s.data[i]
 		switch {
 		case c == '"':
 			s.i = i + 1
-			return out, true
+			return s.valid(s.room[mark:], true), true
 		case c < 0x20:
 			return nil, false
 		case c != '\\':
-			out = append(out, c)
+			s.room = append(s.room, c)
 			i++
 			continue
 		}
@@ -257,7 +289,7 @@ func (s *scanner) escaped(from, i int) ([]byte, bool) {
 			if n == 0 {
 				return nil, false
 			}
-			out = utf8.AppendRune(out, r)
+			s.room = utf8.AppendRune(s.room, r)
 			i += 1 + n
 			continue
 		}
@@ -265,7 +297,7 @@ func (s *scanner) escaped(from, i int) ([]byte, bool) {
 		if !ok {
 			return nil, false
 		}
-		out = append(out, plain)
+		s.room = append(s.room, plain)
 		i++
 	}
 	return nil, false

@@ -10,14 +10,14 @@ import (
 // reference is the decoder of the reference gateway's lines. Their kind says what counts: "request" is one
 // client request, "attempt" one upstream attempt, "error" explains one of them.
 type reference struct {
-	rec  *recorder
-	scan scanner
-	d    draft
+	rec   *recorder
+	lines *objects
+	d     draft
 }
 
 func newReference(opt Options) (Decoder, error) {
 	r := &reference{rec: newRecorder(opt), d: draft{zone: zoneOf(opt)}}
-	r.scan.visit = r.take
+	r.lines = newObjects(referenceName, &r.d, false)
 	return r, nil
 }
 
@@ -45,15 +45,13 @@ var referenceFields = map[string]struct {
 	"env": {fEnv, 0}, "provider": {fProvider, 0}, "region": {fRegion, 0}, "base_url": {fBaseURL, 0}, "host": {fHost, 0}, "key_alias": {fKeyAlias, 0},
 }
 
-func (r *reference) take(path []byte, v value) {
-	if k, ok := referenceFields[string(path)]; ok {
-		r.d.set(k.f, 1, k.unit, v)
-	}
+func referenceName(path []byte) (target, taking, bool) {
+	k, ok := referenceFields[string(path)]
+	return target{f: k.f, rank: 1, unit: k.unit}, takeAll, ok
 }
 
 func (r *reference) Decode(line []byte, received time.Time) (traffic.Record, Result) {
-	r.d.reset(line)
-	if !r.scan.scan(line) {
+	if !r.lines.read(line, &r.d) {
 		return traffic.Record{}, Result{Why: "not a JSON object"}
 	}
 	side := traffic.SideClient
