@@ -44,7 +44,7 @@ func (a *app) configCheckCommand() *cobra.Command {
 				p.line("  gateway %-12s %-9s env %-12s levers %-4s %d instances", g.Name, g.Kind, g.Env, onOff(g.Levers), len(g.Instances))
 			}
 			for _, s := range cfg.Sources {
-				p.line("  source  %-12s %-9s %s", s.Name, s.Kind, safeLines(s.Path+s.URL+strings.Join(s.Command, " ")))
+				p.line("  source  %-12s %-9s %s", s.Name, s.Kind, safeLines(s.Path+s.URL+s.Listen+strings.Join(s.Command, " ")))
 			}
 			for _, b := range problems {
 				p.line("  %s", safeLines(b))

@@ -16,6 +16,7 @@ import (
 	"signalbox/internal/desk"
 	"signalbox/sources"
 	"signalbox/sources/command"
+	"signalbox/sources/otlp"
 	"signalbox/sources/scrape"
 	"signalbox/sources/tail"
 )
@@ -196,13 +197,18 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 			Name: s.Name, Path: s.Path, Kit: st.kit, Format: s.Format, Fields: s.Fields, Zone: s.Location(), Labels: labels,
 			FromStart: o.fromStart || o.once, Once: o.once,
 		})
+	case config.SourceOTLP:
+		token, err := sourceToken(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		return checked(s, otlp.New, otlp.Options{
+			Name: s.Name, Listen: s.Listen, Token: token, Fields: s.Fields, Zone: s.Location(), Labels: labels, Kit: st.kit,
+		})
 	case config.SourceScrape:
-		token := ""
-		if !s.Token.IsZero() {
-			var err error
-			if token, err = s.Token.Resolve(ctx, os.Getenv); err != nil {
-				return nil, &usageError{err: fmt.Errorf("%s:%d: token of source %s: %w", s.At.File, s.At.Line, s.Name, err)}
-			}
+		token, err := sourceToken(ctx, s)
+		if err != nil {
+			return nil, err
 		}
 		so := scrape.Options{Name: s.Name, URL: s.URL, Every: s.Every, Kit: st.kit, Labels: labels, Client: &http.Client{Timeout: s.Timeout}}
 		if token != "" {
@@ -222,6 +228,18 @@ func childEnvironment(secret []string) []string {
 		name, _, _ := strings.Cut(kv, "=")
 		return slices.Contains(secret, name)
 	})
+}
+
+// sourceToken fetches the token of a source, "" where it has none.
+func sourceToken(ctx context.Context, s config.Source) (string, error) {
+	if s.Token.IsZero() {
+		return "", nil
+	}
+	token, err := s.Token.Resolve(ctx, os.Getenv)
+	if err != nil {
+		return "", &usageError{err: fmt.Errorf("%s:%d: token of source %s: %w", s.At.File, s.At.Line, s.Name, err)}
+	}
+	return token, nil
 }
 
 // checked makes a source and gives its mistake the place in the configuration.

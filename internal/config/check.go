@@ -121,6 +121,18 @@ func badURL(s string) (wrong, hint string) {
 	return "", ""
 }
 
+// badListen wants an address that no other machine can reach: what comes in there is shown and counted.
+func badListen(s string) (wrong, hint string) {
+	host, port, err := net.SplitHostPort(s)
+	if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
+		return quote(s) + " is not an address with a port", "write it like 127.0.0.1:4318"
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return quote(s) + " can be reached from other machines", "listen on 127.0.0.1 or [::1]; from elsewhere a tunnel or a collector on this machine leads there"
+	}
+	return "", ""
+}
+
 func badZone(s string) (wrong, hint string) {
 	if _, err := zone(s); err != nil {
 		return quote(s) + " is not a time zone", "write it like UTC, Europe/Berlin, +02:00 or Local"
@@ -199,13 +211,13 @@ func badAddress(kind, a string) (wrong, hint string) {
 
 // kindKeys says which keys belong to which kinds of source; the others belong to all.
 var kindKeys = map[string][]string{
-	"path": {SourceFile}, "url": {SourceScrape}, "command": {SourceExec},
-	"format": {SourceFile, SourceExec}, "zone": {SourceFile, SourceExec}, "fields": {SourceFile, SourceExec},
-	"every": {SourceScrape}, "timeout": {SourceScrape}, "token": {SourceScrape},
+	"path": {SourceFile}, "url": {SourceScrape}, "command": {SourceExec}, "listen": {SourceOTLP},
+	"format": {SourceFile, SourceExec}, "zone": {SourceFile, SourceExec, SourceOTLP}, "fields": {SourceFile, SourceExec, SourceOTLP},
+	"every": {SourceScrape}, "timeout": {SourceScrape}, "token": {SourceScrape, SourceOTLP},
 }
 
 func checkSource(r *report, s *Source) {
-	must := map[string]string{SourceFile: "path", SourceScrape: "url", SourceExec: "command"}[s.Kind]
+	must := map[string]string{SourceFile: "path", SourceScrape: "url", SourceExec: "command", SourceOTLP: "listen"}[s.Kind]
 	if must == "" {
 		return // no kind, or none that is known: reported already
 	}

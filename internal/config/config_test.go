@@ -28,6 +28,7 @@ sources:
   - {name: edge-metrics, kind: scrape, url: "http://127.0.0.1:8404/metrics", gateway: edge, token: file:metrics.token}
   - {name: far, kind: exec, command: [ssh, gw, tail, -F, access.json], env: dr, format: json, fields: {model: req.model, status: code}}
   - {name: in, kind: file, path: "-"}
+  - {name: otel, kind: otlp, listen: "127.0.0.1:4318", zone: Europe/Berlin, token: env:OTEL_TOKEN, fields: {model: app.llm}}
 inventory:
   - {match: {deployment: "az-eu-*"}, set: {provider: azure, model: gpt-4o, region: eu-west}}
 runbooks: [./runbooks, /srv/runbooks]
@@ -74,6 +75,10 @@ func TestParseReadsTheWholeFormat(t *testing.T) {
 				Zone: "UTC", Fields: map[string]string{"model": "req.model", "status": "code"}, At: at(11),
 			},
 			{Name: "in", Kind: SourceFile, Path: "-", Format: "auto", Zone: "UTC", At: at(12)},
+			{
+				Name: "otel", Kind: SourceOTLP, Listen: "127.0.0.1:4318", Format: "auto", Zone: "Europe/Berlin", Token: SecretFromEnv("OTEL_TOKEN"),
+				Fields: map[string]string{"model": "app.llm"}, At: at(13),
+			},
 		},
 		Inventory: []Mapping{{
 			Match: map[string]string{"deployment": "az-eu-*"},
@@ -85,7 +90,7 @@ func TestParseReadsTheWholeFormat(t *testing.T) {
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %#v\nwant %#v", c, want)
 	}
-	if got := c.SecretVariables(); !reflect.DeepEqual(got, []string{"LLM_TOKEN"}) {
+	if got := c.SecretVariables(); !reflect.DeepEqual(got, []string{"LLM_TOKEN", "OTEL_TOKEN"}) {
 		t.Errorf("SecretVariables() = %q", got)
 	}
 	if got := c.SourceEnv(c.Sources[0]) + " " + c.SourceEnv(c.Sources[2]); got != "production dr" {
@@ -133,6 +138,14 @@ func TestParseLocatesEveryProblem(t *testing.T) {
 		{"no name, no kind", "gateways: [{instances: ['http://h']}]", []string{
 			`f.yaml:2:12: the gateway has no name; add name:`, `f.yaml:2:12: the gateway has no kind; add kind:`,
 		}},
+		{"listening for everybody", "sources: [{name: a, kind: otlp, listen: '0.0.0.0:4318'}, {name: b, kind: otlp, listen: ':4318'}]", []string{
+			`f.yaml:2:41: "0.0.0.0:4318" can be reached from other machines; listen on 127.0.0.1 or [::1]; from elsewhere a tunnel or a collector on this machine leads there`,
+			`f.yaml:2:88: ":4318" can be reached from other machines; listen on 127.0.0.1 or [::1]; from elsewhere a tunnel or a collector on this machine leads there`,
+		}},
+		{"listening without a port", "sources: [{name: a, kind: otlp, listen: localhost}]", []string{`f.yaml:2:41: "localhost" is not an address with a port; write it like 127.0.0.1:4318`}},
+		{"not listening", "sources: [{name: a, kind: otlp, format: json}]", []string{
+			`f.yaml:2:11: the source of kind otlp has no listen; add listen:`, `f.yaml:2:41: format belongs to kind file or exec, not otlp`,
+		}},
 		{"a key of another kind", "sources: [{name: a, kind: file, path: x, every: 5s}]", []string{`f.yaml:2:49: every belongs to kind scrape, not file`}},
 		{"two gateways of one name", "gateways:\n- {name: a, kind: contract, instances: ['http://h']}\n- {name: a, kind: contract, instances: ['http://i']}", []string{
 			`f.yaml:4:10: a second gateway is called "a"; the first is on line 3`,
@@ -177,7 +190,7 @@ func TestParseLocatesEveryProblem(t *testing.T) {
 		{"control character", `actor: "a\eb"`, []string{`f.yaml:2:8: has a line break or a control character in it`}},
 		{"no name", "actor: a/b", []string{`f.yaml:2:8: "a/b" is not a name; names are letters, digits, dots, dashes and underscores, 63 at most, and begin with a letter or digit`}},
 		{"several at once, in the order of the file", "burst: {sensitivity: loud}\nsources: [{name: a, kind: fil}]\nactor: 1", []string{
-			`f.yaml:2:22: "loud" is not low, normal or high; known are low, normal, high`, `f.yaml:3:27: "fil" is not file, scrape or exec; did you mean file?`,
+			`f.yaml:2:22: "loud" is not low, normal or high; known are low, normal, high`, `f.yaml:3:27: "fil" is not file, scrape, exec or otlp; did you mean file?`,
 			`f.yaml:4:8: wants a name, not a number; put it in quotes if it is meant as text`,
 		}},
 	}

@@ -27,7 +27,7 @@ var commonNames = []struct {
 	{fRequestID, "requestid reqid xrequestid litellmcallid callid traceid trace correlationid request.id req.id id uid"},
 	{fEnv, "env environment deployment.environment.name deployment.environment"},
 	{fGateway, "gateway gatewayname service.name"},
-	{fInstance, "instance service.instance.id pod podname kubernetes.pod.name hostname host.name"},
+	{fInstance, "instance service.instance.id pod podname kubernetes.pod.name k8s.pod.name hostname host.name"},
 	{fSide, "side"},
 	{fProvider, "provider providername gen_ai.provider.name gen_ai.system llmprovider customllmprovider vendor"},
 	{fModel, "model gen_ai.request.model requestmodel modelname request.model requestedmodel modelgroup llm.requestmodel"},
