@@ -9,7 +9,7 @@ import (
 )
 
 // formats lists the line formats; sources/decode reads them.
-var formats = []string{FormatAuto, "signalbox", "json", "logfmt", "haproxy", "haproxy-json", "access", "text"}
+var formats = []string{FormatAuto, "signalbox", "json", "logfmt", "haproxy", "haproxy-json", "litellm", "litellm-errors", "access", "text"}
 
 // wrappers lists what runtimes, journals and commands put around lines; sources/decode takes them off.
 var wrappers = []string{"docker", "cri", "kubectl", "compose", "journald", "syslog", "klog", "timestamps"}

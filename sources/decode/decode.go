@@ -53,10 +53,14 @@ const (
 	Signalbox   = "signalbox"    // the reference gateway's JSON lines
 	HAProxyJSON = "haproxy-json" // HAProxy with the documented JSON log-format
 	HAProxyText = "haproxy"      // HAProxy's default HTTP log
+	LiteLLM     = "litellm"      // LiteLLM: its log, its payloads, and the callback's lines
 	Access      = "access"       // access lines of nginx, Apache, Envoy and uvicorn
 	JSON        = "json"         // any JSON lines, by common names or a field mapping
 	Logfmt      = "logfmt"       // key=value lines, by common names or a field mapping
 	Text        = "text"         // any text: a line that tells of a failure is a failure
+
+	// LiteLLMErrors is LiteLLM's log beside the callback's file: its error lines explain, and nothing counts.
+	LiteLLMErrors = "litellm-errors"
 )
 
 // Options say how to decode.
@@ -78,6 +82,8 @@ var builders = []struct {
 	{Signalbox, newReference},
 	{HAProxyJSON, newHAProxyJSON},
 	{HAProxyText, newHAProxyText},
+	{LiteLLM, newLiteLLM},
+	{LiteLLMErrors, newLiteLLMErrors},
 	{Access, newAccess},
 	{JSON, newJSON},
 	{Logfmt, newLogfmt},

@@ -30,6 +30,7 @@ var thresholds = []threshold{
 	{Signalbox, 0.5, true},
 	{HAProxyJSON, 0.5, true},
 	{HAProxyText, 0.5, true},
+	{LiteLLM, 0.5, false},
 	{Access, 0.4, true},
 	{anyWrapper, 0, false},
 	{JSON, 0.4, true},
@@ -84,6 +85,9 @@ func detectIn(around []string, raw [][]byte, opt Options) Detection {
 			if d, ok := detectWrapper(around, raw, false, opt); ok {
 				return d
 			}
+			continue
+		}
+		if th.format == LiteLLM && (len(opt.Fields) > 0 || !bearsLiteLLM(sample)) {
 			continue
 		}
 		t, done := tallies[th.format]
