@@ -118,7 +118,7 @@ func (a *app) followed(cfg *config.Config, args []string, o tailOptions) (all []
 	for _, g := range groups {
 		for _, path := range g.paths {
 			t, err := tail.New(tail.Options{
-				Name: path, Path: path, Reader: g.opt.Reader, FromStart: o.fromStart, Format: g.opt.Format, Fields: g.opt.Fields,
+				Name: path, Path: path, Reader: g.opt.Reader, FromStart: o.fromStart, Format: g.opt.Format, Fields: g.opt.Fields, Formats: g.opt.Formats,
 				Zone: g.opt.Zone, Labels: g.opt.Labels, Kit: g.opt.Kit,
 			})
 			if err != nil {

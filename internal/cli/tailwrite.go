@@ -213,7 +213,7 @@ func (w *recordWriter) file(ctx context.Context, path string, opt tail.ReadOptio
 	}
 	l := &onceLines{w: w, at: at}
 	l.lines, err = decode.NewStream(opt.Format, decode.Options{
-		Kit: opt.Kit, Source: path, Labels: opt.Labels, Fields: opt.Fields, Zone: opt.Zone, Misread: l.misread,
+		Kit: opt.Kit, Source: path, Labels: opt.Labels, Fields: opt.Fields, Formats: opt.Formats, Zone: opt.Zone, Misread: l.misread,
 	})
 	if err != nil {
 		return &usageError{err: err}

@@ -9,7 +9,10 @@ import (
 )
 
 // formats lists the line formats; sources/decode reads them.
-var formats = []string{FormatAuto, "signalbox", "json", "logfmt", "haproxy", "haproxy-json", "litellm", "litellm-errors", "access", "text"}
+var formats = []string{
+	FormatAuto, "signalbox", "json", "logfmt", "haproxy", "haproxy-json", "litellm", "litellm-errors", "access", "text",
+	"apisix", "apisix-access", "bedrock", "bifrost", "cloudwatch", "envoy-ai-gateway", "higress", "kong", "loki", "portkey",
+}
 
 // wrappers lists what runtimes, journals and commands put around lines; sources/decode takes them off.
 var wrappers = []string{"docker", "cri", "kubectl", "compose", "journald", "syslog", "klog", "timestamps"}

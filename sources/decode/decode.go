@@ -70,8 +70,13 @@ type Options struct {
 	Labels sources.Labels
 	Fields map[string]string // field name -> dotted path, for json and logfmt
 	Zone   *time.Location    // of times that name none; nil: UTC
+	// Formats are the mapping files of the configuration. Their names are formats like the others, and Auto tries them.
+	Formats []*Mapping
 	// Misread is told of each line that could not be read, where it is set. line is not to be kept, and is untrusted.
 	Misread func(line []byte, why string)
+
+	outer  *draft // what the envelope of the lines says, for records that lack it
+	nested int    // in how many envelopes the lines are
 }
 
 // builders make the decoders, in the order in which detection prefers them.
@@ -90,20 +95,32 @@ var builders = []struct {
 	{Text, newText},
 }
 
-// Formats lists the formats by name.
+// Formats lists the formats by name: the built-in ones, then those of the shipped mapping files.
 func Formats() []string {
-	out := make([]string, len(builders))
-	for i, b := range builders {
-		out[i] = b.format
+	var out []string
+	for _, b := range builders {
+		out = append(out, b.format)
+	}
+	for _, m := range shipped() {
+		out = append(out, m.Name)
 	}
 	return out
+}
+
+func isBuiltIn(format string) bool {
+	for _, b := range builders {
+		if b.format == format {
+			return true
+		}
+	}
+	return false
 }
 
 // New makes a decoder for a format, inside of wrappers or alone. It joins the parts of lines that a
 // wrapper has split; the lines of one failure only a Stream joins.
 func New(format string, opt Options) (Decoder, error) {
 	if strings.Contains(format, between) {
-		around, inner, err := splitFormat(format)
+		around, inner, err := splitFormat(format, opt.Formats...)
 		if err != nil {
 			return nil, err
 		}
@@ -116,7 +133,10 @@ func New(format string, opt Options) (Decoder, error) {
 			return b.make(opt)
 		}
 	}
+	if m := mappingOf(format, opt.Formats); m != nil {
+		return m.decoder(opt)
+	}
 	known := Formats()
 	slices.Sort(known)
-	return nil, fmt.Errorf("log format %q is not known: try auto or one of %s", format, strings.Join(known, ", "))
+	return nil, fmt.Errorf("log format %q is not known: try auto, one of %s, or the path of a mapping file", format, strings.Join(known, ", "))
 }

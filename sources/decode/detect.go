@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"signalbox/internal/traffic"
 	"signalbox/sources"
 )
 
@@ -31,6 +32,7 @@ var thresholds = []threshold{
 	{HAProxyJSON, 0.5, true},
 	{HAProxyText, 0.5, true},
 	{LiteLLM, 0.5, false},
+	{anyShipped, 0, false},
 	{Access, 0.4, true},
 	{anyWrapper, 0, false},
 	{JSON, 0.4, true},
@@ -48,6 +50,9 @@ type threshold struct {
 
 // anyWrapper stands in thresholds for the wrappers.
 const anyWrapper = ""
+
+// anyShipped stands in thresholds for the shipped mapping files. Where a source says its fields, they are left out.
+const anyShipped = "shipped"
 
 // wrapsFrom is the share of a sample's lines that must have a wrapper: beside them stand a command's own remarks.
 const wrapsFrom = 0.6
@@ -79,10 +84,13 @@ func detectIn(around []string, raw [][]byte, opt Options) Detection {
 	if len(around) > 0 {
 		sample, _, _ = unwrapSample(newChain(around, raw, zoneOf(opt)), raw)
 	}
+	if found, ok := detectMapped(sample, opt.Formats, opt); ok {
+		return found
+	}
 	tallies := make(map[string]tally)
 	for _, th := range thresholds {
-		if th.format == anyWrapper {
-			if d, ok := detectWrapper(around, raw, false, opt); ok {
+		if th.format == anyShipped || th.format == anyWrapper {
+			if d, ok := detectOther(th.format, around, raw, sample, opt); ok {
 				return d
 			}
 			continue
@@ -115,6 +123,17 @@ func detectIn(around []string, raw [][]byte, opt Options) Detection {
 		Format: Text, Confidence: float64(t.requests) / float64(t.lines),
 		Why: fmt.Sprintf("no known format: of the first %d lines, %d tell of a failure", t.lines, t.requests),
 	}
+}
+
+// detectOther tries what is no format by itself: the shipped mapping files, and the wrappers that are not sure.
+func detectOther(what string, around []string, raw, sample [][]byte, opt Options) (Detection, bool) {
+	switch {
+	case what == anyWrapper:
+		return detectWrapper(around, raw, false, opt)
+	case len(opt.Fields) > 0:
+		return Detection{}, false
+	}
+	return detectMapped(sample, shipped(), opt)
 }
 
 // detectWrapper tries the wrappers, and tells the format inside by what they leave. A wrapper that is not
@@ -183,6 +202,53 @@ func barred(sample [][]byte) bool {
 	return len(sample) > 1
 }
 
+// recognised is the share of a sample's lines that must bear the marks of a mapped format.
+const recognised = 0.4
+
+// detectMapped finds the mapping whose marks most lines of a sample bear.
+func detectMapped(sample [][]byte, mappings []*Mapping, opt Options) (best Detection, ok bool) {
+	for _, m := range mappings {
+		if len(m.detect) == 0 || m.unwrap != nil && opt.nested >= maxNested {
+			continue
+		}
+		lines, marked := m.marked(sample)
+		share := float64(marked) / float64(max(lines, 1))
+		if share < recognised || share <= best.Confidence {
+			continue
+		}
+		why := fmt.Sprintf("%d of the first %d lines have what tells %s apart", marked, lines, m.Name)
+		if m.unwrap == nil {
+			t := tryMapping(m, sample, opt)
+			if t.requests == 0 {
+				continue
+			}
+			why += fmt.Sprintf(", %d are about requests", t.requests)
+		}
+		best, ok = Detection{Format: m.Name, Confidence: share, Why: why}, true
+	}
+	return best, ok
+}
+
+// marked counts the lines of a sample that bear the marks of the format.
+func (m *Mapping) marked(sample [][]byte) (lines, marked int) {
+	d, err := newMapped(m, Options{})
+	if err != nil {
+		return 0, 0
+	}
+	for _, line := range sample {
+		if len(line) == 0 {
+			continue
+		}
+		lines++
+		if d.read(line) == "" && slices.ContainsFunc(m.detect, func(k marks) bool {
+			return bytes.Contains(line, k.text) && k.has.holds(d.seen, m.conds, line)
+		}) {
+			marked++
+		}
+	}
+	return lines, marked
+}
+
 // unprintable counts the lines that are no text: with a NUL, or no UTF-8 and control characters.
 func unprintable(sample [][]byte) int {
 	n := 0
@@ -199,25 +265,44 @@ func unprintable(sample [][]byte) int {
 var epochEnd = time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func try(format string, sample [][]byte, opt Options) tally {
-	opt.Kit, opt.Labels = sources.Kit{}, sources.Labels{}
-	d, err := New(format, opt)
+	d, err := New(format, opt.bare())
 	if err != nil {
 		return tally{lines: len(sample)}
 	}
+	return tallyOf(d, sample)
+}
+
+func tryMapping(m *Mapping, sample [][]byte, opt Options) tally {
+	d, err := m.decoder(opt.bare())
+	if err != nil {
+		return tally{lines: len(sample)}
+	}
+	return tallyOf(d, sample)
+}
+
+// bare are the options of a decoder that only looks: it tells nobody and fills nothing.
+func (opt Options) bare() Options {
+	opt.Kit, opt.Labels, opt.Misread = sources.Kit{}, sources.Labels{}, nil
+	return opt
+}
+
+func tallyOf(d Decoder, sample [][]byte) tally {
 	var t tally
 	for _, line := range sample {
 		if len(line) == 0 {
 			continue
 		}
-		t.lines++
-		switch _, res := d.Decode(line, epochEnd); res.Kind {
-		case Request, Explains:
-			t.read++
-			t.requests++
-		case Ignored:
-			t.read++
-		case Unparsed:
-		}
+		Each(d, line, epochEnd, func(_ []byte, _ traffic.Record, res Result) {
+			t.lines++
+			switch res.Kind {
+			case Request, Explains:
+				t.read++
+				t.requests++
+			case Ignored:
+				t.read++
+			case Unparsed:
+			}
+		})
 	}
 	return t
 }

@@ -46,7 +46,10 @@ func (d *draft) word(f field) []byte {
 	if d.rank[f] == 0 {
 		return nil
 	}
-	b := d.vals[f].bytes
+	return wordOf(d.vals[f].bytes)
+}
+
+func wordOf(b []byte) []byte {
 	if n := len(b); n > 0 && (edge(b[0]) || edge(b[n-1])) {
 		b = bytes.TrimSpace(b)
 	}

@@ -112,8 +112,9 @@ func TestGolden(t *testing.T) {
 			}
 			var out strings.Builder
 			for _, line := range sample {
-				rec, res := d.Decode(line, received)
-				fmt.Fprintln(&out, show(kit, rec, res))
+				Each(d, line, received, func(_ []byte, rec traffic.Record, res Result) {
+					fmt.Fprintln(&out, show(kit, rec, res))
+				})
 			}
 			golden := filepath.Join("testdata", format+".golden")
 			if *update {

@@ -20,6 +20,7 @@ type recorder struct {
 	labels sources.Labels
 	source traffic.Sym
 	places map[place]filled
+	outer  *draft // of an envelope; nil for lines that have none
 }
 
 // place is everything that the inventory can match on or fill.
@@ -38,7 +39,7 @@ type filled struct {
 func newRecorder(opt Options) *recorder {
 	kit := opt.Kit.Complete()
 	return &recorder{
-		kit: kit, labels: opt.Labels, source: kit.Symbols.Intern(opt.Source), places: make(map[place]filled),
+		kit: kit, labels: opt.Labels, source: kit.Symbols.Intern(opt.Source), places: make(map[place]filled), outer: opt.outer,
 	}
 }
 
@@ -124,6 +125,9 @@ func workload(b []byte) []byte {
 
 // record makes the record of a draft, all but its outcome.
 func (r *recorder) record(d *draft, side string, received time.Time) (traffic.Record, Result) {
+	if r.outer != nil {
+		d.complete(r.outer)
+	}
 	place := r.where(d)
 	rec := traffic.Record{Key: place.key, Source: r.source, Raw: bounded(d.line, MaxRaw)}
 	res := Result{Kind: Request, Unmapped: place.unmapped}

@@ -57,7 +57,7 @@ type Tally struct {
 // NewStream makes a stream of a format, or of whatever format Detect finds where format is "" or Auto. The
 // format may name wrappers alone ("cri"), and then the lines tell what is inside.
 func NewStream(format string, opt Options) (*Stream, error) {
-	around, inner, err := splitFormat(format)
+	around, inner, err := splitFormat(format, opt.Formats...)
 	if err != nil {
 		return nil, fmt.Errorf("source %s: %w", opt.Source, err)
 	}
@@ -90,6 +90,10 @@ func (s *Stream) use(around []string, inner string, sample [][]byte) error {
 		return err
 	}
 	s.dec, s.chain = d, newChain(around, sample, zoneOf(opt))
+	if e, ok := d.(*envelope); ok {
+		inside, _, _ := unwrapSample(newChain(around, sample, zoneOf(opt)), sample)
+		e.learn(inside)
+	}
 	return nil
 }
 
@@ -188,7 +192,7 @@ func (s *Stream) choose(sample [][]byte, now time.Time) {
 	if found.Format == s.Format() {
 		return
 	}
-	around, inner, err := splitFormat(found.Format)
+	around, inner, err := splitFormat(found.Format, s.opt.Formats...)
 	if err != nil {
 		return // what is detected is known
 	}
@@ -202,7 +206,7 @@ func (s *Stream) choose(sample [][]byte, now time.Time) {
 }
 
 func (s *Stream) detect(sample [][]byte) Detection {
-	opt := Options{Fields: s.opt.Fields, Zone: s.opt.Zone}
+	opt := Options{Fields: s.opt.Fields, Formats: s.opt.Formats, Zone: s.opt.Zone}
 	d := detectIn(s.around, sample, opt)
 	d.Format = strings.Join(append(slices.Clone(s.around), d.Format), between)
 	return d
@@ -218,25 +222,37 @@ func (s *Stream) line(raw []byte, now time.Time) {
 	}
 }
 
-// decode makes a record of what was inside. raw is the line as it was read.
+// decode makes a record of what was inside. raw is the line as it was read. Every line of an envelope counts as one.
 func (s *Stream) decode(w *wrapped, raw []byte, now time.Time) {
-	var rec traffic.Record
-	var res Result
-	if len(s.chain.names) == 0 {
-		rec, res = s.dec.Decode(w.text, now)
-	} else {
-		rec, res = decodeInside(s.dec, w, s.opt, now)
+	kind, line := Unparsed, raw
+	one := func(inner []byte, rec traffic.Record, res Result) {
+		switch kind = res.Kind; kind {
+		case Request, Explains:
+			s.keep(rec, res)
+		case Unparsed:
+			s.tally.Unparsed++
+			s.example(raw, inner, res.Why)
+		case Ignored:
+		}
 	}
-	switch res.Kind {
-	case Request, Explains:
-		s.keep(rec, res)
-	case Unparsed:
-		s.tally.Unparsed++
-		s.example(raw, w.text, res.Why)
-	case Ignored:
+	many, ok := s.dec.(several)
+	switch {
+	case ok:
+		s.tally.Lines--
+		eachInside(many, w, s.opt, now, func(inner []byte, rec traffic.Record, res Result) {
+			s.tally.Lines++
+			raw = inner
+			one(inner, rec, res)
+		})
+	case len(s.chain.names) == 0:
+		rec, res := s.dec.Decode(w.text, now)
+		one(w.text, rec, res)
+	default:
+		rec, res := decodeInside(s.dec, w, s.opt, now)
+		one(w.text, rec, res)
 	}
 	if s.auto() {
-		s.judge(raw, res.Kind, now)
+		s.judge(line, kind, now)
 	}
 }
 

@@ -92,7 +92,7 @@ func Check(format string) error {
 }
 
 // splitFormat parts the wrappers of a format's name from the format inside, which is Auto where none is said.
-func splitFormat(format string) (around []string, inner string, err error) {
+func splitFormat(format string, configured ...*Mapping) (around []string, inner string, err error) {
 	inner = format
 	for inner != "" {
 		head, rest, _ := strings.Cut(inner, between)
@@ -107,12 +107,12 @@ func splitFormat(format string) (around []string, inner string, err error) {
 	if len(around) > maxWrappers {
 		return nil, "", fmt.Errorf("log format %q has more than %d wrappers", format, maxWrappers)
 	}
-	if slices.Contains(Formats(), inner) {
+	if isBuiltIn(inner) || mappingOf(inner, configured) != nil {
 		return around, inner, nil
 	}
 	known := Formats()
 	slices.Sort(known)
-	return nil, "", fmt.Errorf("log format %q is not known: try auto or one of %s, inside of %s where a runtime or a journal has wrapped the lines, such as cri%sjson",
+	return nil, "", fmt.Errorf("log format %q is not known: try auto, one of %s or the path of a mapping file, inside of %s where a runtime or a journal has wrapped the lines, such as cri%sjson",
 		format, strings.Join(known, ", "), strings.Join(Wrappers(), ", "), between)
 }
 

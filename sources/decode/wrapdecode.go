@@ -42,6 +42,11 @@ func decodeInside(dec Decoder, w *wrapped, opt Options, received time.Time) (tra
 		at = w.at
 	}
 	rec, res := dec.Decode(w.text, at)
+	return fillInside(rec, res, w, opt)
+}
+
+// fillInside fills in what the wrappers say and the line does not.
+func fillInside(rec traffic.Record, res Result, w *wrapped, opt Options) (traffic.Record, Result) {
 	if res.Kind != Request && res.Kind != Explains {
 		return rec, res
 	}

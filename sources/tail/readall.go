@@ -21,9 +21,11 @@ type ReadOptions struct {
 	Reader io.Reader // for the path "-"; nil: standard input
 	Format string
 	Fields map[string]string
-	Zone   *time.Location
-	Labels sources.Labels
-	Kit    sources.Kit
+	// Formats are the mapping files of the configuration.
+	Formats []*decode.Mapping
+	Zone    *time.Location
+	Labels  sources.Labels
+	Kit     sources.Kit
 }
 
 // Report is what was read.

@@ -40,6 +40,7 @@ type Options struct {
 	NoNotify  bool // poll only
 	Format    string
 	Fields    map[string]string
+	Formats   []*decode.Mapping // the mapping files of the configuration
 	Zone      *time.Location
 	Labels    sources.Labels
 	Kit       sources.Kit
@@ -96,7 +97,7 @@ func New(opt Options) (*Tail, error) {
 
 func (t *Tail) newStream() (*decode.Stream, error) {
 	return decode.NewStream(t.opt.Format, decode.Options{
-		Kit: t.opt.Kit, Source: t.opt.Name, Labels: t.opt.Labels, Fields: t.opt.Fields, Zone: t.opt.Zone,
+		Kit: t.opt.Kit, Source: t.opt.Name, Labels: t.opt.Labels, Fields: t.opt.Fields, Formats: t.opt.Formats, Zone: t.opt.Zone,
 	})
 }
 

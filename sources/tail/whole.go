@@ -35,7 +35,7 @@ type whole struct {
 func openWhole(path string, opt ReadOptions) (*whole, os.FileInfo, error) {
 	w := &whole{path: path, now: opt.Kit.Now, buf: make([]byte, blockSize), clock: opt.Kit.Now()}
 	var err error
-	w.lines, err = decode.NewStream(opt.Format, decode.Options{Kit: opt.Kit, Source: path, Labels: opt.Labels, Fields: opt.Fields, Zone: opt.Zone})
+	w.lines, err = decode.NewStream(opt.Format, decode.Options{Kit: opt.Kit, Source: path, Labels: opt.Labels, Fields: opt.Fields, Formats: opt.Formats, Zone: opt.Zone})
 	if err != nil {
 		return nil, nil, err
 	}
