@@ -84,6 +84,7 @@ func detectIn(around []string, raw [][]byte, opt Options) Detection {
 	if len(around) > 0 {
 		sample, _, _ = unwrapSample(newChain(around, raw, zoneOf(opt)), raw)
 	}
+	sample = withoutTraces(sample)
 	if found, ok := detectMapped(sample, opt.Formats, opt); ok {
 		return found
 	}

@@ -29,6 +29,9 @@ type Stream struct {
 	chain  *chain   // takes the wrappers off
 	dec    Decoder  // of what is inside; nil until the format is told
 	found  Detection
+	lanes  lanes
+	lone   bool       // each line stands for itself
+	plain  *textLines // for stack traces in a format that has none
 
 	held      [][]byte // the first lines, until the format is told
 	heldBytes int
@@ -81,20 +84,34 @@ func (s *Stream) auto() bool { return s.format == Auto }
 
 // use takes up wrappers and the format inside.
 func (s *Stream) use(around []string, inner string, sample [][]byte) error {
-	opt := s.opt
-	if len(around) > 0 {
-		opt = opt.inside()
-	}
-	d, err := New(inner, opt)
+	s.chain = newChain(around, sample, zoneOf(s.opt))
+	d, err := New(inner, s.inside())
 	if err != nil {
 		return err
 	}
-	s.dec, s.chain = d, newChain(around, sample, zoneOf(opt))
+	s.dec, s.plain = d, nil
+	s.lone = traceless[inner]
 	if e, ok := d.(*envelope); ok {
-		inside, _, _ := unwrapSample(newChain(around, sample, zoneOf(opt)), sample)
+		s.lone = true
+		inside, _, _ := unwrapSample(newChain(around, sample, zoneOf(s.opt)), sample)
 		e.learn(inside)
 	}
 	return nil
+}
+
+// inside gives the options of a decoder of what is inside of the wrappers.
+func (s *Stream) inside() Options {
+	if len(s.chain.names) == 0 {
+		return s.opt
+	}
+	return s.opt.inside()
+}
+
+// fill adds what the wrappers know to a record.
+func (s *Stream) fill(rec *traffic.Record, w *wrapped) {
+	if len(s.chain.names) > 0 {
+		w.fill(rec, s.opt)
+	}
 }
 
 // Take decodes one line, or holds it back while the format is not told yet. now is when it was read.
@@ -125,6 +142,7 @@ func (s *Stream) SettleDue(now time.Time) {
 		s.start(now)
 	case s.dec != nil:
 		s.rest(now.Add(-partWithin), now)
+		s.settleLanes(now.Add(-settleWithin), now)
 	}
 }
 
@@ -134,6 +152,7 @@ func (s *Stream) Settle(now time.Time) {
 		s.start(now)
 	}
 	s.rest(now, now)
+	s.settleLanes(now, now)
 }
 
 // start tells the format by the lines held back, and decodes them.
@@ -148,7 +167,7 @@ func (s *Stream) start(now time.Time) {
 
 // rest decodes the parts of lines that have waited since before a time for what follows them.
 func (s *Stream) rest(before, now time.Time) {
-	s.chain.rest(before, func(w *wrapped) { s.decode(w, w.text, now) })
+	s.chain.rest(before, func(w *wrapped) { s.take(w, w.text, now) })
 }
 
 // Records gives the records made since the last Clear. They belong to the stream until then.
@@ -198,6 +217,7 @@ func (s *Stream) choose(sample [][]byte, now time.Time) {
 	}
 	if s.chain != nil {
 		s.rest(now, now)
+		s.settleLanes(now, now)
 	}
 	if err := s.use(around, inner, sample); err != nil {
 		return // the options were tried when the stream was made
@@ -218,41 +238,46 @@ func (s *Stream) line(raw []byte, now time.Time) {
 	w := s.chain.unwrap(raw, now)
 	s.tally.Lost += s.chain.lost - lost
 	if w != nil {
-		s.decode(w, raw, now)
+		s.take(w, raw, now)
 	}
 }
 
-// decode makes a record of what was inside. raw is the line as it was read. Every line of an envelope counts as one.
-func (s *Stream) decode(w *wrapped, raw []byte, now time.Time) {
-	kind, line := Unparsed, raw
-	one := func(inner []byte, rec traffic.Record, res Result) {
-		switch kind = res.Kind; kind {
-		case Request, Explains:
-			s.keep(rec, res)
-		case Unparsed:
-			s.tally.Unparsed++
-			s.example(raw, inner, res.Why)
-		case Ignored:
-		}
-	}
+// decode makes a record of what was inside. raw is the line as it was read. Every line of an envelope counts
+// as one. What may have a trace under it waits in its lane, if there are lanes.
+func (s *Stream) decode(l *lane, w *wrapped, raw []byte, now time.Time) {
+	kind := Unparsed
 	many, ok := s.dec.(several)
 	switch {
 	case ok:
 		s.tally.Lines--
 		eachInside(many, w, s.opt, now, func(inner []byte, rec traffic.Record, res Result) {
 			s.tally.Lines++
-			raw = inner
-			one(inner, rec, res)
+			kind = res.Kind
+			s.count(inner, inner, rec, res)
 		})
 	case len(s.chain.names) == 0:
 		rec, res := s.dec.Decode(w.text, now)
-		one(w.text, rec, res)
+		kind = res.Kind
+		s.place(l, w, raw, rec, res, now)
 	default:
 		rec, res := decodeInside(s.dec, w, s.opt, now)
-		one(w.text, rec, res)
+		kind = res.Kind
+		s.place(l, w, raw, rec, res, now)
 	}
 	if s.auto() {
-		s.judge(line, kind, now)
+		s.judge(raw, kind, now)
+	}
+}
+
+// count takes what a line gave.
+func (s *Stream) count(raw, inside []byte, rec traffic.Record, res Result) {
+	switch res.Kind {
+	case Request, Explains:
+		s.keep(rec, res)
+	case Unparsed:
+		s.tally.Unparsed++
+		s.example(raw, inside, res.Why)
+	case Ignored:
 	}
 }
 

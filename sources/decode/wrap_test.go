@@ -1,12 +1,14 @@
 package decode
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"signalbox/internal/traffic"
 	"signalbox/sources"
@@ -199,32 +201,31 @@ func FuzzStream(f *testing.F) {
 	for _, path := range paths {
 		all := lines(f, path)
 		for i, line := range all {
-			f.Add(line, all[(i+1)%len(all)])
+			f.Add(line, all[(i+1)%len(all)], uint8(i)) //nolint:gosec // any number will do
 		}
 	}
-	f.Fuzz(func(t *testing.T, a, b []byte) {
-		formats := []string{Auto}
-		for _, w := range Wrappers() {
-			formats = append(formats, w, w+between+Text)
+	formats := []string{Auto, Text, JSON, Access}
+	for _, w := range Wrappers() {
+		formats = append(formats, w, w+between+Text)
+	}
+	f.Fuzz(func(t *testing.T, a, b []byte, which uint8) {
+		format := formats[int(which)%len(formats)]
+		s, err := NewStream(format, Options{Kit: testKit()})
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, format := range formats {
-			s, err := NewStream(format, Options{Kit: testKit()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, line := range [][]byte{a, b, a, a, b, b} {
-				s.Take(Line{Text: line}, received)
-				s.SettleDue(received.Add(time.Second))
-			}
-			s.Settle(received)
-			n := s.Tally()
-			if n.Lines != 6 || n.Records != int64(len(s.Records())) || n.Records > n.Lines {
-				t.Fatalf("%s: %+v and %d records", format, n, len(s.Records()))
-			}
-			for _, rec := range s.Records() {
-				if rec.Time.IsZero() || rec.Time.Sub(received) > MaxSkew || len(rec.Raw) > MaxRaw || len(rec.Message) > MaxMessage+3 {
-					t.Fatalf("%s: %+v", format, rec)
-				}
+		for _, line := range [][]byte{a, b, a, a, b, b} {
+			s.Take(Line{Text: bytes.Clone(line)}, received)
+			s.SettleDue(received.Add(time.Second))
+		}
+		s.Settle(received)
+		n := s.Tally()
+		if n.Lines != 6 || n.Records != int64(len(s.Records())) || n.Records > n.Lines || s.lanes.busy != 0 {
+			t.Fatalf("%s: %+v, %d records, %d lanes hold something", format, n, len(s.Records()), s.lanes.busy)
+		}
+		for _, rec := range s.Records() {
+			if rec.Time.IsZero() || rec.Time.Sub(received) > MaxSkew || len(rec.Raw) > MaxRaw || len(rec.Message) > MaxMessage+3 || !utf8.ValidString(rec.Message) {
+				t.Fatalf("%s: %+v", format, rec)
 			}
 		}
 	})

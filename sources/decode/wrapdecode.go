@@ -47,9 +47,14 @@ func decodeInside(dec Decoder, w *wrapped, opt Options, received time.Time) (tra
 
 // fillInside fills in what the wrappers say and the line does not.
 func fillInside(rec traffic.Record, res Result, w *wrapped, opt Options) (traffic.Record, Result) {
-	if res.Kind != Request && res.Kind != Explains {
-		return rec, res
+	if res.Kind == Request || res.Kind == Explains {
+		w.fill(&rec, opt)
 	}
+	return rec, res
+}
+
+// fill adds what the wrapper knows to the record of a line.
+func (w *wrapped) fill(rec *traffic.Record, opt Options) {
 	if rec.Received && !w.at.IsZero() {
 		rec.Received = false // it is the time at which the wrapper got the line
 	}
@@ -60,5 +65,4 @@ func fillInside(rec traffic.Record, res Result, w *wrapped, opt Options) (traffi
 		}
 		rec.Key[traffic.Instance] = opt.Kit.Symbols.InternBytes(name[:min(len(name), maxWord)])
 	}
-	return rec, res
 }
