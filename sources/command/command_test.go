@@ -26,8 +26,11 @@ type run struct {
 	ended  chan struct{}
 	err    error
 
+	symbols *traffic.Symbols
+
 	mu    sync.Mutex
 	ids   []string
+	from  map[string]string // request id -> instance
 	state traffic.SourceState
 	slow  time.Duration // how long each batch takes to be taken
 }
@@ -37,12 +40,14 @@ func follow(t *testing.T, opt command.Options, slow time.Duration) *run {
 	if opt.Name == "" {
 		opt.Name = "feed"
 	}
+	symbols := traffic.NewSymbols(0)
+	opt.Kit.Symbols = symbols
 	src, err := command.New(opt)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	r := &run{cancel: cancel, ended: make(chan struct{}), slow: slow}
+	r := &run{cancel: cancel, ended: make(chan struct{}), slow: slow, symbols: symbols, from: map[string]string{}}
 	go func() {
 		defer close(r.ended)
 		r.err = src.Run(ctx, r.take)
@@ -62,7 +67,9 @@ func (r *run) take(ctx context.Context, b traffic.Batch) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for i := range b.Records {
-		r.ids = append(r.ids, b.Records[i].RequestID)
+		rec := &b.Records[i]
+		r.ids = append(r.ids, rec.RequestID)
+		r.from[rec.RequestID] = r.symbols.Name(rec.Key[traffic.Instance])
 	}
 	r.state = *b.State
 	return nil
