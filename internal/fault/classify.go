@@ -31,52 +31,70 @@ type finding struct {
 // Classify says what a line or an answer means. It reads from the inside out: the cause that a text names
 // decides, then how far the answer got, and the status code is the last resort. Its time is linear in the
 // bounded text.
-func Classify(in Input) Verdict {
-	t := newText(in)
-	f, ok := decide(in, t)
-	if !ok {
+func Classify(in Input) Verdict { return compiledRules().classify(in) }
+
+func (s *ruleSet) classify(in Input) Verdict {
+	var (
+		t     text
+		low   [1 << 10]byte
+		words [64]uint64
+		pairs [64]pairState
+	)
+	t.low, t.seen, t.pairs = low[:0], words[:], pairs[:]
+	if s.size > 64*len(words) || len(s.within) > len(pairs) {
+		t.seen, t.pairs = make(seen, s.size/64+1), make([]pairState, len(s.within))
+	}
+	t.read(in, s)
+	f, ok := t.decide(in, s)
+	if !ok && f.class != None || f.rule == "" {
 		f = finding{class: None, rule: "nothing tells of a failure", confidence: unsure}
 	}
+	return t.verdict(in, f, s)
+}
+
+// verdict adds the advice for what was found.
+func (t *text) verdict(in Input, f finding, set *ruleSet) Verdict {
 	v := Verdict{
 		Class: f.class, Layer: f.layer, Confidence: f.confidence,
 		Why: why(f), Status: t.status, Provider: in.Provider,
 	}
-	if v.Provider == "" {
-		v.Provider = providerIn(t.low)
+	if v.Provider == "" && t.provider > 0 {
+		v.Provider = providers[t.provider-1].name
 	}
 	g := Advice(f.class)
 	v.Retry, v.Domain, v.Do, v.Fix = g.Retry, g.Domain, g.Do, g.Fix
 	if f.domain != "" {
 		v.Domain = f.domain
 	}
-	if f.retry != "" {
+	switch {
+	case f.retry != "":
 		v.Retry = f.retry
-	} else if v.Retry == RetryAfter && f.class == RateLimited && !t.has("retry-after", "retry after", "retry_after", "retrydelay", "try again in") {
+	case f.class == RateLimited && !t.has(set.asks.wait):
 		v.Retry = RetryBackoff
 	}
 	return v
 }
 
 // decide runs the stages in the order of precedence.
-func decide(in Input, t *text) (finding, bool) {
+func (t *text) decide(in Input, set *ruleSet) (finding, bool) {
 	if f, ok := byFlags(in, t); ok {
 		return f, f.class != None
 	}
-	if t.low == "" {
-		if f, ok := byFinish(in, t); ok {
+	if len(t.low) == 0 {
+		if f, ok := byFinish(in); ok {
 			return f, true
 		}
 	}
-	if f, ok := byAccessLine(t); ok {
+	if f, ok := byAccessLine(t, set); ok {
 		return f, f.class != None
 	}
-	if f, ok := gate(t); ok {
+	if f, ok := t.gate(set); ok {
 		return f, false
 	}
-	if f, ok := match(t); ok {
-		return f, !idle(t, f)
+	if f, ok := t.match(set); ok {
+		return f, !t.idle(f)
 	}
-	if f, ok := byFinish(in, t); ok {
+	if f, ok := byFinish(in); ok {
 		return f, true
 	}
 	if f, ok := byStatus(t); ok {
@@ -85,15 +103,12 @@ func decide(in Input, t *text) (finding, bool) {
 	if t.level == levelError && t.status < 100 {
 		return finding{class: ServerError, rule: "a line at level error that names no cause", layer: "client", confidence: guess}, true
 	}
-	if t.has("traceback (most recent", "\", line ") && t.has("error: ", "exception: ") {
-		return finding{class: ServerError, rule: "a stack trace that names no cause", layer: "gateway", domain: ByGateway, confidence: guess}, true
-	}
 	return finding{}, false
 }
 
 // idle tells whether a line at level info only talks about something with a word that a rule knows.
-func idle(t *text, f finding) bool {
-	return t.level == levelInfo && t.status < 400 && f.confidence < sure && !t.has("error", "exception", "fail", "abort", "cancel", "refused")
+func (t *text) idle(f finding) bool {
+	return (t.level == levelInfo || t.level == levelDebug) && t.status < 400 && f.confidence < sure && !t.failing
 }
 
 func why(f finding) string {

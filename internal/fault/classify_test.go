@@ -162,34 +162,77 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
-// A rule's words are compared with text that even has evened out, so they must be unchanged by it.
-func TestRulesAreEven(t *testing.T) {
-	for _, r := range rules {
-		for _, w := range append(append(append([]string{}, r.any...), r.all...), r.not...) {
-			if got := strings.TrimSpace(even(w)); got != strings.TrimSpace(w) {
-				t.Errorf("rule %q: %q can never match, it would be %q", r.name, w, got)
+// A word must not vanish in the normal form, and a rule must say something and say whose words it holds.
+func TestRulesAreWhole(t *testing.T) {
+	names := map[string]bool{}
+	for i := range rules {
+		r := &rules[i]
+		for _, w := range r.words() {
+			if bare, _ := cutEdges(w); even(bare) == "" {
+				t.Errorf("rule %q: %q can never match", r.name, w)
 			}
 		}
-		if r.class == None || len(r.any)+len(r.all) == 0 {
+		if r.class == None || len(r.doc)+len(r.any)+len(r.all)+len(r.near) == 0 {
 			t.Errorf("rule %q says nothing", r.name)
 		}
+		if len(r.doc) > 0 && r.from == "" {
+			t.Errorf("rule %q does not say who documents its words", r.name)
+		}
+		if names[r.name] {
+			t.Errorf("two rules are called %q", r.name)
+		}
+		names[r.name] = true
 	}
 }
 
 func TestWordsFindAll(t *testing.T) {
-	all := []string{"he", "she", "his", "hers", "繁忙", "e"}
+	all := []string{"he", "she", "his", "hers", "繁忙", "e", "|us|", "|he"}
 	w := newWords(all)
-	for _, text := range []string{"", "ushers", "this he", "系统繁忙", "xyz", "hehehers"} {
-		s := make(seen, w.size())
-		w.in(text, s)
+	set := &ruleSet{words: w, size: len(w.ids), marks: make([]mark, len(w.ids)), sides: make([][]pairSide, len(w.ids))}
+	for _, raw := range []string{"", "ushers", "this he", "系统繁忙", "xyz", "hehehers", "us", "to us, he"} {
+		tx := text{low: appendEven(nil, raw), seen: make(seen, 1), status: 1}
+		tx.walk(set, 1)
 		for _, word := range all {
-			if got, want := s.has(w.ids[word]), strings.Contains(text, word); got != want {
-				t.Errorf("%q in %q: %v, want %v", word, text, got, want)
+			bare, edges := cutEdges(word)
+			want := strings.Contains(raw, bare)
+			if edges != 0 {
+				want = strings.Contains(" "+raw+" ", " "+bare)
+				if edges&edgeAfter != 0 {
+					want = strings.Contains(strings.ReplaceAll(" "+raw+" ", ",", " "), " "+bare+" ")
+				}
+			}
+			if got := tx.seen.has(w.ids[word]); got != want {
+				t.Errorf("%q in %q: %v, want %v", word, raw, got, want)
 			}
 		}
 	}
-	if n := len(compiledRules().words.found); n > 60_000 {
+	if n := len(compiledRules().words.out); n > 60_000 {
 		t.Errorf("%d states: too many for 16 bits soon", n)
+	}
+}
+
+func TestEven(t *testing.T) {
+	tests := map[string]string{
+		"RateLimitError: x":         "rate limit error:x",
+		"rate_limit_error":          "rate limit error",
+		"APITimeoutError":           "api timeout error",
+		`{"status_code": 429}`:      "{ status code:429}",
+		`\\\"code\\\": \\\"429\\\"`: "code:429",
+		`a\\nb`:                     "a b",
+		"it isn’t":                  "it isn t",
+		"check       │\n│   quota":  "check quota",
+		"状态码：429":                   "状态码:429",
+		`\u65e0\u53ef\u7528`:        "无可用",
+		"got -12, x-y":              "got -12, x y",
+		"\x1b[31mERROR\x1b[0m":      "error",
+		"safe\u202eevil":            "safeevil",
+		"\\":                        "",
+		"\xff\xe2\x80":              "\xff\xe2\x80",
+	}
+	for raw, want := range tests {
+		if got := even(raw); got != want {
+			t.Errorf("%q: %q, want %q", raw, got, want)
+		}
 	}
 }
 

@@ -1,10 +1,6 @@
 package fault
 
-import (
-	"regexp"
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // haproxyFlags say what the two flags of an HAProxy termination state mean when the server or the proxy
 // itself ended the session. The first flag says who ended it, the second in which state it was.
@@ -22,9 +18,6 @@ var envoyFlags = map[string]Class{
 	"UR": Connection, "LR": Connection, "DF": Connection, "UT": Timeout, "SI": Timeout, "DT": Timeout,
 	"DC": Cancelled, "NR": ModelNotFound, "RL": RateLimited, "UAEX": Auth, "UPE": BadGateway,
 }
-
-// haproxyNone is how HAProxy writes that it had no server.
-const haproxyNone = "<nosrv>"
 
 // byFlags reads proxy flags that came as a field of their own.
 func byFlags(in Input, t *text) (finding, bool) {
@@ -48,7 +41,7 @@ func isHAProxy(term string) bool {
 
 func haproxy(term string, t *text) (finding, bool) {
 	f := finding{rule: "HAProxy ended it with", evidence: term, layer: "proxy", confidence: sure}
-	noServer := strings.Contains(t.low, haproxyNone)
+	noServer := strings.Contains(t.raw, "<NOSRV>")
 	switch c, ok := haproxyFlags[term[:2]]; {
 	case term[0] == 'C' || term[0] == 'c':
 		f.class = Cancelled
@@ -91,7 +84,7 @@ func finishClass(finish string) Class {
 }
 
 // byFinish reads a finish reason that came as a field of its own.
-func byFinish(in Input, _ *text) (finding, bool) {
+func byFinish(in Input) (finding, bool) {
 	c := finishClass(strings.TrimSpace(in.Finish))
 	if c == None {
 		return finding{}, false
@@ -101,64 +94,4 @@ func byFinish(in Input, _ *text) (finding, bool) {
 		f.domain, f.retry = ByCaller, RetryNever // the length limit that the caller set
 	}
 	return f, true
-}
-
-// haproxyLine finds server, status and flags of a line of HAProxy's HTTP log.
-var haproxyLine = regexp.MustCompile(`(\S+)/(\S+) -?\d+/-?\d+/-?\d+/-?\d+/\+?-?\d+ +(-?\d+) +\+?\d+ \S+ \S+ ([CScsPLRDUKI-][RQCHDLT-][-A-Za-z]{2}) `)
-
-// envoyLine finds status, flags and details of a line of Envoy's default access log.
-var envoyLine = regexp.MustCompile(`HTTP/[\d.]+" (\d{1,3}) (-|[A-Z]{2,5}(?:,[A-Z]{2,5})*) (\S+)`)
-
-// envoyField finds the flags in a JSON access log.
-var envoyField = regexp.MustCompile(`response_flags\\?" ?: ?\\?"([A-Z]{2,5}(?:,[A-Z]{2,5})*)`)
-
-// byAccessLine reads a proxy's access line that came as text: status and flags decide, the words of a path do not.
-func byAccessLine(t *text) (finding, bool) {
-	if strings.Contains(t.raw, "-- ") {
-		if m := haproxyLine.FindStringSubmatch(t.raw); m != nil {
-			t.status, _ = strconv.Atoi(strings.TrimPrefix(m[3], "-"))
-			if f, ok := haproxy(m[4], t); ok {
-				return f, true
-			}
-			return statusOr(t)
-		}
-	}
-	if strings.Contains(t.raw, "HTTP/") {
-		m := envoyLine.FindStringSubmatch(t.raw)
-		if m != nil && (strings.Contains(t.low, "via_upstream") || m[2] != "-" || m[1] == "0") {
-			t.status, _ = strconv.Atoi(m[1])
-			return envoy(m[2], m[3], t)
-		}
-	}
-	if strings.Contains(t.raw, "response_flags") {
-		if m := envoyField.FindStringSubmatch(t.raw); m != nil {
-			return envoy(m[1], t.low, t)
-		}
-	}
-	return finding{}, false
-}
-
-// envoy reads Envoy's flags and details.
-func envoy(flags, details string, t *text) (finding, bool) {
-	if strings.Contains(details, "after_response_started") {
-		return finding{class: Truncated, rule: "the upstream broke off", evidence: details, layer: "proxy", confidence: sure}, true
-	}
-	for flag := range strings.SplitSeq(flags, ",") {
-		if c, ok := envoyFlags[flag]; ok {
-			return finding{class: c, rule: "proxy flag", evidence: flag, layer: "proxy", domain: flagDomain(c), confidence: sure}, true
-		}
-	}
-	if t.status == 0 {
-		return finding{class: Cancelled, rule: "no status was sent: the caller had left", layer: "proxy", confidence: likely}, true
-	}
-	return statusOr(t)
-}
-
-// statusOr is the verdict on an access line whose flags say nothing: its status, or none.
-func statusOr(t *text) (finding, bool) {
-	if f, ok := byStatus(t); ok {
-		f.layer = "proxy"
-		return f, true
-	}
-	return finding{class: None, rule: "a request that was answered", confidence: sure}, true
 }

@@ -1,37 +1,199 @@
 package fault
 
-// rule is one piece of knowledge: texts that hold one of any, all of all and none of not have the class.
-// Words are lower case, as even makes them.
+import (
+	"slices"
+	"sync"
+)
+
+// rule is one piece of knowledge: a text that holds a word of doc or any, or a pair of near, and all of
+// all and none of not, has the class. Words are compared in the normal form, so one spelling stands for
+// all of RateLimit, rate_limit and "rate limit"; a bar asks that a word stands alone.
 type rule struct {
 	name       string
 	class      Class
-	any        []string
+	from       string   // who fixes the words of doc: a provider's documentation, a program's source
+	doc        []string // codes, exception names and messages that are fixed there
+	any        []string // ordinary language for the same thing
+	near       []near
 	all        []string
 	not        []string
 	layer      string
 	domain     Domain
 	retry      Retry
 	confidence float64
+	weak       bool  // a generic word: a status that says more decides
+	own        bool  // the caller's own fault: never under a status of 500 and more
+	except     []int // under these statuses it means something else
+}
+
+// near is two lists of words, one of each within so many bytes of each other, in any order.
+type near struct {
+	a, b   []string
+	within int
+}
+
+// What a word may tell besides a class.
+const (
+	markLead     = 1 << iota // a status follows
+	markReason               // a status stands before
+	markLevel                // the level of the line
+	markProvider             // a provider's name
+	markMethod               // a request's method and path
+	markAnswer               // an answer
+	markTrouble              // a failure of any kind
+	markFailing              // the like, said plainly
+)
+
+// mark is what one word tells besides a class.
+type mark struct {
+	kinds    uint8
+	level    level
+	provider uint8
+	status   int
+}
+
+// pairSide says that a word is on one side of a pair.
+type pairSide struct {
+	pair   uint16
+	second bool
+}
+
+// compiled is a rule with its words as numbers.
+type compiled struct {
+	*rule
+	any      []uint16
+	evidence []string
+	all, not []uint16
+}
+
+// ruleSet is every word that a verdict asks for, in one automaton.
+type ruleSet struct {
+	words   *words
+	rules   []compiled
+	marks   []mark
+	sides   [][]pairSide
+	within  []int
+	pairIDs []uint16
+	asks    asks
+	size    int    // words and pairs
+	without []bool // words that are switched off, to see what they are worth; nil: none
+}
+
+func (s *ruleSet) off(id uint16) bool { return s.without != nil && s.without[id] }
+
+// compiledRules is made at the first verdict.
+var compiledRules = sync.OnceValue(func() *ruleSet { return compile(rules) })
+
+func compile(rules []rule) *ruleSet {
+	var all []string
+	for i := range rules {
+		all = append(all, rules[i].words()...)
+	}
+	for _, l := range tellers {
+		all = append(all, l.words...)
+	}
+	set := &ruleSet{words: newWords(all)}
+	set.size = len(set.words.ids)
+	set.marks = make([]mark, set.size)
+	set.sides = make([][]pairSide, set.size)
+	for _, l := range tellers {
+		for _, word := range l.words {
+			m := &set.marks[set.words.ids[word]]
+			m.kinds |= l.kinds
+			m.level, m.provider, m.status = max(m.level, l.level), max(m.provider, l.provider), max(m.status, l.status)
+		}
+	}
+	for i := range rules {
+		set.add(&rules[i])
+	}
+	set.ask()
+	return set
+}
+
+// words lists what a rule asks for.
+func (r *rule) words() []string {
+	all := slices.Concat(r.doc, r.any, r.all, r.not)
+	for _, n := range r.near {
+		all = append(append(all, n.a...), n.b...)
+	}
+	return all
+}
+
+func (s *ruleSet) number(list []string) []uint16 {
+	out := make([]uint16, len(list))
+	for i, word := range list {
+		out[i] = s.words.ids[word]
+	}
+	return out
+}
+
+func (s *ruleSet) add(r *rule) {
+	c := compiled{rule: r, all: s.number(r.all), not: s.number(r.not)}
+	c.evidence = slices.Concat(r.doc, r.any)
+	c.any = s.number(c.evidence)
+	for _, n := range r.near {
+		pair := uint16(len(s.within)) //nolint:gosec // some dozens
+		for second, side := range [][]string{n.a, n.b} {
+			for _, id := range s.number(side) {
+				s.sides[id] = append(s.sides[id], pairSide{pair, second == 1})
+			}
+		}
+		s.within = append(s.within, n.within)
+		s.pairIDs = append(s.pairIDs, uint16(s.size)) //nolint:gosec // some thousand
+		c.any = append(c.any, uint16(s.size))         //nolint:gosec // some thousand
+		c.evidence = append(c.evidence, n.a[0]+" … "+n.b[0])
+		s.size++
+	}
+	s.rules = append(s.rules, c)
+}
+
+// match tells whether a rule fits a text, and which of its words shows it.
+func (c *compiled) match(t *text) (string, bool) {
+	for _, id := range c.all {
+		if !t.seen.has(id) {
+			return "", false
+		}
+	}
+	at := -1
+	for i, id := range c.any {
+		if t.seen.has(id) {
+			at = i
+			break
+		}
+	}
+	if at < 0 && len(c.any) > 0 {
+		return "", false
+	}
+	for _, id := range c.not {
+		if t.seen.has(id) {
+			return "", false
+		}
+	}
+	if c.own && t.status >= 500 || len(c.except) > 0 && slices.Contains(c.except, t.status) {
+		return "", false
+	}
+	if at < 0 {
+		return c.rule.all[0], true
+	}
+	return c.evidence[at], true
 }
 
 // match finds the first rule that fits.
-func match(t *text) (finding, bool) {
-	set := compiledRules()
-	var few [32]uint64
-	s := seen(few[:])
-	if n := set.words.size(); n > len(few) {
-		s = make(seen, n)
-	}
-	set.words.in(t.low, s)
+func (t *text) match(set *ruleSet) (finding, bool) {
 	for i := range set.rules {
-		r := &set.rules[i]
-		evidence, ok := r.match(s)
+		c := &set.rules[i]
+		evidence, ok := c.match(t)
 		if !ok {
 			continue
 		}
+		if c.weak {
+			if s := StatusClass(t.status); s != None && s != c.class {
+				continue
+			}
+		}
 		f := finding{
-			class: r.class, rule: r.name, evidence: evidence, layer: r.layer,
-			domain: r.domain, retry: r.retry, confidence: r.confidence,
+			class: c.class, rule: c.name, evidence: evidence, layer: c.layer,
+			domain: c.domain, retry: c.retry, confidence: c.confidence,
 		}
 		if f.layer == "" {
 			f.layer = "provider"

@@ -1,90 +1,86 @@
 package fault
 
 var namedRules = []rule{
-	{name: "place refused", class: Auth, any: []string{
-		"unsupported_country", "location is not supported", "in your country", "not available in your", "not supported in your", "country, region",
-	}},
-	{name: "model gone code", class: ModelNotFound, confidence: sure, any: []string{
-		"model_not_found", "deploymentnotfound", "model_decommissioned", "model_not_supported", "model_deprecated", "modelnotfound", "not_found_error", "route_not_found", "unknown_model",
-		"model_not_available", "model_not_exist", "invalid_model", "resource_not_found", "unsupported_model",
-	}},
-	{name: "parameter on a path", class: BadRequest, any: []string{"no endpoints found that support"}},
-	{name: "data policy", class: Auth, any: []string{"data policy", "privacy settings"}},
-	{name: "model missing", class: ModelNotFound, any: []string{
-		"model not found", "model not exist", "models not found", "model does not exist", "model is not found", "invalid model", "unknown model", "no such model", "no model named", "unrecognized model", "try pulling it",
-		"on-demand throughput", "non-serverless model", "decommissioned", "not a valid model", "unsupported model", "unsupport model", "model is not supported", "model is not available", "no endpoints found for", "could not find model",
-		"is not found for api version", "entity was not found", "deployment for this resource does not exist", "deployment does not exist", "model has been deprecated", "has been retired", "model is deprecated", "no longer available",
-		"no longer supported", "cannot find model", "can not find model", "model identifier is invalid", "model id is invalid", "provided model identifier", "model name passed", "does not support model", "cannot map model", "unmapped model",
-		"model_name passed", "no matching model", "is not a supported model", "not support model", "model may not exist", "llm provider not provided", "模型不存在", "不支持的模型", "不存在的模型", "未找到模型",
-	}},
-	{name: "named model does not exist", class: ModelNotFound, all: []string{"model"}, any: []string{
-		"\" does not exist", "\" not found", " does not exist or", "\" is not found", "was not found", "doesn\"t exist", "\" is not supported", "not exist", " not found,", " not found.", "\" does not exists",
-	}, not: []string{"file not found", "parameter", "401", "permission_denied", "permission denied"}},
-	{name: "deployment missing", class: ModelNotFound, all: []string{"deployment", "does not exist"}},
-	{name: "path missing", class: ModelNotFound, any: []string{
-		"page not found", "cannot post /", "cannot get /", "no route matched", "route not found", "url not found", "no handler", "path not found", "invalid url (", "no such route", "unknown request url", "endpoint not found", "resource not found",
-		"no static resource", "nosuchkey", "404 not found", "not found\", \"status\": 404", "the requested url was not found",
-	}},
-	{name: "identity code", class: Auth, confidence: sure, any: []string{
-		"authentication_error", "authenticationerror", "permission_error", "invalid_api_key", "api_key_invalid", "permission_denied", "permissiondenied", "unauthenticated", "accessdenied", "access_denied",
-		"expiredtoken", "unrecognizedclient", "invalid_grant", "unsupported_country", "ftuformnotfilled", "key_model_access_denied", "invalidsignature", "signaturedoesnotmatch", "token_expired", "invalid_token", "unauthorized_client",
-		"uaex", "ext_authz", "invalid_authentication", "invalidauthentication", "invalidapikey", "unauthorizederror", "rbac_access_denied", "auth_unavailable", "no_auth", "missing_api_key", "token_invalidated",
-	}, not: []string{"deadline exceeded", "failed (13: permission denied)"}},
-	{name: "identity words", class: Auth, any: []string{
-		"invalid api key", "incorrect api key", "invalid x-api-key", "api key not valid", "invalid authentication", "unauthorized", "access denied", "token has expired", "token expired", "expired token", "security token",
-		"location is not supported", "not available in your", "not supported in your", "country, region", "you have been blocked", "attention required! | cloudflare", "just a moment...", "error 1020", "don\"t have access", "do not have access",
-		"does not have access", "not authorized", "forbidden", "auth credentials", "missing api key", "no api key", "api key is required", "provide an api key", "provide your api key", "invalid token", "invalid api token", "invalid access token",
-		"api key is invalid", "api key provided", "api key not found", "api key is missing", "api_key client option must be set", "not logged in", "please log in", "please run /login", "use-case form", "use case form", "does not have permission", "permission \"",
-		"key not found in", "not found in db", "automated queries", "invalid credential", "credentials were not", "unable to locate credentials", "could not resolve authentication", "credential", "secret with the name",
-		"operation not allowed", "virtual network/firewall", "invalid subscription", "failed authentication", "authentication failed", "authentication fail", "authentication required", "auth failed", "invalid auth", "oauth token", "token is invalid", "invalid bearer",
-		"not allowed for this organization", "token refresh", "refresh token", "无效的令牌", "令牌", "鉴权", "未授权", "认证失败", "身份验证",
-	}, not: []string{"failed (13: permission denied)", "deadline exceeded"}},
-	{name: "permission", class: Auth, any: []string{"permission denied", "insufficient permission", "missing permission", "lacks permission"}, not: []string{"(13: permission denied)", "connecting to upstream"}},
+	{name: "place refused", class: Auth, from: "OpenAI, Google error texts", doc: []string{
+		"unsupported_country", "location is not supported", "country, region", "not available in your country", "not available in your region", "not supported in your country",
+	}, any: []string{"in your country", "not available in your", "not supported in your", "your region is not", "地区"}},
+	{name: "model gone code", class: ModelNotFound, confidence: sure, from: "OpenAI, Anthropic, Azure, Groq, DeepSeek codes", doc: []string{
+		"model_not_found", "DeploymentNotFound", "model_decommissioned", "model_not_supported", "model_deprecated", "not_found_error", "route_not_found", "unknown_model", "model_not_available", "model_not_exist", "invalid_model", "resource_not_found", "unsupported_model",
+		"ModelNotFound", "GatewayModelNotFound", "ModelNotFoundException", "UnknownOperationException", "no_model_access", "model_terminated",
+	}, not: []string{"permission", "unsupported model feature"}},
+	{name: "parameter on a path", class: BadRequest, from: "OpenRouter routing errors", doc: []string{"no endpoints found that support", "no endpoints found that can handle"}},
+	{name: "data policy", class: Auth, from: "OpenRouter privacy errors", doc: []string{"data policy", "privacy settings"}},
+	{
+		name: "model missing", class: ModelNotFound, from: "Ollama, Bedrock, Google, LiteLLM, OpenRouter texts", doc: []string{
+			"try pulling it", "on-demand throughput", "non-serverless model", "is not found for api version", "entity was not found", "provided model identifier", "Invalid model name", "LLM Provider NOT provided", "no endpoints found for", "Publisher Model", "The model id is invalid", "not a valid model",
+		},
+		any: []string{
+			"model not found", "model not exist", "models not found", "model does not exist", "model is not found", "invalid model", "unknown model", "no such model", "no model named", "unrecognized model", "decommissioned", "unsupported model", "unsupport model", "model is not supported",
+			"model is not available", "could not find model", "deployment does not exist", "model has been deprecated", "has been retired", "model is deprecated", "model has been removed", "is being retired", "no longer available", "no longer supported", "cannot find model", "can not find model",
+			"model identifier is invalid", "model id is invalid", "model name passed", "does not support model", "cannot map model", "unmapped model", "no matching model", "is not a supported model", "not support model", "model may not exist", "model name is invalid", "model is unavailable",
+			"模型不存在", "不支持的模型", "不存在的模型", "未找到模型", "不支持模型", "模型未", "模型已下线",
+		}, not: []string{"file not found"},
+	},
+	{
+		name: "named model does not exist", class: ModelNotFound,
+		near: []near{{
+			a: []string{"|model|", "deployment", "publisher model", "inference profile", "adapter", "|engine", "模型"}, within: 120,
+			b: []string{"does not exist", "not found", "doesn't exist", "not exist", "is not supported", "not available|", "cannot be found", "could not be found", "不存在", "未找到", "不支持"},
+		}},
+		not: []string{"file not found", "parameter", "permission denied", "module", "in token output", "api key not found", "is not supported with this model", "tool", "401", "key not found", "handler", "attribute", "malformed input", "extraneous key", "required key"},
+	},
+	{
+		name: "path missing", class: ModelNotFound, from: "Express, Kong, Go, Spring, OpenAI texts", doc: []string{
+			"cannot post /", "cannot get /", "no route matched", "404 page not found", "Invalid URL (", "unknown request url", "no static resource", "NoSuchKey", "the requested url was not found",
+		},
+		any: []string{"page not found", "route not found", "url not found", "no handler", "path not found", "no such route", "endpoint not found", "resource not found", "404 not found", "not found, status:404", "unknown endpoint", "no route to path", "no such api"},
+	},
+}
+
+var identityRules = []rule{
+	{
+		name: "identity code", class: Auth, confidence: sure, from: "OpenAI, Anthropic, Google, AWS, Azure, LiteLLM error references", doc: []string{
+			"authentication_error", "AuthenticationError", "permission_error", "invalid_api_key", "API_KEY_INVALID", "PERMISSION_DENIED", "PermissionDeniedError", "UNAUTHENTICATED", "AccessDenied", "access_denied", "ExpiredToken", "UnrecognizedClient", "invalid_grant", "FTUFormNotFilled",
+			"key_model_access_denied", "team_model_access_denied", "InvalidSignature", "SignatureDoesNotMatch", "token_expired", "invalid_token", "unauthorized_client", "ext_authz", "invalid_authentication", "UnauthorizedError", "rbac_access_denied", "auth_unavailable", "no_auth|",
+			"missing_api_key", "token_invalidated", "SERVICE_DISABLED", "CredentialsProviderError", "NoCredentialsError", "CredentialUnavailable", "unauthorized_error", "InvalidClientTokenId", "MissingAuthenticationToken", "invalid_subscription", "request_forbidden", "not_authorized",
+			"NotAuthorized", "invalid_client", "access_token_expired", "no_db_connection", "DefaultCredentialsError", "authentication_required", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "token_revoked", "refresh_token_reused",
+		}, not: []string{"deadline exceeded", "failed (13:permission denied)"},
+	},
+	{
+		name: "identity words", class: Auth, any: []string{
+			"invalid api key", "incorrect api key", "invalid x api key", "api key not valid", "invalid authentication", "unauthorized", "access denied", "access is denied", "token has expired", "token expired", "expired token", "token is expired", "security token", "you have been blocked",
+			"attention required! cloudflare", "attention required! | cloudflare", "just a moment...", "error 1020", "don't have access", "do not have access", "does not have access", "not have permission", "no permission", "not authorized", "not allowed to", "|forbidden|", "auth credentials",
+			"missing api key", "no api key", "api key is required", "api key required", "provide an api key", "provide your api key", "api key is not set", "api key not set", "invalid token", "invalid api token", "invalid access token", "api key is invalid", "api key provided", "api key not found",
+			"api key is missing", "api key was not", "api key client option must be set", "api key must be", "not logged in", "please log in", "please login", "log in again", "login required", "sign in", "please run /login", "use case form", "key not found in", "not found in db", "automated queries",
+			"credential", "secret with the name", "operation not allowed", "virtual network/firewall", "invalid subscription", "failed authentication", "authentication failed", "authentication fail", "authentication required", "auth failed", "authorization failed", "authorization header",
+			"invalid auth", "oauth token", "token is invalid", "invalid bearer", "bearer token", "not allowed for this organization", "token refresh", "refresh token", "invalid key", "key is invalid", "key has expired", "key expired", "expired key", "api key has been revoked", "key revoked", "wrong api key",
+			"invalid signature", "unable to authenticate", "ip not allowed", "not whitelisted", "not in allowlist", "无效的令牌", "令牌", "鉴权", "未授权", "认证失败", "身份验证", "无权", "无效的api", "密钥无效", "未登录", "权限",
+		}, not: []string{"failed (13:permission denied)", "deadline exceeded", "extra forbidden"},
+	},
+	{name: "permission", class: Auth, any: []string{"permission denied", "insufficient permission", "missing permission", "lacks permission", "permissions|"}, not: []string{"(13:permission denied)", "connecting to upstream"}},
 }
 
 var outputRules = []rule{
-	{name: "unavailable code", class: Unavailable, any: []string{"serviceunavailableexception", "service_unavailable_error", "unavailable_error", "loading model", "model is loading", "is currently loading"}},
-	{name: "output cut", class: Truncated, any: []string{"eof while parsing", "unexpected end of json", "unexpected end of input", "lengthfinishreason", "unterminated json", "truncated json", "json is truncated"}},
-	{name: "output code", class: InvalidOutput, confidence: sure, any: []string{
-		"malformed_function_call", "tool_use_failed", "noobjectgenerated", "outputparserexception", "invalid_output", "invalid_tool_call", "unexpected_tool_call", "json_validate_failed", "ai_jsonparseerror", "ai_typevalidation",
-		"toolcallparse", "ai_invalidtoolarguments", "ai_nosuchtool", "malformed_tool",
+	{name: "unavailable code", class: Unavailable, from: "AWS, OpenAI, llama.cpp, HuggingFace", doc: []string{
+		"ServiceUnavailableException", "loading model", "model is loading", "is currently loading",
 	}},
-	{name: "output words", class: InvalidOutput, any: []string{
-		"failed to call a function", "could not parse llm output", "could not parse output", "any json", "no json", "tool call parsing failed", "failed to parse tool", "failed to parse function", "parse tool call", "no object generated",
-		"response did not match", "did not match schema", "does not match the schema", "not match schema", "not match the expected schema", "empty response", "empty content", "empty candidates", "no candidates", "no choices in", "no choices returned", "without choices", "missing choices",
-		"empty completion", "empty output", "returned no content", "no content in response", "not valid json", "invalid json", "malformed json", "jsondecodeerror", "expecting value: line", "invalid tool", "invalid function call",
-		"validation error for", "validation errors for", "unterminated string", "expecting property name", "expecting \",\" delimiter", "unexpected token", "no text content", "failed to generate json", "failed to parse", "parse error", "returned empty",
-		"no valid json", "failed to validate json", "returned an empty", "empty or malformed", "cannot parse", "unparseable", "unparsable",
-	}, not: []string{"invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token \"<\"", "token <"}},
-}
-
-var requestRules = []rule{
-	{name: "request code", class: BadRequest, confidence: likely, any: []string{
-		"invalid_request_error", "unsupported_parameter", "unsupportedparams", "unsupported_value", "invalid_argument", "invalid_value", "missing_required_parameter", "invalid_prompt", "validationexception", "validation_error", "invalid_parameter",
-		"unknown_parameter", "unprocessable", "badrequesterror", "invalidrequesterror", "invalid_request", "bad_request", "invalid_type", "invalidparameter", "extra_forbidden", "unsupportedoperation", "notimplementederror",
+	{name: "output cut", class: Truncated, from: "OpenAI SDKs, pydantic, V8, Go", doc: []string{"EOF while parsing", "unexpected end of json", "LengthFinishReason", "Unexpected end of JSON input"}, any: []string{"unterminated json", "truncated json", "json is truncated", "output was truncated", "response was truncated"}, not: []string{"tool call"}},
+	{name: "output code", class: InvalidOutput, confidence: sure, from: "Google, Groq, Vercel AI SDK, LangChain, LiteLLM, instructor", doc: []string{
+		"MALFORMED_FUNCTION_CALL", "tool_use_failed", "NoObjectGenerated", "OutputParserException", "invalid_output", "invalid_tool_call", "UNEXPECTED_TOOL_CALL", "json_validate_failed", "AI_JSONParseError", "AI_TypeValidation", "ToolCallParse", "InvalidToolArguments", "InvalidToolInput",
+		"NoSuchTool", "malformed_tool", "JSONSchemaValidationError", "InstructorRetryException", "OUTPUT_PARSING_FAILURE", "EmptyResponseBody", "IncompleteOutputException", "output_parse_error", "NoOutputGenerated", "UnexpectedModelBehavior", "ModelBehaviorError",
 	}},
-	{name: "parameter words", class: BadRequest, any: []string{
-		"unsupported parameter", "malformed input", "extra inputs are not permitted", "tool_result", "unknown name \"", "cannot find field", "not supported with this model", "is not supported by", "does not support", "is not supported for", "unrecognized request argument", "invalid value for",
-		"missing required", "required parameter", "invalid type for", "field required", "is a required property", "bad request", "extraneous key", "must be followed by", "must alternate", "roles must", "invalid parameter", "invalid request", "unexpected keyword",
-		"is required", "must not be empty", "must be non-empty", "cannot be empty", "expected an object", "method not allowed", "unsupported media type", "invalid json payload", "schema validation", "invalid schema", "unsupported content type", "is not allowed", "参数错误", "无效的请求",
-		"not a valid", "invalid \"", "should be", "unsupported value", "must be a", "must be one of",
-	}, not: []string{"internal server error", "500"}},
-}
-
-var serverRules = []rule{
-	{name: "server code", class: ServerError, any: []string{
-		"api_error", "server_error", "internal_server_error", "internalservererror", "internalfailure", "internal_error", "internal error", "internal server error", "asyncenginedead", "enginedeaderror", "enginedead",
-	}, not: []string{"502", "503", "504", "524", "520", "529", "bad gateway", "bad_gateway", "service unavailable", "temporarily unavailable"}},
-	{name: "server words", class: ServerError, any: []string{
-		"server had an error", "server experienced an error", "error occurred while processing", "error while processing your request", "an error occurred while processing your request", "runner process", "process has terminated", "cuda out of memory", "cuda error", "out of memory", "segmentation fault", "core dumped",
-		"engine background task failed", "background loop", "worker threw exception", "error 1101", "unhandled exception", "panic:", "something went wrong", "went wrong", "nullpointer", "stack overflow", "内部错误", "服务器内部错误",
-	}},
-	{name: "bad gateway words", class: BadGateway, any: []string{
-		"bad gateway", "bad_gateway", "badgateway", "502 bad", "invalid response from upstream", "invalid response from an upstream", "too big header", "too large header", "upstream_error", "invalid header", "invalid response was received",
-	}},
-	{name: "unavailable words", class: Unavailable, any: []string{
-		"service unavailable", "temporarily unavailable", "service_unavailable", "serviceunavailable", "is unavailable", "currently unavailable", "loading model", "is currently loading", "model is loading", "still loading", "is loading", "estimated_time", "unavailable_error", "maintenance",
-		"starting up", "not ready", "is down", "warming up", "server unavailable", "unavailable", "shutting down", "暂不可用", "服务不可用", "维护",
-	}},
-	{name: "gateway time-out page", class: Timeout, any: []string{"gateway time-out", "gateway timeout"}},
+	{
+		name: "output words", class: InvalidOutput, any: []string{
+			"failed to call a function", "could not parse llm", "could not parse output", "could not parse response", "could not parse the response", "could not parse tool", "any json", "no json", "tool call parsing failed", "failed to parse tool", "failed to parse function", "parse tool call",
+			"no object generated", "response did not match", "did not match schema", "match schema", "match the schema", "match the expected schema", "match expected schema", "empty response", "empty content", "empty candidates", "no candidates", "no choices", "without choices", "missing choices",
+			"empty completion", "empty output", "empty stream", "returned no content", "no content in response", "no content returned", "no output", "not valid json", "invalid json", "malformed json", "json decode error", "JSONDecodeError", "expecting value:line", "invalid tool",
+			"invalid function call", "invalid args", "invalid arguments", "validation error for", "validation errors for", "unterminated string", "expecting property name", "expecting , delimiter", "unexpected token", "no text content", "failed to generate json", "failed to parse",
+			"returned empty", "no valid json", "failed to validate json", "returned an empty", "empty or malformed", "cannot parse", "unparseable", "unparsable", "invalid utf 8", "json parsing failed", "error parsing", "bad json", "did not return valid", "did not return any",
+			"hallucinated", "unknown tool", "tool not found", "no such tool", "invalid format:", "missing action", "解析失败", "返回为空", "空响应",
+		},
+		near: []near{
+			{a: []string{"json", "tool call", "function call", "tool argument", "model output", "llm output", "arguments"}, b: []string{"malformed", "invalid character", "could not be parsed", "unexpected character", "not parse", "failed to decode", "is invalid|"}, within: 64},
+		},
+		not: []string{"invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token <", "request was malformed", "input json", "loads request"},
+	},
 }

@@ -1,37 +1,79 @@
 package fault
 
-// transportRules say how far an answer got: begun and cut, left by the caller, waited for, never reached.
+// streamRules find answers that began and did not end.
+var streamRules = []rule{
+	{
+		name: "cut while reading the body", class: Truncated, layer: "client", from: "nginx, Envoy, httpx, requests, aiohttp, urllib3, undici, node-fetch, hyper, Go, curl, codex", doc: []string{
+			"while reading body", "while reading response body", "reading response body", "while reading upstream", "upgraded connection", "after_response_started", "error reading a body", "error decoding response body", "without sending complete", "incomplete chunked", "IncompleteRead",
+			"InvalidChunkLength", "Response ended prematurely", "ClientPayloadError", "payload is not completed", "ContentLengthError", "TransferEncodingError", "other side closed", "before response.completed", "response.incomplete", "before message_stop", "ERR_STREAM_PREMATURE_CLOSE",
+			"premature close", "outstanding read data remaining", "transfer closed with", "without [DONE]", "no [DONE]", "stream_truncated", "modelStreamErrorException", "ERR_INCOMPLETE_CHUNKED_ENCODING", "chunked encoding", "upstream prematurely closed connection while sending to client",
+		}, not: []string{"client prematurely closed"},
+	},
+	{
+		name: "broke off", class: Truncated, layer: "client",
+		any: []string{
+			"unexpected eof", "eof while reading", "truncated|", "cut short", "|cut off", "body closed", "stream was cut", "partial response", "error in input stream", "incomplete response", "incomplete stream", "missing finish reason", "without finish reason", "no finish reason", "mid stream", "midstream", "malformed chunk",
+			"before the response finished", "before response finished", "before completion event", "before terminal", "before the terminal", "terminal chunk", "stream terminated", "terminated unexpectedly", "stream broke", "截断", "中断",
+		},
+		near: []near{{
+			a: []string{"|stream", "streaming", "response body", "completion stream"}, within: 48,
+			b: []string{"ended without", "ended before", "ended unexpectedly", "closed before", "ended prematurely", "closed unexpectedly", "closed prematurely", "interrupted", "incomplete", "stopped unexpectedly", "ended early", "dropped", "disconnected while", "connection lost", "broken|"},
+		}},
+		not: []string{"client prematurely closed", "stream disconnected before completion", "skip truncated"},
+	},
+	{
+		name: "finish reason of a limit", class: Truncated, confidence: sure, domain: ByCaller, retry: RetryNever, from: "OpenAI, Anthropic, Google response schemas", doc: []string{
+			"finish_reason:length", "stop_reason:max_tokens", "finishReason:MAX_TOKENS", "finish reason:length", "max_output_tokens was reached", "length limit was reached", "finish_reason is 2|", "finish_reason] is 2", "finish_reason:2|", "finish_reason:max_tokens", "finish_reason length",
+		},
+		any:  []string{"finished due to length", "hit the max tokens", "reached the max tokens", "output limit reached", "reached max output", "maximum output length", "output token limit", "exceeded the output token maximum"},
+		near: []near{{a: []string{"output", "response", "generation", "answer", "completion", "message"}, b: []string{"due to length", "due to max tokens", "cut off", "hit the length limit", "token limit reached", "reached the token limit"}, within: 48}},
+	},
+	{name: "terminated fetch", class: Truncated, layer: "client", from: "undici", doc: []string{"TypeError: terminated", "Error: terminated"}, any: []string{"message:terminated"}},
+	{name: "broken HTTP/2 stream", class: Truncated, layer: "client", from: "Go http2, nghttp2, node", doc: []string{"ERR_HTTP2_STREAM", "stream error: stream ID"}, near: []near{{a: []string{"|stream"}, b: []string{"internal error", "rst stream", "protocol error"}, within: 64}}, except: []int{500}, not: []string{"internal server error"}},
+}
+
+// transportRules say who stopped waiting, and what was never reached.
 var transportRules = []rule{
-	{name: "cut while reading the body", class: Truncated, layer: "client", any: []string{
-		"while reading body", "while reading response body", "reading response body", "while reading upstream", "while sending to client", "upgraded connection", "after_response_started", "error reading a body", "error decoding response body",
-		"without sending complete", "incomplete chunked", "incompleteread", "invalidchunklength", "response ended prematurely", "clientpayloaderror", "payload is not completed", "contentlengtherror", "transferencodingerror", "unexpected eof",
-		"unexpectedeof", "other side closed", "before response.completed", "response.incomplete", "stream ended without", "stream ended before", "stream closed before", "closed before message_stop", "stream_truncated", "stream truncated", "truncated event", "truncated", "cut short",
-		"body closed", "stream was cut", "partial response", "premature close", "err_stream_premature_close", "ended unexpectedly", "closed unexpectedly while streaming", "without [done]", "no [done]", "stream interrupted", "terminated unexpectedly", "error in input stream",
-		"stream ended unexpectedly", "incomplete response", "incomplete stream", "missing finish_reason", "interrupted while streaming", "mid-stream", "midstream", "malformed chunk", "chunked encoding",
-	}, not: []string{"client prematurely closed"}},
-	{name: "finish reason of a limit", class: Truncated, confidence: sure, domain: ByCaller, retry: RetryNever, any: []string{
-		"finish_reason\": \"length", "finish_reason\":\"length", "finish_reason=\"length", "finish_reason=length", "finish_reason : length", "finish_reason: length", "stop_reason\": \"max_tokens", "stop_reason\":\"max_tokens", "stop_reason: max_tokens",
-		"finishreason\": \"max_tokens", "finishreason\":\"max_tokens", "finish reason: length", "max_output_tokens was reached", "length limit was reached", "finish_reason is 2", "finish_reason: 2", "finish_reason: max_tokens",
-	}},
-	{name: "terminated fetch", class: Truncated, layer: "client", any: []string{"typeerror: terminated", "error: terminated", "\"terminated\""}},
-	{name: "broken HTTP/2 stream", class: Truncated, layer: "client", all: []string{"stream"}, any: []string{"internal_error", "rst_stream", "err_http2_stream"}, not: []string{"500"}},
-	{name: "deadline of the client", class: Timeout, layer: "client", any: []string{"client.timeout", "timeout exceeded while awaiting"}},
-	{name: "caller left", class: Cancelled, layer: "client", any: []string{
-		"client prematurely closed", "client closed request", "client_closed_request", "client closed connection", "client disconnect", "clientdisconnect", "context canceled", "context cancelled", "apiuseraborterror", "request was aborted", "request aborted", "aborterror", "operation was aborted", "user aborted",
-		"aborted request", "cancellederror", "listen_for_disconnect", "request was cancelled", "request was canceled", "request cancelled", "request canceled", "cancelled by", "canceled by", "rpc error: code = canceled", "status 499", "code 499", "error: aborted", "downstream_remote_disconnect",
-		"downstream disconnect", "interrupted by user", "cancelled by user", "task was destroyed", "client has disconnected", "client gone", "client abort", "clientabort", "err_canceled", "1 cancelled", "stream aborted by client", "http: abort handler", "caller went away", "connection closed by client",
-	}, not: []string{"client.timeout"}},
-	{name: "time ran out", class: Timeout, any: []string{
-		"timed out", "timed_out", "timedout", "time out", "timeout_error", "apitimeouterror", "readtimeout", "read timeout", "connecttimeout", "connect timeout", "connection timeout", "write timeout", "request timeout", "response timeout", "response_timeout", "gateway timeout", "gateway_timeout", "gateway time-out", "deadline exceeded", "deadline_exceeded",
-		"deadlineexceeded", "deadline expired", "modeltimeout", "und_err_headers_timeout", "und_err_body_timeout", "und_err_connect_timeout", "etimedout", "i/o timeout", "tls handshake timeout", "integration_timeout", "operation was timeout", "timeouterror", "timeoutexception", "interruptedioexception: timeout", "sockettimeout", "upstream_timeout",
-		"socket timeout", "idle timeout", "timeout of ", "timeout after", "exceeded timeout", "timeout: ", ": timeout", "did not respond within", "no response within", "took too long", "error code 524", "error code: 524", "a timeout occurred", "\"timeout\"", "408 request", "timeout error", "timeout exceeded", "timeout awaiting", "timeout while", "timeout waiting", "超时", "没有正确答复",
-	}, not: []string{"engine iteration timed out"}},
-	{name: "no connection", class: Connection, domain: ByNetwork, any: []string{
-		"econnrefused", "connection refused", "connect: refused", "actively refused", "econnreset", "connection reset", "connection was reset", "forcibly closed", "connectionreseterror", "epipe", "broken pipe", "socket hang up", "remotedisconnected", "remote end closed", "server disconnected", "serverdisconnected", "fetch failed", "failed to fetch", "enotfound",
-		"eai_again", "getaddrinfo", "no such host", "name resolution", "nameresolution", "name or service not known", "nodename nor servname", "could not resolve", "couldn\"t resolve", "dns", "unknownhost", "certificate", "cert_", "ssl:", "sslerror", "ssl error", "ssl_error", "tls:", "tls handshake", "tls_error", "x509", "eproto", "handshake fail", "proxyconnect", "goaway",
-		"upstream connect error", "upstream_reset_before_response", "connection_termination", "connection termination", "connection_failure", "connection failure", "connection_error", "connection error", "connectionerror", "connecterror", "connect error", "cannot connect", "can\"t connect", "could not connect", "couldn\"t connect", "unable to connect", "failed to connect", "failed connecting", "connection closed", "connection aborted", "connection broken", "connection lost", "connection dropped",
-		"connection terminated", "connection attempts failed", "connection failed", "failed to establish", "max retries exceeded with url", "newconnectionerror", "networkerror", "network error", "network is unreachable", "no route to host", "host unreachable", "ehostunreach", "enetunreach", "prematurely closed connection while reading response header", "prematurely closed", "reading response header",
-		"while connecting to upstream", "connecting to upstream", "origin is unreachable", "web server is down", "web server is returning an unknown error", "invalid ssl certificate", "ssl handshake failed", "error code 520", "error code 521", "error code 525", "error code: 520", "error code: 521", "error code: 522", "error code: 1016", "origin dns", "httpcore.connecterror", "remoteprotocolerror",
-		"server closed", "socket closed", "socketexception", "ioexception", "winerror 10061", "winerror 10054", "errno 111", "errno 104", "网络错误", "无法连接", "连接失败", "连接被重置", "dial tcp", "stream disconnected before completion", "econnaborted", "http2: client connection", "http2: server sent", "readerror", "protocolerror", "peer closed", "closed connection", "connection was closed",
-	}},
+	{name: "deadline of the client", class: Timeout, layer: "client", from: "Go net/http", doc: []string{"Client.Timeout", "timeout exceeded while awaiting"}},
+	{
+		name: "caller left", class: Cancelled, layer: "client", from: "nginx, Go, gRPC, Envoy, vLLM, OpenAI and Anthropic SDKs, Starlette, axios", doc: []string{
+			"client prematurely closed", "client closed request", "client_closed_request", "client closed connection", "context canceled", "context cancelled", "APIUserAbortError", "Request was aborted", "AbortError", "operation was aborted", "user aborted", "Aborted request", "CancelledError",
+			"listen_for_disconnect", "code = Canceled", "Error: aborted", "downstream_remote_disconnect", "ERR_CANCELED", "1 CANCELLED", "http: abort handler", "ErrAbortHandler", "task was destroyed", "ClientDisconnect", "ResponseAborted", "CanceledError", "TaskCanceledException", "EndOfStream exception",
+		},
+		any: []string{
+			"client disconnect", "client has disconnected", "client gone", "client abort", "client cancel", "client closed the", "connection closed by client", "downstream disconnect", "caller went away", "stream aborted by client", "stream was aborted", "request aborted", "request was cancelled",
+			"request was canceled", "request cancelled", "request canceled", "cancelled by", "canceled by", "interrupted by user", "by the user", "user cancel", "user interrupt", "disconnected from client", "closed by the client", "cancel task", "客户端断开", "客户端取消", "用户取消", "取消请求",
+		}, not: []string{"client.timeout", "aborterror:signal timed out", "timed out", "httpclient.timeout"},
+	},
+	{
+		name: "time ran out", class: Timeout, from: "Go, Python, undici, gRPC, Google, AWS, Cloudflare, Envoy, nginx, Java", doc: []string{
+			"timeout_error", "APITimeoutError", "ReadTimeout", "ConnectTimeout", "DEADLINE_EXCEEDED", "deadline expired", "ModelTimeout", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT", "i/o timeout", "TLS handshake timeout", "INTEGRATION_TIMEOUT",
+			"TimeoutError", "TimeoutException", "InterruptedIOException: timeout", "SocketTimeout", "upstream_timeout", "response_timeout", "ESOCKETTIMEDOUT", "error code: 522", "error code: 524", "a timeout occurred", "ERR_TIMED_OUT", "PoolTimeout", "HEADERS_TIMEOUT", "GatewayTimeout",
+			"ReadTimeoutError", "operation was timeout", "error code 524", "error code 522", "stream_idle_timeout", "TimedOut|", "curl: (28)",
+		},
+		any: []string{
+			"timed out", "timedout", "read timeout", "connect timeout", "connection timeout", "write timeout", "request timeout", "response timeout", "gateway timeout", "gateway time out", "deadline exceeded", "socket timeout", "idle timeout", "timeout of |", "timeout after", "exceeded timeout",
+			"timeout:|", ":timeout|", "did not respond within", "no response within", "no response after", "took too long", "timeout error", "timeout exceeded", "timeout awaiting", "timeout while", "timeout waiting", "408 request", "exceeded the time limit", "time limit exceeded", "超时", "没有正确答复", "等待时间",
+		}, not: []string{"engine iteration timed out", "cooldown time"},
+	},
+	{
+		name: "no answer of a named kind", class: ServerError, from: "codex", all: []string{"stream disconnected before completion"}, any: []string{"error occurred while processing", "server error", "internal error"},
+	},
+	{
+		name: "no connection", class: Connection, domain: ByNetwork, from: "libuv, Go, Python, curl, OpenSSL, Java, Windows, Envoy, nginx, Cloudflare", doc: []string{
+			"ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EPIPE", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EPROTO", "getaddrinfo", "socket hang up", "RemoteDisconnected", "fetch failed", "no such host", "NameResolution", "UnknownHost", "SSLError", "x509", "proxyconnect", "GOAWAY",
+			"upstream connect error", "upstream_reset_before_response", "NewConnectionError", "Max retries exceeded with url", "{connection_termination}", "{connection_failure}", "reset reason: connection", "connection_failure", "ConnectError", "ConnectionError", "ClientConnectorError", "RemoteProtocolError", "ServerDisconnected", "UND_ERR_SOCKET",
+			"CERTIFICATE_VERIFY_FAILED", "error code 520", "error code 521", "error code 523", "error code 525", "error code 526", "error code:520", "error code:521", "error code:523", "error code:525", "error code:526", "error code:1016", "WinError 10061", "WinError 10054", "Errno 111", "Errno 104",
+			"prematurely closed connection while reading response header", "web server is down", "web server is returning an unknown error", "ERR_CONNECTION", "ERR_SSL", "ERR_NETWORK", "UNABLE_TO_VERIFY", "UNABLE_TO_GET_ISSUER", "DEPTH_ZERO_SELF_SIGNED", "SELF_SIGNED_CERT", "ERR_TLS", "SSL_ERROR",
+			"SSLHandshakeException", "SocketException", "error sending request for url", "curl: (7)", "curl: (6)", "curl: (35)", "curl: (52)", "curl: (56)", "ClientCertUntrusted", "tls: |", "ReadError|", "ConnectionResetError", "BrokenPipe", "ERR_NAME_NOT_RESOLVED", "dial tcp", "dial unix",
+		},
+		any: []string{
+			"connection refused", "connect:refused", "actively refused", "connection reset", "connection was reset", "forcibly closed", "broken pipe", "remote end closed", "server disconnected", "failed to fetch", "name resolution", "name or service not known", "nodename nor servname",
+			"could not resolve", "couldn't resolve", "|dns", "certificate", "cert verif", "ssl:", "ssl error", "tls handshake", "tls error", "handshake fail", "connection error", "connect error", "cannot connect", "can't connect", "could not connect", "couldn't connect", "unable to connect",
+			"failed to connect", "failed connecting", "connection closed", "connection aborted", "connection broken", "connection lost", "connection dropped", "connection terminated", "connection attempts failed", "connection failed", "connection failure", "failed to establish", "network error",
+			"networkerror", "network is unreachable", "no route to host", "host unreachable", "prematurely closed", "reading response header", "while connecting to upstream", "connecting to upstream", "origin is unreachable", "invalid ssl certificate", "origin dns", "server closed", "socket closed",
+			"io exception", "stream disconnected before completion", "http2:client connection", "http2:server sent", "protocolerror", "protocol error", "peer closed", "closed connection", "connection was closed", "transport error", "network connection", "error communicating with", "empty reply from server",
+			"网络错误", "无法连接", "连接失败", "连接被重置", "连接错误", "网络异常", "|eof|",
+		},
+	},
 }

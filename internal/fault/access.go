@@ -1,0 +1,96 @@
+package fault
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// haproxyLine finds status and flags of a line of HAProxy's HTTP log, haproxyTCP the flags of its TCP log,
+// haproxyField those of a JSON log.
+var (
+	haproxyLine  = regexp.MustCompile(`/\S+ +-?\d+/-?\d+/-?\d+/-?\d+/\+?-?\d+ +(-?\d+) +\+?\d+ \S+ \S+ ([CScsPLRDUKI-][RQCHDLT-][-A-Za-z]{2}) `)
+	haproxyTCP   = regexp.MustCompile(`/\S+ +-?\d+/-?\d+/\+?-?\d+ +\+?\d+ ([CScsPLRDUKI-][RQCHDLT-]) +\d+/\d+/\d+/\d+/\+?\d+ `)
+	haproxyField = regexp.MustCompile(`"term(?:ination_state)?" ?: ?"([CScsPLRDUKI-][RQCHDLT-][-A-Za-z]{2})"`)
+)
+
+// envoyLine finds status, flags and details of a line of Envoy's default access log.
+var envoyLine = regexp.MustCompile(`HTTP/[\d.]+" (\d{1,3}) (-|[A-Z]{2,5}(?:,[A-Z]{2,5})*) (\S+)`)
+
+// envoyField and envoyCode find flags and status in a JSON access log.
+var (
+	envoyField = regexp.MustCompile(`response_flags\\?" ?: ?\\?"(-|[A-Z]{2,5}(?:,[A-Z]{2,5})*)`)
+	envoyCode  = regexp.MustCompile(`response_code\\?" ?: ?\\?"?(\d{1,3})`)
+)
+
+// byAccessLine reads a proxy's access line that came as text: status and flags decide, the words of a path do not.
+func byAccessLine(t *text, set *ruleSet) (finding, bool) {
+	if f, ok := haproxyText(t, set); ok {
+		return f, true
+	}
+	if t.seen.has(set.asks.http) {
+		m := envoyLine.FindStringSubmatch(t.raw)
+		if m != nil && (strings.Contains(t.raw, "via_upstream") || m[2] != "-" || m[1] == "0") {
+			t.status, _ = strconv.Atoi(m[1])
+			return envoy(m[2], m[3], t)
+		}
+	}
+	if t.seen.has(set.asks.flags) {
+		if m := envoyField.FindStringSubmatch(t.raw); m != nil {
+			if c := envoyCode.FindStringSubmatch(t.raw); c != nil {
+				t.status, _ = strconv.Atoi(c[1])
+			}
+			return envoy(m[1], t.raw, t)
+		}
+	}
+	if t.method >= 0 && t.found && t.status >= 200 && t.status < 400 && !t.failing && !t.trouble {
+		return finding{class: None, rule: "a request that was answered", confidence: sure}, true
+	}
+	return finding{}, false
+}
+
+func haproxyText(t *text, set *ruleSet) (finding, bool) {
+	if !t.seen.has(set.asks.haproxy) && !strings.Contains(t.raw, "-- ") && !strings.Contains(t.raw, "\"term") {
+		return finding{}, false
+	}
+	if m := haproxyLine.FindStringSubmatch(t.raw); m != nil {
+		t.status, _ = strconv.Atoi(strings.TrimPrefix(m[1], "-"))
+		if f, ok := haproxy(m[2], t); ok {
+			return f, true
+		}
+		return statusOr(t)
+	}
+	if m := haproxyTCP.FindStringSubmatch(t.raw); m != nil {
+		t.status = 0
+		return haproxy(m[1]+"--", t)
+	}
+	if m := haproxyField.FindStringSubmatch(t.raw); m != nil {
+		return haproxy(m[1], t)
+	}
+	return finding{}, false
+}
+
+// envoy reads Envoy's flags and details.
+func envoy(flags, details string, t *text) (finding, bool) {
+	if strings.Contains(details, "after_response_started") {
+		return finding{class: Truncated, rule: "the upstream broke off", evidence: details, layer: "proxy", confidence: sure}, true
+	}
+	for flag := range strings.SplitSeq(flags, ",") {
+		if c, ok := envoyFlags[flag]; ok {
+			return finding{class: c, rule: "proxy flag", evidence: flag, layer: "proxy", domain: flagDomain(c), confidence: sure}, true
+		}
+	}
+	if t.status == 0 {
+		return finding{class: Cancelled, rule: "no status was sent: the caller had left", layer: "proxy", confidence: likely}, true
+	}
+	return statusOr(t)
+}
+
+// statusOr is the verdict on an access line whose flags say nothing: its status, or none.
+func statusOr(t *text) (finding, bool) {
+	if f, ok := byStatus(t); ok {
+		f.layer = "proxy"
+		return f, true
+	}
+	return finding{class: None, rule: "a request that was answered", confidence: sure}, true
+}

@@ -1,0 +1,211 @@
+package fault
+
+// What a byte becomes in the normal form.
+const (
+	keep   = iota // itself
+	lower         // an upper-case letter
+	blank         // a separator; a run of them is one blank
+	joint         // a colon or an equals sign: a colon without blanks around it
+	escape        // a backslash
+	dash          // a separator, unless a number follows
+	wide          // the first byte of a rune that may be a separator
+	csi           // the beginning of a terminal's escape sequence
+)
+
+// kinds says what each byte becomes. Quotes of all kinds, underscores and the bars of tables are separators.
+var kinds = func() (k [256]uint8) {
+	for c := range 0x20 {
+		k[c] = blank
+	}
+	for _, c := range []byte(" _\"'`|*\x7f") {
+		k[c] = blank
+	}
+	for c := byte('A'); c <= 'Z'; c++ {
+		k[c] = lower
+	}
+	k[':'], k['='], k['\\'], k['-'], k[0x1b] = joint, joint, escape, dash, csi
+	k[0xc2], k[0xe2], k[0xe3], k[0xef] = wide, wide, wide, wide
+	return k
+}()
+
+// evener makes the normal form in which texts and the words of the rules are compared: lower case, words
+// apart from each other, escapes undone. RateLimitError, rate_limit_error and "rate-limit error" are the
+// same in it, and so are status_code=429, "status_code": 429 and \"status_code\":\"429\" in JSON in JSON.
+type evener struct {
+	out  []byte
+	gap  bool // a separator came since the last byte
+	glue bool // the last byte was a joint: a blank after it is not written
+}
+
+func (e *evener) put(c byte) {
+	if e.gap {
+		if !e.glue && len(e.out) > 0 {
+			e.out = append(e.out, ' ')
+		}
+		e.gap = false
+	}
+	e.glue = false
+	e.out = append(e.out, c)
+}
+
+func (e *evener) joint() {
+	e.gap = false
+	e.out = append(e.out, ':')
+	e.glue = true
+}
+
+// appendEven appends the normal form of raw. Its time is linear: no byte is looked at more than twice.
+func appendEven(dst []byte, raw string) []byte {
+	e := evener{out: dst, gap: len(dst) > 0}
+	for i := 0; i < len(raw); {
+		c := raw[i]
+		switch kinds[c] {
+		case keep:
+			e.put(c)
+			i++
+		case lower:
+			if camel(raw, i) {
+				e.gap = true
+			}
+			e.put(c + 'a' - 'A')
+			i++
+		case blank:
+			e.gap = true
+			i++
+		case joint:
+			e.joint()
+			i++
+		case dash:
+			if i+1 < len(raw) && isDigit(raw[i+1]) && (i == 0 || !isWord(raw[i-1])) {
+				e.put('-')
+			} else {
+				e.gap = true
+			}
+			i++
+		case escape:
+			i = e.escape(raw, i)
+		case csi:
+			e.gap = true
+			i = afterCSI(raw, i)
+		default:
+			i = e.rune(raw, i)
+		}
+	}
+	return e.out
+}
+
+// camel tells whether a new word begins with an upper-case letter: rateLimit, APIError.
+func camel(raw string, i int) bool {
+	if i == 0 {
+		return false
+	}
+	switch p := raw[i-1]; {
+	case p >= 'a' && p <= 'z':
+		return true
+	case p >= 'A' && p <= 'Z':
+		return i+1 < len(raw) && raw[i+1] >= 'a' && raw[i+1] <= 'z'
+	}
+	return false
+}
+
+// escape reads a backslash, or a run of them as nested encodings make, with what it stands for.
+func (e *evener) escape(raw string, i int) int {
+	for i < len(raw) && raw[i] == '\\' {
+		i++
+	}
+	if i >= len(raw) {
+		return i
+	}
+	switch raw[i] {
+	case 'n', 'r', 't':
+		e.gap = true
+		return i + 1
+	case 'u':
+		if r, ok := hex4(raw, i+1); ok {
+			e.decoded(r)
+			return i + 5
+		}
+	}
+	return i
+}
+
+// decoded writes a rune that stood there as \uXXXX.
+func (e *evener) decoded(r rune) {
+	switch {
+	case r < 0x80 && kinds[r] == keep:
+		e.put(byte(r))
+	case r < 0xa1 || r >= 0xd800 && r < 0xe000 || r >= 0x2000 && r < 0x2070:
+		e.gap = true
+	default:
+		for _, c := range []byte(string(r)) {
+			e.put(c)
+		}
+	}
+}
+
+// rune reads a rune of several bytes: typographic quotes, dashes and the frames of terminals are
+// separators, what turns or hides text is nothing, full-width punctuation is what it looks like.
+func (e *evener) rune(raw string, i int) int {
+	b := raw[i:min(len(raw), i+3)]
+	switch {
+	case len(b) >= 2 && b[0] == 0xc2 && b[1] == 0xa0:
+		e.gap = true
+		return i + 2
+	case len(b) < 3:
+	case b[0] == 0xe2 && b[1] == 0x80 && (b[2] >= 0x8b && b[2] <= 0x8f || b[2] >= 0xaa && b[2] <= 0xae):
+		return i + 3
+	case b[0] == 0xe2 && (b[1] == 0x80 || b[1] >= 0x94 && b[1] <= 0x96), b[0] == 0xe3 && b[1] == 0x80:
+		e.gap = true
+		return i + 3
+	case b[0] == 0xef && b[1] == 0xbc && b[2] == 0x9a:
+		e.joint()
+		return i + 3
+	case b[0] == 0xef && b[1] == 0xbc && b[2] <= 0x8f:
+		e.gap = true
+		return i + 3
+	}
+	e.put(raw[i])
+	return i + 1
+}
+
+func afterCSI(raw string, i int) int {
+	i++
+	if i >= len(raw) || raw[i] != '[' {
+		return i
+	}
+	for n := 0; n < 16 && i+1 < len(raw); n++ {
+		i++
+		if c := raw[i]; c >= 0x40 && c <= 0x7e {
+			return i + 1
+		}
+	}
+	return i
+}
+
+func hex4(raw string, i int) (rune, bool) {
+	if i+4 > len(raw) {
+		return 0, false
+	}
+	var r rune
+	for _, c := range []byte(raw[i : i+4]) {
+		switch {
+		case isDigit(c):
+			r = r<<4 | rune(c-'0')
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			r = r<<4 | rune(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// isWord tells whether a byte belongs to a word; the bytes of runes beyond ASCII do.
+func isWord(c byte) bool {
+	return isDigit(c) || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0x80
+}
+
+// even is the normal form of a text.
+func even(s string) string { return string(appendEven(nil, s)) }

@@ -1,0 +1,65 @@
+package fault
+
+// targets are what a gateway sends to.
+var targets = []string{
+	"upstream", "|host", "endpoint", "deployment", "server", "channel", "account", "|key", "credential", "provider", "target", "backend", "worker", "node", "|model", "instance", "replica", "|peer", "|pool", "渠道",
+}
+
+var gatewayRules = []rule{
+	{
+		name: "no upstream", class: NoHealthyUpstream, layer: "gateway", confidence: sure, from: "Envoy, nginx, Kong, APISIX, HAProxy, LiteLLM sources", doc: []string{
+			"no healthy upstream", "no_healthy_upstream", "no live upstreams", "no upstreams available", "failure to get a peer", "failed to pick server", "No deployments available", "No deployment available", "RouterRateLimitError", "<NOSRV>",
+			"no server is available", "has no server available", "cluster_not_found", "before_response_started{overflow}", "no servers are inside upstream", "no valid upstream", "upstream server temporarily disabled", "no_available_provider",
+		}, not: []string{"crossed budget"},
+	},
+	{
+		name: "nothing left to send to", class: NoHealthyUpstream, layer: "gateway",
+		any: []string{
+			"无可用渠道", "可用渠道", "没有可用", "无可用", "short circuited", "circuit breaker", "circuit open", "circuit is open", "|breaker is open", "breaker open", "breaker tripped", "upstream overflow", "in cooldown", "cooling down", "on cooldown", "all upstream servers tried",
+		},
+		near: []near{
+			{
+				a: []string{"no healthy", "no live|", "no alive", "no available", "no usable", "no active", "no eligible", "no enabled", "no working", "no suitable", "no ready", "no configured", "none of the"}, within: 20,
+				b: targets,
+			},
+			{a: []string{"|no"}, b: []string{"models available", "providers available", "provider available", "endpoints available for", "servers available", "server available", "accounts available", "keys available", "channels available", "deployments available", "backends available", "upstream available", "channel available", "account available"}, within: 40},
+			{
+				a: []string{
+					"all accounts", "all api keys", "all keys", "all credentials", "all channels", "all upstreams", "all upstream", "all targets", "all backends", "all providers", "all deployments", "all endpoints", "all nodes", "all instances", "every deployment", "every provider", "every upstream",
+				}, within: 56,
+				b: []string{"unhealthy", "cooldown", "cooling", "cooled", "exhausted", "unavailable", "limited", "are down", "disabled", "tried", "invalid", "expired", "is out", "breaker", "not available", "down|", "blocked"},
+			},
+		},
+		not: []string{"per minute", "budget", "no endpoints found that", "breaker configured"},
+	},
+}
+
+var capacityRules = []rule{
+	{
+		name: "overload code", class: Overloaded, confidence: sure, from: "Anthropic, OpenAI, Moonshot, Vertex, Mistral, Bedrock, AWS error references; the drill gateway", doc: []string{
+			"overloaded_error", "server_is_overloaded", "server_overloaded", "engine_overloaded", "model_overloaded", "queue_full", "queue_timeout", "error-code-429", "capacity_exceeded", "service_tier_capacity", "insufficient_system_resource", "model_at_capacity", "ModelNotReadyException",
+			"slow_down", "ServerOverloaded", "no_capacity", "DSQ", "Model is overloaded", "maximum queue size",
+		}, not: []string{"dsqid"},
+	},
+	{
+		name: "capacity words", class: Overloaded, any: []string{
+			"overloaded", "over capacity", "at capacity", "at full capacity", "high demand", "server busy", "server is busy", "servers are busy", "server is currently busy", "too busy", "model busy", "model is busy", "is busy|", "is currently busy", "service is too busy",
+			"capacity exceeded", "insufficient capacity", "no capacity", "out of capacity", "lack of capacity", "capacity constraint", "capacity available", "not enough capacity", "capacity limit", "exceeds capacity", "heavy load", "high load", "heavy traffic", "high traffic", "excessive load",
+			"overcapacity", "queue is full", "queue full", "full queue", "queue exceeded", "no slots", "no slot available", "available slot", "slots in use", "slot unavailable", "max pending", "pending request", "maximum queue", "too many pending", "queue length", "load shedding", "oversubscribed",
+			"负载已", "负载过", "负载较", "负载太", "过载", "服务器繁忙", "系统繁忙", "繁忙", "拥挤", "访问量过大", "算力不足", "资源不足",
+		}, not: []string{"port is busy", "not busy"},
+	},
+	{
+		name: "rate code", class: RateLimited, confidence: sure, from: "OpenAI, Anthropic, Mistral, Groq, AWS, Azure, Alibaba error references", doc: []string{
+			"rate_limit_error", "rate_limit_exceeded", "rate_limited", "ThrottlingException", "throttled", "rate_limit_reached", "too_many_requests", "RateLimitExceeded", "RateLimitReached", "requestburst", "limit_requests", "limit_burst_rate", "workload_paused", "load_shed",
+			"local_rate_limited", "error 1015", "error code:1015", "TooManyRequestsException", "Throttling.RateQuota", "Throttling.User",
+		}, not: []string{"x ratelimit", "ratelimit remaining"},
+	},
+	{
+		name: "rate words", class: RateLimited, any: []string{
+			"rate limit", "ratelimit", "too many requests", "toomanyrequests", "throttl", "requests per min", "tokens per min", "per minute", "(rpm)", "(tpm)", "|rpm|", "|tpm|", "concurrency limit", "concurrent request", "concurrency exceeded", "max parallel requests", "parallel request",
+			"too many tokens", "too many concurrent", "too many connections", "requests too frequent", "request frequency", "too frequently", "per second", "slow down", "resource has been exhausted", "resource exhausted", "quota exceeded", "limit of requests", "速率", "请求过于频繁", "频繁", "频率", "限流",
+			"请求数限制", "并发", "请求过多", "次数过多", "每分钟",
+		}, not: []string{"ratelimit remaining", "rate limit reset", "ratelimit limit", "tokens per second", "tok per second", "throughput"},
+	},
+}

@@ -1,0 +1,241 @@
+package fault
+
+// maxText bounds what is read of a text: its head and its tail, because wrappers stand in front and the
+// innermost cause often stands last.
+const (
+	maxText  = 8 << 10
+	tailLen  = 3 << 10
+	maxField = 200 // of a code or a type that came as a field of its own
+	headLen  = 120 // where a line says its level
+)
+
+type level uint8
+
+const (
+	levelUnknown level = iota
+	levelDebug
+	levelInfo
+	levelWarn
+	levelError
+)
+
+// text is what one pass over a text found.
+type text struct {
+	raw      string
+	low      []byte // the normal form
+	seen     seen
+	pairs    []pairState
+	status   int
+	found    bool // the status was found in the text
+	level    level
+	provider uint8 // index of providers, one up; 0 none
+	method   int   // where a request's method and path stand, -1 nowhere
+	answer   int   // where it says 200 OK for the last time, -1 nowhere
+	trouble  bool  // a word of failure came after that
+	failing  bool  // a failure is named anywhere
+}
+
+// pairState is where the two sides of a pair of words were seen last.
+type pairState struct{ a, b int }
+
+// read makes the pass. What it finds with positions, it finds on the way: the first status after a telling
+// word, the first level, the last answer.
+func (t *text) read(in Input, set *ruleSet) {
+	t.method, t.answer = -1, -1
+	t.raw = in.Text
+	if in.Code != "" {
+		t.low = appendEven(t.low, cutText(in.Code, maxField))
+	}
+	if in.Type != "" {
+		t.low = appendEven(t.low, cutText(in.Type, maxField))
+	}
+	own := len(t.low)
+	if len(t.raw) > maxText {
+		t.raw = t.raw[:maxText-tailLen] + " " + t.raw[len(t.raw)-tailLen:]
+	}
+	t.low = appendEven(t.low, t.raw)
+	t.status = in.Status
+	if t.status < 100 || t.status > 599 {
+		t.status = 0
+	}
+	t.walk(set, own)
+	if t.status == 0 && t.method >= 0 {
+		t.status = t.loneStatus()
+		t.found = t.status != 0
+	}
+}
+
+func cutText(s string, most int) string { return s[:min(len(s), most)] }
+
+func (t *text) walk(set *ruleSet, own int) {
+	w := set.words
+	if own == 0 && t.status == 0 {
+		t.lead(skipMarks(t.low))
+	}
+	state := 0
+	for i, c := range t.low {
+		state = int(w.next[state*w.width+int(w.class[c])])
+		list := w.out[state]
+		if list == 0 {
+			continue
+		}
+		for _, id := range w.found[list] {
+			if set.off(id) || !w.alone(t.low, id, i+1) || isNothing(t.low[i+1:]) {
+				continue
+			}
+			t.seen.add(id)
+			if m := set.marks[id]; m.kinds != 0 {
+				t.mark(m, i+1, int(w.sizes[id]))
+			}
+			for _, p := range set.sides[id] {
+				t.side(set, p, i+1)
+			}
+		}
+	}
+}
+
+// side notes that a word of one side of a pair was seen, and the pair when the other side is near.
+func (t *text) side(set *ruleSet, p pairSide, end int) {
+	s := &t.pairs[p.pair]
+	mine, other := &s.a, s.b
+	if p.second {
+		mine, other = &s.b, s.a
+	}
+	*mine = end
+	if other != 0 && end-other <= set.within[p.pair] && !set.off(set.pairIDs[p.pair]) {
+		t.seen.add(set.pairIDs[p.pair])
+	}
+}
+
+// mark acts on a word that tells of something else than a class.
+func (t *text) mark(m mark, end, size int) {
+	if m.kinds&markLead != 0 {
+		t.lead(end)
+	}
+	if m.kinds&markReason != 0 && t.status == 0 {
+		t.reason(end-size, m.status)
+	}
+	if m.kinds&markLevel != 0 && t.level == levelUnknown && end <= headLen {
+		t.level = m.level
+	}
+	if m.kinds&markProvider != 0 && (t.provider == 0 || m.provider < t.provider) {
+		t.provider = m.provider
+	}
+	if m.kinds&markMethod != 0 && t.method < 0 {
+		t.method = end
+	}
+	if m.kinds&markAnswer != 0 {
+		t.answer, t.trouble = end, false
+	}
+	if m.kinds&markTrouble != 0 {
+		t.trouble = true
+	}
+	t.failing = t.failing || m.kinds&markFailing != 0
+}
+
+func (t *text) lead(at int) {
+	if t.status == 0 {
+		t.set(numberAt(t.low, at))
+	}
+}
+
+// reason reads the number before a reason phrase, which must be its own.
+func (t *text) reason(start, status int) {
+	if start < 4 || t.low[start-1] != ' ' || start > 4 && (isWord(t.low[start-5]) || t.low[start-5] == ':') {
+		return
+	}
+	if n := numberAt(t.low, start-4); status == 0 || n == status {
+		t.set(n)
+	}
+}
+
+// isNothing tells whether what follows the name of a field says that it is empty.
+func isNothing(rest []byte) bool {
+	if len(rest) < 2 || rest[0] != ':' {
+		return false
+	}
+	for _, empty := range [...]string{":null", ":none", ":false", ":[]", ":{}", ":,"} {
+		if len(rest) >= len(empty) && string(rest[:len(empty)]) == empty {
+			return true
+		}
+	}
+	return rest[1] == '0' && (len(rest) == 2 || !isWord(rest[2]) && rest[2] != '.')
+}
+
+func (t *text) set(status int) {
+	if status != 0 {
+		t.status, t.found = status, true
+	}
+}
+
+// skipMarks gives where the first letter or digit of a text stands.
+func skipMarks(low []byte) int {
+	i := 0
+	for i < len(low) && i < 16 && (low[i] >= 0x80 || !isWord(low[i])) {
+		i++
+	}
+	return i
+}
+
+// numberAt reads a status at an offset: three digits from 400 to 599, or a success, that belong to no
+// longer number or word.
+func numberAt(low []byte, i int) int {
+	for n := 0; n < 3 && i < len(low) && (low[i] == ' ' || low[i] == ':' || low[i] == '(' || low[i] == '['); n++ {
+		i++
+	}
+	if i < 0 || i+3 > len(low) || i > 0 && (isDigit(low[i-1]) || low[i-1] == '.') {
+		return 0
+	}
+	n := 0
+	for _, c := range low[i : i+3] {
+		if !isDigit(c) {
+			return 0
+		}
+		n = n*10 + int(c-'0')
+	}
+	if n < 200 || n > 599 || n >= 300 && n < 400 {
+		return 0
+	}
+	if rest := low[i+3:]; len(rest) > 0 {
+		if c := rest[0]; isWord(c) && c < 0x80 || c == '%' || c == '/' || c == '.' && len(rest) > 1 && isDigit(rest[1]) || unit(rest) {
+			return 0
+		}
+	}
+	return n
+}
+
+// unit tells whether the word after a number makes it a count or a length of time.
+func unit(rest []byte) bool {
+	if len(rest) < 2 || rest[0] != ' ' {
+		return false
+	}
+	end := 1
+	for end < len(rest) && end < 12 && isWord(rest[end]) {
+		end++
+	}
+	switch string(rest[1:end]) {
+	case "ms", "s", "sec", "seconds", "token", "tokens", "prompts", "mb", "mib", "kb", "gb", "gib", "bytes", "requests", "req", "reqs", "chars", "items", "workers", "messages", "docs", "chunks":
+		return true
+	}
+	return false
+}
+
+// loneStatus finds the status of an access line of a form that nothing names: a number of three digits that
+// stands between blanks, the first one after the request, else the first one before it.
+func (t *text) loneStatus() int {
+	before := 0
+	for i := 0; i+3 <= len(t.low); i++ {
+		if !isDigit(t.low[i]) || i > 0 && t.low[i-1] != ' ' || i+3 < len(t.low) && t.low[i+3] != ' ' {
+			continue
+		}
+		n := numberAt(t.low, i)
+		switch {
+		case n == 0:
+		case i > t.method:
+			return n
+		case before == 0:
+			before = n
+		}
+	}
+	return before
+}
