@@ -7,7 +7,7 @@ FUZZTIME  ?= 30s
 SEEDS     ?= 1 2 3 4 5
 SCENARIOS ?= azure-eu-502 rate-limit-storm truncated-streams provider-down
 
-.PHONY: build check test race fmt vet lint fuzz fuzz-smoke golden picture drill-seeds bench clean
+.PHONY: build check test race fmt vet lint fuzz fuzz-smoke golden picture drill-seeds bench bench-meaning clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/signalbox .
@@ -51,6 +51,12 @@ drill-seeds: build
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# How well error texts are understood, and what a verdict costs: SIGNALBOX_CORPUS names a file of labelled texts.
+# In-sample, held out (without the words that only a text's own source holds), and strict (documented words, too).
+bench-meaning:
+	$(GO) test -count=1 -run '^TestMeaning$$' -v ./internal/fault
+	$(GO) test -run '^$$' -bench 'Corpus|Classify' -benchmem ./internal/fault
 
 # The linter is a module of its own, so that go.mod stays the product's.
 $(LINT): tools/lint/go.mod tools/lint/go.sum

@@ -14,8 +14,35 @@ var (
 	haproxyField = regexp.MustCompile(`"term(?:ination_state)?" ?: ?"([CScsPLRDUKI-][RQCHDLT-][-A-Za-z]{2})"`)
 )
 
-// envoyLine finds status, flags and details of a line of Envoy's default access log.
-var envoyLine = regexp.MustCompile(`HTTP/[\d.]+" (\d{1,3}) (-|[A-Z]{2,5}(?:,[A-Z]{2,5})*) (\S+)`)
+// envoyText finds status, flags and details of a line of Envoy's default access log.
+func envoyText(raw string) (status int, flags, details string, ok bool) {
+	_, rest, _ := strings.Cut(raw, "HTTP/")
+	_, rest, found := strings.Cut(rest, "\" ")
+	if !found {
+		return 0, "", "", false
+	}
+	number, rest, _ := strings.Cut(rest, " ")
+	flags, rest, _ = strings.Cut(rest, " ")
+	details, _, _ = strings.Cut(strings.TrimLeft(rest, " "), " ")
+	status, err := strconv.Atoi(number)
+	if err != nil || len(number) > 3 || details == "" || !isFlags(flags) {
+		return 0, "", "", false
+	}
+	return status, flags, details, true
+}
+
+// isFlags tells whether a word is Envoy's flags: a dash, or short words of capitals with commas.
+func isFlags(s string) bool {
+	if s == "-" {
+		return true
+	}
+	for i := range len(s) {
+		if c := s[i]; (c < 'A' || c > 'Z') && c != ',' {
+			return false
+		}
+	}
+	return len(s) >= 2 && s[0] != ','
+}
 
 // envoyField and envoyCode find flags and status in a JSON access log.
 var (
@@ -29,10 +56,9 @@ func byAccessLine(t *text, set *ruleSet) (finding, bool) {
 		return f, true
 	}
 	if t.seen.has(set.asks.http) {
-		m := envoyLine.FindStringSubmatch(t.raw)
-		if m != nil && (strings.Contains(t.raw, "via_upstream") || m[2] != "-" || m[1] == "0") {
-			t.status, _ = strconv.Atoi(m[1])
-			return envoy(m[2], m[3], t)
+		if status, flags, details, ok := envoyText(t.raw); ok && (strings.Contains(t.raw, "via_upstream") || flags != "-" || status == 0) {
+			t.status = status
+			return envoy(flags, details, t)
 		}
 	}
 	if t.seen.has(set.asks.flags) {
@@ -50,7 +76,7 @@ func byAccessLine(t *text, set *ruleSet) (finding, bool) {
 }
 
 func haproxyText(t *text, set *ruleSet) (finding, bool) {
-	if !t.seen.has(set.asks.haproxy) && !strings.Contains(t.raw, "-- ") && !strings.Contains(t.raw, "\"term") {
+	if !t.has(set.asks.haproxy) && !strings.Contains(t.raw, "-- ") {
 		return finding{}, false
 	}
 	if m := haproxyLine.FindStringSubmatch(t.raw); m != nil {

@@ -22,6 +22,7 @@ type finding struct {
 	class      Class
 	rule       string
 	evidence   string
+	why        string // rule and evidence, where they are known before
 	layer      string
 	domain     Domain
 	retry      Retry
@@ -34,16 +35,9 @@ type finding struct {
 func Classify(in Input) Verdict { return compiledRules().classify(in) }
 
 func (s *ruleSet) classify(in Input) Verdict {
-	var (
-		t     text
-		low   [1 << 10]byte
-		words [64]uint64
-		pairs [64]pairState
-	)
-	t.low, t.seen, t.pairs = low[:0], words[:], pairs[:]
-	if s.size > 64*len(words) || len(s.within) > len(pairs) {
-		t.seen, t.pairs = make(seen, s.size/64+1), make([]pairState, len(s.within))
-	}
+	t, _ := texts.Get().(*text)
+	defer texts.Put(t)
+	t.reset(s)
 	t.read(in, s)
 	f, ok := t.decide(in, s)
 	if !ok && f.class != None || f.rule == "" {
@@ -112,6 +106,9 @@ func (t *text) idle(f finding) bool {
 }
 
 func why(f finding) string {
+	if f.why != "" {
+		return f.why
+	}
 	if f.evidence == "" {
 		return f.rule
 	}
@@ -135,7 +132,7 @@ func byStatus(t *text) (finding, bool) {
 	return finding{class: c, rule: "status " + strconv.Itoa(t.status) + " alone", layer: "status", confidence: byAlone}, true
 }
 
-var statusClasses = map[int]Class{
+var statusClasses = [600]Class{
 	400: BadRequest, 401: Auth, 402: QuotaExhausted, 403: Auth, 404: ModelNotFound, 405: BadRequest, 406: BadRequest,
 	407: Auth, 408: Timeout, 409: BadRequest, 410: ModelNotFound, 411: BadRequest, 413: ContextOverflow, 415: BadRequest,
 	416: BadRequest, 422: BadRequest, 424: ServerError, 425: BadRequest, 429: RateLimited, 431: ContextOverflow,
@@ -147,16 +144,15 @@ var statusClasses = map[int]Class{
 
 // StatusClass gives the class of a status code that nothing else explains, None for a success or an unknown code.
 func StatusClass(status int) Class {
-	if c, ok := statusClasses[status]; ok {
-		return c
-	}
 	switch {
-	case status >= 400 && status < 500:
+	case status < 400 || status >= 600:
+		return None
+	case statusClasses[status] != None:
+		return statusClasses[status]
+	case status < 500:
 		return BadRequest
-	case status >= 500 && status < 600:
-		return ServerError
 	}
-	return None
+	return ServerError
 }
 
 // BadFinish tells whether a finish reason says that an answer is not what was asked for.

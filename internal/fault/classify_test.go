@@ -188,10 +188,11 @@ func TestRulesAreWhole(t *testing.T) {
 func TestWordsFindAll(t *testing.T) {
 	all := []string{"he", "she", "his", "hers", "繁忙", "e", "|us|", "|he"}
 	w := newWords(all)
-	set := &ruleSet{words: w, size: len(w.ids), marks: make([]mark, len(w.ids)), sides: make([][]pairSide, len(w.ids))}
+	set := &ruleSet{words: w, size: len(w.ids), rouses: make([]rouse, len(w.ids)), marks: make([]mark, len(w.ids)), sides: make([][]pairSide, len(w.ids))}
 	for _, raw := range []string{"", "ushers", "this he", "系统繁忙", "xyz", "hehehers", "us", "to us, he"} {
 		tx := text{low: appendEven(nil, raw), seen: make(seen, 1), status: 1}
-		tx.walk(set, 1)
+		tx.walk(set, &w.plain)
+		tx.walk(set, &w.wide)
 		for _, word := range all {
 			bare, edges := cutEdges(word)
 			want := strings.Contains(raw, bare)
@@ -206,8 +207,10 @@ func TestWordsFindAll(t *testing.T) {
 			}
 		}
 	}
-	if n := len(compiledRules().words.out); n > 60_000 {
-		t.Errorf("%d states: too many for 16 bits soon", n)
+	for _, a := range []*automaton{&compiledRules().words.plain, &compiledRules().words.wide} {
+		if n := len(a.ends); n > 30_000 {
+			t.Errorf("%d states: too many for 15 bits soon", n)
+		}
 	}
 }
 
@@ -240,19 +243,94 @@ func FuzzClassify(f *testing.F) {
 	f.Add("Error code: 429 - {'error': 1}", 429, "insufficient_quota", "SD--", "length")
 	f.Add(`\\\"\u`, 0, "", "C", "")
 	f.Add(strings.Repeat("4", 9000), -1, "", "UF,", "x")
+	f.Add("\x1b[31mERROR\x1b]0;x\x07 \u202e\xff\xe2\x80", 0, "\x00", "\u2066", "\x1b")
+	f.Add(`haproxy[1]: a/b 1/2/3 4 SC 0/0/0/0/0 0/0 HTTP/1.1" 0 DC x`, 0, "", "", "")
 	f.Fuzz(func(t *testing.T, text string, status int, code, term, finish string) {
 		in := Input{Text: text, Status: status, Code: code, Term: term, Finish: finish}
 		v := Classify(in)
-		if v.Class >= classCount || len(v.Why) > 8*maxEvidence {
+		if v.Class >= classCount || len(v.Why) > 8*maxEvidence || v.Confidence <= 0 || v.Confidence > 1 {
 			t.Fatalf("out of bounds: %+v", v)
 		}
-		if utf8.ValidString(text) && utf8.ValidString(code) && utf8.ValidString(term) && utf8.ValidString(finish) && !utf8.ValidString(v.Why) {
+		if !utf8.ValidString(v.Why) {
 			t.Fatalf("the reason is not UTF-8: %q", v.Why)
+		}
+		for _, r := range v.Why {
+			if r < ' ' || r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+				t.Fatalf("the reason holds %U: %q", r, v.Why)
+			}
+		}
+		if v.Class != None && (v.Do == "" || v.Fix == "" || v.Retry == "" || v.Domain == "") {
+			t.Fatalf("no advice: %+v", v)
 		}
 		if again := Classify(in); again != v {
 			t.Fatalf("two verdicts on one text: %+v, %+v", v, again)
 		}
 	})
+}
+
+// work counts what a verdict costs: bytes of the normal form, steps of the automata, words found.
+func work(raw string) (n int) {
+	set := compiledRules()
+	low := appendEven(nil, raw[:min(len(raw), maxText)])
+	n = len(low)
+	for _, a := range []*automaton{&set.words.plain, &set.words.wide} {
+		state := uint16(0)
+		for _, c := range low {
+			for at := state; at >= a.first; at = a.links[at-a.first].fall {
+				n++
+				if l := a.links[at-a.first]; l.more && l.on == c {
+					break
+				}
+			}
+			n++
+			if state = a.step(state, c); state&loud != 0 {
+				state &^= loud
+				n += len(a.found[a.ends[state]])
+			}
+		}
+	}
+	return n
+}
+
+// Twice the text is at most twice the work, and a hostile text costs a few times what a plain one does: there is
+// no stage that looks back.
+func TestWorkIsLinear(t *testing.T) {
+	longest := ""
+	for i := range rules {
+		for _, w := range rules[i].words() {
+			if len(w) > len(longest) {
+				longest = w
+			}
+		}
+	}
+	hostile := map[string]string{
+		"nested escapes":  `\\\\\\"`,
+		"almost a word":   longest[:len(longest)-1] + "x",
+		"one letter":      "e",
+		"every word":      "error code: 429 rate limit timeout connection refused ",
+		"joints":          ": = : ",
+		"terminal":        "\x1b[",
+		"half runes":      "\xe2\x80",
+		"Chinese":         "无可用渠道负载已饱和",
+		"camels":          "aBcDeF",
+		"access lines":    `a/b 1/2/3/4/5 200 1 - - ---- HTTP/1.1" 200 - x [GIN] | 404 | `,
+		"brackets":        "([{",
+		"unicode escapes": `\u65e0`,
+	}
+	for name, unit := range hostile {
+		small := strings.Repeat(unit, maxText/4/len(unit))
+		big := small + small
+		w1, w2 := work(small), work(big)
+		if w2 > 2*w1+64 {
+			t.Errorf("%s: %d steps for %d bytes, %d for twice as many", name, w1, len(small), w2)
+		}
+		if w2 > 24*len(big) {
+			t.Errorf("%s: %d steps for %d bytes", name, w2, len(big))
+		}
+		if v := Classify(Input{Text: strings.Repeat(unit, 1<<20/len(unit))}); v.Why == "" {
+			t.Errorf("%s: no verdict", name)
+		}
+	}
 }
 
 func BenchmarkClassify(b *testing.B) {

@@ -8,7 +8,7 @@ const (
 	joint         // a colon or an equals sign: a colon without blanks around it
 	escape        // a backslash
 	dash          // a separator, unless a number follows
-	wide          // the first byte of a rune that may be a separator
+	wide          // a byte of a rune beyond ASCII, which may be a separator
 	csi           // the beginning of a terminal's escape sequence
 )
 
@@ -24,7 +24,9 @@ var kinds = func() (k [256]uint8) {
 		k[c] = lower
 	}
 	k[':'], k['='], k['\\'], k['-'], k[0x1b] = joint, joint, escape, dash, csi
-	k[0xc2], k[0xe2], k[0xe3], k[0xef] = wide, wide, wide, wide
+	for c := 0x80; c < 0x100; c++ {
+		k[c] = wide
+	}
 	return k
 }()
 
@@ -35,6 +37,7 @@ type evener struct {
 	out  []byte
 	gap  bool // a separator came since the last byte
 	glue bool // the last byte was a joint: a blank after it is not written
+	wide bool // there are bytes beyond ASCII
 }
 
 func (e *evener) put(c byte) {
@@ -57,12 +60,26 @@ func (e *evener) joint() {
 // appendEven appends the normal form of raw. Its time is linear: no byte is looked at more than twice.
 func appendEven(dst []byte, raw string) []byte {
 	e := evener{out: dst, gap: len(dst) > 0}
+	e.all(raw)
+	return e.out
+}
+
+func (e *evener) all(raw string) {
 	for i := 0; i < len(raw); {
 		c := raw[i]
 		switch kinds[c] {
 		case keep:
-			e.put(c)
-			i++
+			if e.gap || e.glue {
+				e.put(c)
+				i++
+				continue
+			}
+			end := i + 1
+			for end < len(raw) && kinds[raw[end]] == keep {
+				end++
+			}
+			e.out = append(e.out, raw[i:end]...)
+			i = end
 		case lower:
 			if camel(raw, i) {
 				e.gap = true
@@ -88,10 +105,10 @@ func appendEven(dst []byte, raw string) []byte {
 			e.gap = true
 			i = afterCSI(raw, i)
 		default:
+			e.wide = true
 			i = e.rune(raw, i)
 		}
 	}
-	return e.out
 }
 
 // camel tells whether a new word begins with an upper-case letter: rateLimit, APIError.
@@ -134,38 +151,71 @@ func (e *evener) decoded(r rune) {
 	switch {
 	case r < 0x80 && kinds[r] == keep:
 		e.put(byte(r))
-	case r < 0xa1 || r >= 0xd800 && r < 0xe000 || r >= 0x2000 && r < 0x2070:
+	case r < 0xa1 || r > 0xffff || r >= 0xd800 && r < 0xe000 || r >= 0x2000 && r < 0x2070:
 		e.gap = true
 	default:
+		e.wide = true
 		for _, c := range []byte(string(r)) {
 			e.put(c)
 		}
 	}
 }
 
-// rune reads a rune of several bytes: typographic quotes, dashes and the frames of terminals are
-// separators, what turns or hides text is nothing, full-width punctuation is what it looks like.
+// What a rune beyond ASCII becomes.
+const (
+	runeKept = iota
+	runeBlank
+	runeJoint
+	runeGone
+)
+
+// rune reads a rune of several bytes.
 func (e *evener) rune(raw string, i int) int {
 	b := raw[i:min(len(raw), i+3)]
+	what := runeKept
 	switch {
-	case len(b) >= 2 && b[0] == 0xc2 && b[1] == 0xa0:
+	case len(b) >= 2 && b[:2] == "\u00a0":
 		e.gap = true
 		return i + 2
-	case len(b) < 3:
-	case b[0] == 0xe2 && b[1] == 0x80 && (b[2] >= 0x8b && b[2] <= 0x8f || b[2] >= 0xaa && b[2] <= 0xae):
-		return i + 3
-	case b[0] == 0xe2 && (b[1] == 0x80 || b[1] >= 0x94 && b[1] <= 0x96), b[0] == 0xe3 && b[1] == 0x80:
-		e.gap = true
-		return i + 3
-	case b[0] == 0xef && b[1] == 0xbc && b[2] == 0x9a:
-		e.joint()
-		return i + 3
-	case b[0] == 0xef && b[1] == 0xbc && b[2] <= 0x8f:
-		e.gap = true
-		return i + 3
+	case len(b) == 3:
+		what = separator(b)
 	}
-	e.put(raw[i])
-	return i + 1
+	switch what {
+	case runeBlank:
+		e.gap = true
+	case runeJoint:
+		e.joint()
+	case runeKept:
+		e.put(raw[i])
+		return i + 1
+	}
+	return i + 3
+}
+
+// separator tells what three bytes are: typographic quotes, dashes and the frames of terminals are
+// separators, what turns or hides text is nothing, full-width punctuation is what it looks like.
+func separator(b string) int {
+	switch b[0] {
+	case 0xe2:
+		switch {
+		case b[1] == 0x80 && (b[2] >= 0x8b && b[2] <= 0x8f || b[2] >= 0xaa && b[2] <= 0xae):
+			return runeGone
+		case b[1] == 0x80, b[1] >= 0x94 && b[1] <= 0x96:
+			return runeBlank
+		}
+	case 0xe3:
+		if b[1] == 0x80 {
+			return runeBlank
+		}
+	case 0xef:
+		if b[1] == 0xbc && b[2] == 0x9a {
+			return runeJoint
+		}
+		if b[1] == 0xbc && b[2] <= 0x8f {
+			return runeBlank
+		}
+	}
+	return runeKept
 }
 
 func afterCSI(raw string, i int) int {

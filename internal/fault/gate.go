@@ -50,6 +50,8 @@ const (
 	httpWord    = "|http/"
 	flagsWord   = "response flags"
 	haproxyWord = "haproxy"
+	termWord    = "|term:"
+	stateWord   = "termination state"
 	dumpWord    = "cooldown models"
 )
 
@@ -59,8 +61,8 @@ var methodWords = []string{
 
 // asks are the numbers of the words that stages ask for.
 type asks struct {
-	http, flags, haproxy, dump uint16
-	wait, up                   []uint16
+	http, flags, dump uint16
+	wait, up, haproxy []uint16
 }
 
 // tellers are read in the same pass as the rules' words.
@@ -96,14 +98,16 @@ var tellers = append([]teller{
 		"finish reason", "filter", "disconnect", "rejected",
 	}, kinds: markTrouble},
 	{words: []string{"error", "fail", "exception", "abort", "refused", "cancel", "错误", "失败"}, kinds: markFailing},
-	{words: waitWords}, {words: upWords}, {words: []string{httpWord, flagsWord, haproxyWord, dumpWord}},
+	{words: waitWords},
+	{words: upWords},
+	{words: []string{httpWord, flagsWord, haproxyWord, termWord, stateWord, dumpWord}},
 }, providerTellers()...)
 
 func (s *ruleSet) ask() {
 	one := func(word string) uint16 { return s.words.ids[word] }
 	s.asks = asks{
-		http: one(httpWord), flags: one(flagsWord), haproxy: one(haproxyWord), dump: one(dumpWord),
-		wait: s.number(waitWords), up: s.number(upWords),
+		http: one(httpWord), flags: one(flagsWord), dump: one(dumpWord),
+		haproxy: s.number([]string{haproxyWord, termWord, stateWord}), wait: s.number(waitWords), up: s.number(upWords),
 	}
 }
 

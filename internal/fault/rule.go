@@ -1,7 +1,9 @@
 package fault
 
 import (
+	mathbits "math/bits"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -63,8 +65,14 @@ type compiled struct {
 	*rule
 	any      []uint16
 	evidence []string
+	why      []string
 	all, not []uint16
 }
+
+// rouse is a set of rules, by their order.
+type rouse [2]uint64
+
+func (r *rouse) add(i int) { r[i>>6] |= 1 << (i & 63) }
 
 // ruleSet is every word that a verdict asks for, in one automaton.
 type ruleSet struct {
@@ -75,8 +83,9 @@ type ruleSet struct {
 	within  []int
 	pairIDs []uint16
 	asks    asks
-	size    int    // words and pairs
-	without []bool // words that are switched off, to see what they are worth; nil: none
+	rouses  []rouse // word or pair -> the rules that ask for it
+	size    int     // words and pairs
+	without []bool  // words that are switched off, to see what they are worth; nil: none
 }
 
 func (s *ruleSet) off(id uint16) bool { return s.without != nil && s.without[id] }
@@ -105,6 +114,16 @@ func compile(rules []rule) *ruleSet {
 	}
 	for i := range rules {
 		set.add(&rules[i])
+	}
+	set.rouses = make([]rouse, set.size)
+	for i := range set.rules {
+		c := &set.rules[i]
+		for _, id := range c.any {
+			set.rouses[id].add(i)
+		}
+		if len(c.any) == 0 {
+			set.rouses[c.all[0]].add(i)
+		}
 	}
 	set.ask()
 	return set
@@ -144,14 +163,20 @@ func (s *ruleSet) add(r *rule) {
 		c.evidence = append(c.evidence, n.a[0]+" … "+n.b[0])
 		s.size++
 	}
+	if len(c.evidence) == 0 {
+		c.evidence = r.all[:1]
+	}
+	for _, e := range c.evidence {
+		c.why = append(c.why, why(finding{rule: r.name, evidence: strings.Trim(e, "|")}))
+	}
 	s.rules = append(s.rules, c)
 }
 
 // match tells whether a rule fits a text, and which of its words shows it.
-func (c *compiled) match(t *text) (string, bool) {
+func (c *compiled) match(t *text) (int, bool) {
 	for _, id := range c.all {
 		if !t.seen.has(id) {
-			return "", false
+			return 0, false
 		}
 	}
 	at := -1
@@ -162,46 +187,50 @@ func (c *compiled) match(t *text) (string, bool) {
 		}
 	}
 	if at < 0 && len(c.any) > 0 {
-		return "", false
+		return 0, false
 	}
 	for _, id := range c.not {
 		if t.seen.has(id) {
-			return "", false
+			return 0, false
 		}
 	}
 	if c.own && t.status >= 500 || len(c.except) > 0 && slices.Contains(c.except, t.status) {
-		return "", false
+		return 0, false
 	}
-	if at < 0 {
-		return c.rule.all[0], true
-	}
-	return c.evidence[at], true
+	return max(at, 0), true
 }
 
 // match finds the first rule that fits.
 func (t *text) match(set *ruleSet) (finding, bool) {
-	for i := range set.rules {
-		c := &set.rules[i]
-		evidence, ok := c.match(t)
-		if !ok {
-			continue
-		}
-		if c.weak {
-			if s := StatusClass(t.status); s != None && s != c.class {
-				continue
+	for half, bits := range t.roused {
+		for ; bits != 0; bits &= bits - 1 {
+			c := &set.rules[half<<6+mathbits.TrailingZeros64(bits)]
+			if f, ok := c.find(t); ok {
+				return f, true
 			}
 		}
-		f := finding{
-			class: c.class, rule: c.name, evidence: evidence, layer: c.layer,
-			domain: c.domain, retry: c.retry, confidence: c.confidence,
-		}
-		if f.layer == "" {
-			f.layer = "provider"
-		}
-		if f.confidence == 0 {
-			f.confidence = likely
-		}
-		return f, true
 	}
 	return finding{}, false
+}
+
+// find is what a rule says of a text that it fits.
+func (c *compiled) find(t *text) (finding, bool) {
+	at, ok := c.match(t)
+	if !ok {
+		return finding{}, false
+	}
+	if s := StatusClass(t.status); c.weak && s != None && s != c.class {
+		return finding{}, false
+	}
+	f := finding{
+		class: c.class, rule: c.name, evidence: c.evidence[at], why: c.why[at], layer: c.layer,
+		domain: c.domain, retry: c.retry, confidence: c.confidence,
+	}
+	if f.layer == "" {
+		f.layer = "provider"
+	}
+	if f.confidence == 0 {
+		f.confidence = likely
+	}
+	return f, true
 }

@@ -1,5 +1,7 @@
 package fault
 
+import "sync"
+
 // maxText bounds what is read of a text: its head and its tail, because wrappers stand in front and the
 // innermost cause often stands last.
 const (
@@ -25,6 +27,7 @@ type text struct {
 	low      []byte // the normal form
 	seen     seen
 	pairs    []pairState
+	roused   rouse // rules that may fit
 	status   int
 	found    bool // the status was found in the text
 	level    level
@@ -33,6 +36,24 @@ type text struct {
 	answer   int   // where it says 200 OK for the last time, -1 nowhere
 	trouble  bool  // a word of failure came after that
 	failing  bool  // a failure is named anywhere
+	wide     bool  // there are runes beyond ASCII
+}
+
+// texts are used again, so that a verdict allocates no room to read in.
+var texts = sync.Pool{New: func() any { return new(text) }}
+
+// reset makes a text ready for the next one.
+func (t *text) reset(set *ruleSet) {
+	low, seen, pairs := t.low[:0], t.seen, t.pairs
+	clear(seen)
+	clear(pairs)
+	if n := set.size/64 + 1; len(seen) < n {
+		seen = make([]uint64, n)
+	}
+	if len(pairs) < len(set.within) {
+		pairs = make([]pairState, len(set.within))
+	}
+	*t = text{low: low, seen: seen, pairs: pairs, method: -1, answer: -1}
 }
 
 // pairState is where the two sides of a pair of words were seen last.
@@ -41,56 +62,75 @@ type pairState struct{ a, b int }
 // read makes the pass. What it finds with positions, it finds on the way: the first status after a telling
 // word, the first level, the last answer.
 func (t *text) read(in Input, set *ruleSet) {
-	t.method, t.answer = -1, -1
 	t.raw = in.Text
 	if in.Code != "" {
-		t.low = appendEven(t.low, cutText(in.Code, maxField))
+		t.even(cutText(in.Code, maxField))
 	}
 	if in.Type != "" {
-		t.low = appendEven(t.low, cutText(in.Type, maxField))
+		t.even(cutText(in.Type, maxField))
 	}
 	own := len(t.low)
 	if len(t.raw) > maxText {
 		t.raw = t.raw[:maxText-tailLen] + " " + t.raw[len(t.raw)-tailLen:]
 	}
-	t.low = appendEven(t.low, t.raw)
+	t.even(t.raw)
 	t.status = in.Status
 	if t.status < 100 || t.status > 599 {
 		t.status = 0
 	}
-	t.walk(set, own)
+	if own == 0 && t.status == 0 {
+		t.lead(skipMarks(t.low))
+	}
+	t.walk(set, &set.words.plain)
+	if t.wide {
+		t.walk(set, &set.words.wide)
+	}
 	if t.status == 0 && t.method >= 0 {
 		t.status = t.loneStatus()
 		t.found = t.status != 0
 	}
 }
 
+func (t *text) even(raw string) {
+	e := evener{out: t.low, gap: len(t.low) > 0}
+	e.all(raw)
+	t.low, t.wide = e.out, t.wide || e.wide
+}
+
 func cutText(s string, most int) string { return s[:min(len(s), most)] }
 
-func (t *text) walk(set *ruleSet, own int) {
-	w := set.words
-	if own == 0 && t.status == 0 {
-		t.lead(skipMarks(t.low))
-	}
-	state := 0
+func (t *text) walk(set *ruleSet, a *automaton) {
+	state := uint16(0)
 	for i, c := range t.low {
-		state = int(w.next[state*w.width+int(w.class[c])])
-		list := w.out[state]
-		if list == 0 {
+		state = a.step(state, c)
+		if state&loud == 0 {
 			continue
 		}
-		for _, id := range w.found[list] {
-			if set.off(id) || !w.alone(t.low, id, i+1) || isNothing(t.low[i+1:]) {
-				continue
-			}
-			t.seen.add(id)
-			if m := set.marks[id]; m.kinds != 0 {
-				t.mark(m, i+1, int(w.sizes[id]))
-			}
-			for _, p := range set.sides[id] {
-				t.side(set, p, i+1)
+		state &^= loud
+		for _, id := range a.found[a.ends[state]] {
+			if !set.off(id) && set.words.alone(t.low, id, i+1) && !isNothing(t.low[i+1:]) {
+				t.hit(set, id, i+1)
 			}
 		}
+	}
+}
+
+// see notes a word or a pair, and the rules that ask for one of it.
+func (t *text) see(set *ruleSet, id uint16) {
+	t.seen.add(id)
+	for i, r := range set.rouses[id] {
+		t.roused[i] |= r
+	}
+}
+
+// hit notes a word that ends at an offset.
+func (t *text) hit(set *ruleSet, id uint16, end int) {
+	t.see(set, id)
+	if m := set.marks[id]; m.kinds != 0 {
+		t.mark(m, end, int(set.words.sizes[id]))
+	}
+	for _, p := range set.sides[id] {
+		t.side(set, p, end)
 	}
 }
 
@@ -102,8 +142,8 @@ func (t *text) side(set *ruleSet, p pairSide, end int) {
 		mine, other = &s.b, s.a
 	}
 	*mine = end
-	if other != 0 && end-other <= set.within[p.pair] && !set.off(set.pairIDs[p.pair]) {
-		t.seen.add(set.pairIDs[p.pair])
+	if far := set.within[p.pair]; other != 0 && end-other <= far && other-end <= far && !set.off(set.pairIDs[p.pair]) {
+		t.see(set, set.pairIDs[p.pair])
 	}
 }
 
@@ -183,7 +223,7 @@ func numberAt(low []byte, i int) int {
 	for n := 0; n < 3 && i < len(low) && (low[i] == ' ' || low[i] == ':' || low[i] == '(' || low[i] == '['); n++ {
 		i++
 	}
-	if i < 0 || i+3 > len(low) || i > 0 && (isDigit(low[i-1]) || low[i-1] == '.') {
+	if i+3 > len(low) || i > 0 && (isDigit(low[i-1]) || low[i-1] == '.') {
 		return 0
 	}
 	n := 0
@@ -193,15 +233,26 @@ func numberAt(low []byte, i int) int {
 		}
 		n = n*10 + int(c-'0')
 	}
-	if n < 200 || n > 599 || n >= 300 && n < 400 {
+	if n < 200 || n > 599 || n >= 300 && n < 400 || goesOn(low[i+3:]) {
 		return 0
 	}
-	if rest := low[i+3:]; len(rest) > 0 {
-		if c := rest[0]; isWord(c) && c < 0x80 || c == '%' || c == '/' || c == '.' && len(rest) > 1 && isDigit(rest[1]) || unit(rest) {
-			return 0
-		}
-	}
 	return n
+}
+
+// goesOn tells whether what follows three digits makes them part of something else.
+func goesOn(rest []byte) bool {
+	if len(rest) == 0 {
+		return false
+	}
+	switch c := rest[0]; {
+	case c == '%' || c == '/':
+		return true
+	case c == '.':
+		return len(rest) > 1 && isDigit(rest[1])
+	case c < 0x80 && isWord(c):
+		return true
+	}
+	return unit(rest)
 }
 
 // unit tells whether the word after a number makes it a count or a length of time.

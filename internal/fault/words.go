@@ -1,16 +1,49 @@
 package fault
 
-// words finds every word of every rule in one pass over a text (Aho and Corasick's automaton), so that a
-// verdict costs the same whatever the number of rules, and a hostile text costs no more than another.
+// words are the words of all rules, and two automata that find them in one pass each over a text (Aho and
+// Corasick's), so that a verdict costs the same whatever the number of rules, and a hostile text costs no
+// more than another. Words with runes beyond ASCII have an automaton of their own, which most texts need
+// not meet: the other one stays small enough for a processor's cache.
 type words struct {
+	plain, wide automaton
+	ids         map[string]uint16
+	sizes       []uint16 // word -> its length
+	edges       []uint8  // word -> where it must stand alone
+}
+
+// automaton has its states in two kinds. A state from which several ways lead on has a row with the next
+// state for every byte; most have one way, along a word, and are a link: eight bytes each, a word's in a row.
+type automaton struct {
 	class [256]uint8 // byte -> column; 0: a byte that is in no word
 	width int
-	next  []uint16 // state*width + column -> state
-	out   []uint16 // state -> list of found; 0: no word ends here
+	rows  []uint16 // state*width + column -> state
+	first uint16   // state that is a link
+	links []link   // of the states from first on
+	ends  []uint16 // state -> list of found; 0: no word ends here
 	found [][]uint16
-	ids   map[string]uint16
-	sizes []uint16 // word -> its length
-	edges []uint8  // word -> where it must stand alone
+}
+
+// link is a state with one way on: the byte that leads to the next, and where to look for all others.
+type link struct {
+	next, fall uint16
+	on         byte
+	more       bool // there is a way on
+}
+
+// loud marks a way to a state in which a word ends.
+const loud = 1 << 15
+
+// step gives the state after one more byte, with the mark when a word ends there. Every fall goes to a state of less depth, so over a whole text
+// there are no more falls than bytes.
+func (a *automaton) step(state uint16, c byte) uint16 {
+	for state >= a.first {
+		l := &a.links[state-a.first]
+		if l.on == c && l.more {
+			return l.next
+		}
+		state = l.fall
+	}
+	return a.rows[int(state)*a.width+int(a.class[c])]
 }
 
 // A word of a rule may ask to stand alone: "|eof|" is not found in "typeof".
@@ -49,91 +82,170 @@ func (w *words) alone(text []byte, id uint16, end int) bool {
 	return e&edgeAfter == 0 || end >= len(text) || !isWord(text[end])
 }
 
-// newWords builds the automaton. A word's number is its index of first mention.
+// newWords builds the automata. A word's number is the order of its first mention.
 func newWords(all []string) *words {
-	w := &words{ids: make(map[string]uint16), width: 1, found: [][]uint16{nil}}
-	even := make([]string, len(all))
-	for i, word := range all {
-		bare, _ := cutEdges(word)
-		even[i] = string(appendEven(nil, bare))
-		for j := range len(even[i]) {
-			if c := even[i][j]; w.class[c] == 0 {
-				w.class[c] = uint8(w.width) //nolint:gosec // at most 255 columns: UTF-8 never uses all bytes
-				w.width++
-			}
-		}
-	}
-	w.grow()
-	for i, word := range all {
+	w := &words{ids: make(map[string]uint16)}
+	plain, wide := newTrie(), newTrie()
+	for _, word := range all {
 		if _, there := w.ids[word]; there {
 			continue
 		}
 		id := uint16(len(w.ids)) //nolint:gosec // some thousand words
-		_, edges := cutEdges(word)
+		bare, edges := cutEdges(word)
+		form := even(bare)
 		w.ids[word] = id
-		w.sizes = append(w.sizes, uint16(len(even[i]))) //nolint:gosec // a word is a phrase
+		w.sizes = append(w.sizes, uint16(len(form))) //nolint:gosec // a word is a phrase
 		w.edges = append(w.edges, edges)
-		w.end(w.plant(even[i]), id)
+		if ascii(form) {
+			plain.plant(form, id)
+		} else {
+			wide.plant(form, id)
+		}
 	}
-	w.link()
+	w.plain, w.wide = plain.automaton(), wide.automaton()
 	return w
 }
 
-// grow adds a state.
-func (w *words) grow() int {
-	w.next = append(w.next, make([]uint16, w.width)...)
-	w.out = append(w.out, 0)
-	return len(w.out) - 1
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
-// end notes that a word ends in a state.
-func (w *words) end(state int, ids ...uint16) {
-	if len(ids) == 0 {
-		return
-	}
-	if w.out[state] == 0 {
-		w.out[state] = uint16(len(w.found)) //nolint:gosec // tested: far below 65,536 states
-		w.found = append(w.found, nil)
-	}
-	list := &w.found[w.out[state]]
-	*list = append(*list, ids...)
+// trie is an automaton in the making.
+type trie struct {
+	class [256]uint8
+	width int
+	nodes []node
 }
 
-// plant adds the states of a word and gives the last.
-func (w *words) plant(word string) int {
-	state := 0
+type node struct {
+	to    map[byte]int
+	fall  int
+	found []uint16
+}
+
+func newTrie() *trie { return &trie{width: 1, nodes: []node{{}}} }
+
+// plant adds the states of a word.
+func (t *trie) plant(word string, id uint16) {
+	at := 0
 	for i := range len(word) {
-		column := int(w.class[word[i]])
-		if w.next[state*w.width+column] == 0 {
-			added := w.grow()
-			w.next[state*w.width+column] = uint16(added) //nolint:gosec // tested: far below 65,536 states
+		c := word[i]
+		if t.class[c] == 0 {
+			t.class[c] = uint8(t.width) //nolint:gosec // at most 255 columns: UTF-8 never uses all bytes
+			t.width++
 		}
-		state = int(w.next[state*w.width+column])
+		to, there := t.nodes[at].to[c]
+		if !there {
+			to = len(t.nodes)
+			t.nodes = append(t.nodes, node{})
+			if t.nodes[at].to == nil {
+				t.nodes[at].to = map[byte]int{}
+			}
+			t.nodes[at].to[c] = to
+		}
+		at = to
 	}
-	return state
+	t.nodes[at].found = append(t.nodes[at].found, id)
 }
 
-// link makes of the tree an automaton: where a word does not go on, the longest other that fits does.
-func (w *words) link() {
-	fall := make([]int, len(w.out))
-	queue := make([]int, 0, len(w.out))
-	for c := 1; c < w.width; c++ {
-		if to := int(w.next[c]); to != 0 {
-			queue = append(queue, to)
-		}
-	}
-	for i := 0; i < len(queue); i++ {
-		state := queue[i]
-		back := fall[state]
-		w.end(state, w.found[w.out[back]]...)
-		for c := range w.width {
-			at := state*w.width + c
-			if to := int(w.next[at]); to != 0 {
-				fall[to] = int(w.next[back*w.width+c])
-				queue = append(queue, to)
+// link lists the states by depth and makes of the tree an automaton: where a word does not go on, the
+// longest other that fits does.
+func (t *trie) link() []int {
+	order := []int{0}
+	for i := 0; i < len(order); i++ {
+		at := order[i]
+		for c := range 256 {
+			to, there := t.nodes[at].to[byte(c)]
+			if !there {
 				continue
 			}
-			w.next[at] = w.next[back*w.width+c]
+			order = append(order, to)
+			if at == 0 {
+				continue
+			}
+			fall := t.nodes[at].fall
+			for fall != 0 && t.nodes[fall].to[byte(c)] == 0 {
+				fall = t.nodes[fall].fall
+			}
+			t.nodes[to].fall = t.nodes[fall].to[byte(c)]
+			t.nodes[to].found = append(t.nodes[to].found, t.nodes[t.nodes[to].fall].found...)
 		}
 	}
+	return order
+}
+
+// automaton numbers the states: those with rows by depth, then the links, each word's in a row.
+func (t *trie) automaton() automaton {
+	order := t.link()
+	a := automaton{class: t.class, width: t.width, found: [][]uint16{nil}, ends: make([]uint16, len(order))}
+	number := make([]uint16, len(order))
+	var rows []int
+	for _, at := range order {
+		if at == 0 || len(t.nodes[at].to) > 1 {
+			number[at] = uint16(len(rows)) //nolint:gosec // tested: far below 32,768 states
+			rows = append(rows, at)
+		}
+	}
+	chain := t.chain(len(order) - len(rows))
+	for i, at := range chain {
+		number[at] = uint16(len(rows) + i) //nolint:gosec // tested: far below 32,768 states
+	}
+	for _, at := range order {
+		if len(t.nodes[at].found) > 0 {
+			a.ends[number[at]] = uint16(len(a.found)) //nolint:gosec // no more than words
+			a.found = append(a.found, t.nodes[at].found)
+		}
+	}
+	way := func(to int) uint16 {
+		if len(t.nodes[to].found) > 0 {
+			return number[to] | loud
+		}
+		return number[to]
+	}
+	a.first = uint16(len(rows)) //nolint:gosec // tested: far below 32,768 states
+	a.rows = t.fill(rows, way)
+	a.links = make([]link, len(chain))
+	for i, at := range chain {
+		a.links[i].fall = number[t.nodes[at].fall]
+		for c, to := range t.nodes[at].to {
+			a.links[i].on, a.links[i].next, a.links[i].more = c, way(to), true
+		}
+	}
+	return a
+}
+
+// chain lists the states with at most one way on, those of one word after each other.
+func (t *trie) chain(n int) []int {
+	out := make([]int, 0, n)
+	for at := 1; at < len(t.nodes); at++ { // planted word by word
+		if len(t.nodes[at].to) <= 1 {
+			out = append(out, at)
+		}
+	}
+	return out
+}
+
+// fill writes the rows: the ways of a state, and for every other byte the way that its fall has.
+func (t *trie) fill(rows []int, way func(int) uint16) []uint16 {
+	out := make([]uint16, len(rows)*t.width)
+	for i, at := range rows {
+		row := out[i*t.width:][:t.width]
+		for c := range 256 {
+			column := t.class[c]
+			if column == 0 {
+				continue
+			}
+			from := at
+			for from != 0 && t.nodes[from].to[byte(c)] == 0 {
+				from = t.nodes[from].fall
+			}
+			row[column] = way(t.nodes[from].to[byte(c)])
+		}
+	}
+	return out
 }
