@@ -416,6 +416,27 @@ func TestGaugesAndFacts(t *testing.T) {
 	}
 }
 
+func TestChangesAreWhatBegan(t *testing.T) {
+	b := New(Options{})
+	b.Apply(traffic.Batch{Source: "deploys", Kind: traffic.ChangeSource, Facts: []traffic.Fact{
+		{Kind: traffic.ChangeConfig, Text: "retries 5", From: at(20 * time.Minute), Scope: traffic.Scope{"model": "m"}},
+		{Kind: traffic.ChangeDeploy, Text: "v1", From: at(0)},
+		{Kind: traffic.ChangeDeploy, Text: "v2", From: at(10 * time.Minute)},
+		{Kind: traffic.ChangeFlag, Text: "elsewhere", From: at(15 * time.Minute), Scope: traffic.Scope{"model": "n"}},
+		{Kind: traffic.FactStatus, Text: "down", From: at(12 * time.Minute)},
+	}}, at(time.Hour))
+	var got []string
+	for _, f := range b.Changes(traffic.Scope{"model": "m", "region": "x"}, at(10*time.Minute), at(20*time.Minute)) {
+		got = append(got, f.Text)
+	}
+	if !slices.Equal(got, []string{"v2", "retries 5"}) {
+		t.Errorf("changes %q", got)
+	}
+	if w := b.Watermark(at(time.Hour), true); !w.IsZero() {
+		t.Errorf("a change moved the watermark to %v", w)
+	}
+}
+
 func TestSketch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		values := rapid.SliceOfN(rapid.Int64Range(1, 36_000_000), 1, 400).Draw(t, "values")

@@ -42,3 +42,17 @@ func (b *Board) Facts(scope traffic.Scope, from, to time.Time) []traffic.Fact {
 	slices.SortStableFunc(out, func(x, y traffic.Fact) int { return x.From.Compare(y.From) })
 	return out
 }
+
+// Changes gives what was done to a scope from one instant to another, both included, oldest first. A change of which
+// nobody said what it is about may be about anything.
+func (b *Board) Changes(scope traffic.Scope, from, to time.Time) []traffic.Fact {
+	var out []traffic.Fact
+	for _, x := range b.facts.all {
+		if x.From.Before(from) || x.From.After(to) || !x.IsChange() || !x.Scope.Overlaps(scope) {
+			continue
+		}
+		out = append(out, x)
+	}
+	slices.SortStableFunc(out, func(x, y traffic.Fact) int { return x.From.Compare(y.From) })
+	return out
+}

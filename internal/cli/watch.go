@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"signalbox/internal/config"
 	"signalbox/internal/desk"
 	"signalbox/sources"
+	"signalbox/sources/change"
 	"signalbox/sources/command"
 	"signalbox/sources/otlp"
 	"signalbox/sources/scrape"
@@ -205,6 +207,16 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 		return checked(s, otlp.New, otlp.Options{
 			Name: s.Name, Listen: s.Listen, Token: token, Fields: s.Fields, Zone: s.Location(), Labels: labels, Kit: st.kit,
 		})
+	case config.SourceChanges:
+		return checked(s, change.NewFile, change.FileOptions{Name: s.Name, Path: s.Path, Zone: s.Location(), Labels: labels, Kit: st.kit, Once: o.once})
+	case config.SourceWebhook:
+		token, err := sourceToken(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		return checked(s, change.NewWebhook, change.WebhookOptions{
+			Name: s.Name, Listen: s.Listen, Token: token, Zone: s.Location(), Envs: environments(cfg), Labels: labels, Kit: st.kit,
+		})
 	case config.SourceScrape:
 		token, err := sourceToken(ctx, s)
 		if err != nil {
@@ -228,6 +240,19 @@ func childEnvironment(secret []string) []string {
 		name, _, _ := strings.Cut(kv, "=")
 		return slices.Contains(secret, name)
 	})
+}
+
+// environments lists the environments that the configuration names.
+func environments(cfg *config.Config) []string {
+	names := slices.Collect(maps.Keys(cfg.Environments))
+	for _, g := range cfg.Gateways {
+		names = append(names, g.Env)
+	}
+	for _, s := range cfg.Sources {
+		names = append(names, s.Env)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // sourceToken fetches the token of a source, "" where it has none.

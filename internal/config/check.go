@@ -211,13 +211,15 @@ func badAddress(kind, a string) (wrong, hint string) {
 
 // kindKeys says which keys belong to which kinds of source; the others belong to all.
 var kindKeys = map[string][]string{
-	"path": {SourceFile}, "url": {SourceScrape}, "command": {SourceExec}, "listen": {SourceOTLP},
-	"format": {SourceFile, SourceExec}, "zone": {SourceFile, SourceExec, SourceOTLP}, "fields": {SourceFile, SourceExec, SourceOTLP},
-	"every": {SourceScrape}, "timeout": {SourceScrape}, "token": {SourceScrape, SourceOTLP},
+	"path": {SourceFile, SourceChanges}, "url": {SourceScrape}, "command": {SourceExec}, "listen": {SourceOTLP, SourceWebhook},
+	"format": {SourceFile, SourceExec}, "zone": {SourceFile, SourceExec, SourceOTLP, SourceChanges, SourceWebhook}, "fields": {SourceFile, SourceExec, SourceOTLP},
+	"every": {SourceScrape}, "timeout": {SourceScrape}, "token": {SourceScrape, SourceOTLP, SourceWebhook},
 }
 
 func checkSource(r *report, s *Source) {
-	must := map[string]string{SourceFile: "path", SourceScrape: "url", SourceExec: "command", SourceOTLP: "listen"}[s.Kind]
+	must := map[string]string{
+		SourceFile: "path", SourceScrape: "url", SourceExec: "command", SourceOTLP: "listen", SourceChanges: "path", SourceWebhook: "listen",
+	}[s.Kind]
 	if must == "" {
 		return // no kind, or none that is known: reported already
 	}
@@ -228,6 +230,9 @@ func checkSource(r *report, s *Source) {
 	}
 	if _, there := s.keys[must]; !there {
 		r.add(s.At, "the source of kind "+s.Kind+" has no "+must, "add "+must+":")
+	}
+	if at, there := s.keys["path"]; there && s.Kind == SourceChanges && s.Path == "-" {
+		r.add(at, "changes are read from a file that can be read again, not from standard input", "give a path")
 	}
 	if s.Kind == SourceScrape {
 		orDefault(s.keys, "every", &s.Every, DefaultEvery)

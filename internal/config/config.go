@@ -33,6 +33,9 @@ const (
 	SourceScrape = "scrape" // a Prometheus page, read at an interval
 	SourceExec   = "exec"   // the standard output of a command
 	SourceOTLP   = "otlp"   // OpenTelemetry's logs, sent to a loopback address over HTTP
+
+	SourceChanges = "changes" // a file of deploys and configuration changes
+	SourceWebhook = "webhook" // the same, posted to a loopback address
 )
 
 // The sensitivities of burst detection.
@@ -99,19 +102,19 @@ type Gateway struct {
 // Source is one place where signals come from.
 type Source struct {
 	Name     string
-	Kind     string   // SourceFile, SourceScrape, SourceExec or SourceOTLP
-	Path     string   // file: a path or a glob, resolved against the file's folder; "-" is standard input
+	Kind     string   // SourceFile, SourceScrape, SourceExec, SourceOTLP, SourceChanges or SourceWebhook
+	Path     string   // file, changes: a path or a glob, resolved against the file's folder; "-" is standard input
 	URL      string   // scrape
 	Command  []string // exec
-	Listen   string   // otlp: a loopback address with a port
+	Listen   string   // otlp, webhook: a loopback address with a port
 	Gateway  string   // whose signals these are; "" where no gateway is configured for them
 	Env      string   // for a source without a gateway; with one it is the gateway's
 	Instance string   // of which instance; "" where the lines say it, or nobody knows
 	Format   string   // file, exec: a name of Formats
-	Zone     string   // file, exec, otlp: of timestamps that name none
+	Zone     string   // file, exec, otlp, changes, webhook: of timestamps that name none
 	Every    time.Duration
 	Timeout  time.Duration
-	Token    Secret            // scrape: sent as a bearer token; otlp: asked of senders as one
+	Token    Secret            // scrape: sent as a bearer token; otlp, webhook: asked of senders as one
 	Fields   map[string]string // file, exec, otlp: record field -> path in a JSON line, key of a logfmt line or attribute
 	At       Pos
 

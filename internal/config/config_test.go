@@ -29,6 +29,8 @@ sources:
   - {name: far, kind: exec, command: [ssh, gw, tail, -F, access.json], env: dr, format: json, fields: {model: req.model, status: code}}
   - {name: in, kind: file, path: "-"}
   - {name: otel, kind: otlp, listen: "127.0.0.1:4318", zone: Europe/Berlin, token: env:OTEL_TOKEN, fields: {model: app.llm}}
+  - {name: deploys, kind: changes, path: changes.log, gateway: edge}
+  - {name: hook, kind: webhook, listen: "localhost:4319", env: dr, token: env:HOOK_TOKEN}
 inventory:
   - {match: {deployment: "az-eu-*"}, set: {provider: azure, model: gpt-4o, region: eu-west}}
 runbooks: [./runbooks, /srv/runbooks]
@@ -79,6 +81,8 @@ func TestParseReadsTheWholeFormat(t *testing.T) {
 				Name: "otel", Kind: SourceOTLP, Listen: "127.0.0.1:4318", Format: "auto", Zone: "Europe/Berlin", Token: SecretFromEnv("OTEL_TOKEN"),
 				Fields: map[string]string{"model": "app.llm"}, At: at(13),
 			},
+			{Name: "deploys", Kind: SourceChanges, Path: "/etc/box/changes.log", Gateway: "edge", Format: "auto", Zone: "UTC", At: at(14)},
+			{Name: "hook", Kind: SourceWebhook, Listen: "localhost:4319", Env: "dr", Format: "auto", Zone: "UTC", Token: SecretFromEnv("HOOK_TOKEN"), At: at(15)},
 		},
 		Inventory: []Mapping{{
 			Match: map[string]string{"deployment": "az-eu-*"},
@@ -90,7 +94,7 @@ func TestParseReadsTheWholeFormat(t *testing.T) {
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got  %#v\nwant %#v", c, want)
 	}
-	if got := c.SecretVariables(); !reflect.DeepEqual(got, []string{"LLM_TOKEN", "OTEL_TOKEN"}) {
+	if got := c.SecretVariables(); !reflect.DeepEqual(got, []string{"HOOK_TOKEN", "LLM_TOKEN", "OTEL_TOKEN"}) {
 		t.Errorf("SecretVariables() = %q", got)
 	}
 	if got := c.SourceEnv(c.Sources[0]) + " " + c.SourceEnv(c.Sources[2]); got != "production dr" {
@@ -146,6 +150,7 @@ func TestParseLocatesEveryProblem(t *testing.T) {
 		{"not listening", "sources: [{name: a, kind: otlp, format: json}]", []string{
 			`f.yaml:2:11: the source of kind otlp has no listen; add listen:`, `f.yaml:2:41: format belongs to kind file or exec, not otlp`,
 		}},
+		{"a pipe of changes", "sources: [{name: a, kind: changes, path: '-'}]", []string{`f.yaml:2:42: changes are read from a file that can be read again, not from standard input; give a path`}},
 		{"a key of another kind", "sources: [{name: a, kind: file, path: x, every: 5s}]", []string{`f.yaml:2:49: every belongs to kind scrape, not file`}},
 		{"two gateways of one name", "gateways:\n- {name: a, kind: contract, instances: ['http://h']}\n- {name: a, kind: contract, instances: ['http://i']}", []string{
 			`f.yaml:4:10: a second gateway is called "a"; the first is on line 3`,
@@ -190,7 +195,7 @@ func TestParseLocatesEveryProblem(t *testing.T) {
 		{"control character", `actor: "a\eb"`, []string{`f.yaml:2:8: has a line break or a control character in it`}},
 		{"no name", "actor: a/b", []string{`f.yaml:2:8: "a/b" is not a name; names are letters, digits, dots, dashes and underscores, 63 at most, and begin with a letter or digit`}},
 		{"several at once, in the order of the file", "burst: {sensitivity: loud}\nsources: [{name: a, kind: fil}]\nactor: 1", []string{
-			`f.yaml:2:22: "loud" is not low, normal or high; known are low, normal, high`, `f.yaml:3:27: "fil" is not file, scrape, exec or otlp; did you mean file?`,
+			`f.yaml:2:22: "loud" is not low, normal or high; known are low, normal, high`, `f.yaml:3:27: "fil" is not file, scrape, exec, otlp, changes or webhook; did you mean file?`,
 			`f.yaml:4:8: wants a name, not a number; put it in quotes if it is meant as text`,
 		}},
 	}

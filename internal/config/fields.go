@@ -131,15 +131,16 @@ func sourceIdentity() []field[Source] {
 	return []field[Source]{
 		key("name", "What the source is called on screen.",
 			name("a name"), func(s *Source, v string) { s.Name = v }).required(),
-		key("kind", "file: a file, glob or pipe is followed; scrape: a Prometheus page; exec: what a command prints; otlp: OpenTelemetry's logs are sent here.",
-			choice(SourceFile, SourceScrape, SourceExec, SourceOTLP), func(s *Source, v string) { s.Kind = v }).required(),
-		key("path", "file: a path or a glob, relative to this file; - is standard input.",
+		key("kind", "file: a file, glob or pipe is followed; scrape: a Prometheus page; exec: what a command prints; otlp: OpenTelemetry's logs are sent here; "+
+			"changes: a file of deploys and configuration changes is followed; webhook: such changes are posted here.",
+			choice(SourceFile, SourceScrape, SourceExec, SourceOTLP, SourceChanges, SourceWebhook), func(s *Source, v string) { s.Kind = v }).required(),
+		key("path", "file, changes: a path or a glob, relative to this file; - is standard input.",
 			path("a path"), func(s *Source, v string) { s.Path = v }),
 		key("url", "scrape: the page, without credentials.",
 			text("a URL", badURL), func(s *Source, v string) { s.URL = v }),
 		key("command", "exec: the command and its arguments; no shell is involved.",
 			some("words", text("a word", nil)), func(s *Source, v []string) { s.Command = v }),
-		key("listen", "otlp: where to listen, on this machine only, such as 127.0.0.1:4318.",
+		key("listen", "otlp, webhook: where to listen, on this machine only, such as 127.0.0.1:4318.",
 			text("an address", badListen), func(s *Source, v string) { s.Listen = v }),
 		key("gateway", "The gateway whose signals these are.",
 			name("a gateway"), func(s *Source, v string) { s.Gateway = v }),
@@ -154,7 +155,7 @@ func sourceReading() []field[Source] {
 	return []field[Source]{
 		key("format", "file, exec: the format of a line; auto looks at the first lines. Wrappers may stand before it, as in cri+json.",
 			lineFormat(), func(s *Source, v string) { s.Format = v }).def(DefaultFormat),
-		key("zone", "file, exec, otlp: the zone of timestamps that name none, such as UTC, Europe/Berlin, +02:00 or Local.",
+		key("zone", "file, exec, otlp, changes, webhook: the zone of timestamps that name none, such as UTC, Europe/Berlin, +02:00 or Local.",
 			text("a zone", badZone), func(s *Source, v string) { s.Zone = v }).def(DefaultZone),
 		key("fields", "file, exec, otlp: where a line has which field, such as model: req.model.",
 			byName("fields", recordFields, text("a path such as req.model", badFieldPath)),
@@ -163,7 +164,7 @@ func sourceReading() []field[Source] {
 			duration(leastEvery, mostEvery), func(s *Source, v time.Duration) { s.Every = v }).def(DefaultEvery.String()),
 		key("timeout", "scrape: how long one read may take.",
 			duration(leastTimeout, mostTimeout), func(s *Source, v time.Duration) { s.Timeout = v }).def(DefaultTimeout.String()),
-		key("token", "scrape: where the bearer token is kept; otlp: where the one is kept that senders must show.",
+		key("token", "scrape: where the bearer token is kept; otlp, webhook: where the one is kept that senders must show.",
 			secret(), func(s *Source, v Secret) { s.Token = v }),
 	}
 }

@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"slices"
 	"time"
 
 	"signalbox/internal/fault"
@@ -116,12 +117,29 @@ type Gauge struct {
 
 // Fact is something that holds for a while: provider status, an alert, a deploy or configuration change.
 type Fact struct {
-	Kind  string // status, alert, deploy, config
-	Scope Scope
+	Kind  string // one of the kinds below
+	Scope Scope  // empty: it may be about everything
 	Text  string // untrusted
+	Who   string // did it, where that was told; untrusted
 	From  time.Time
 	Until time.Time // zero: until further notice
 }
+
+// The kinds of facts. The last four are changes: something was done, and what came after may come of it.
+const (
+	FactStatus   = "status"
+	FactAlert    = "alert"
+	ChangeDeploy = "deploy"
+	ChangeConfig = "config"
+	ChangeFlag   = "flag"
+	ChangeOther  = "other"
+)
+
+// ChangeKinds lists the kinds of changes.
+func ChangeKinds() []string { return []string{ChangeDeploy, ChangeConfig, ChangeFlag, ChangeOther} }
+
+// IsChange tells whether the fact is something that was done.
+func (f Fact) IsChange() bool { return slices.Contains(ChangeKinds(), f.Kind) }
 
 // SourceKind says how a source learns what it tells; authority is decided by it.
 type SourceKind uint8
@@ -130,6 +148,7 @@ type SourceKind uint8
 const (
 	LogSource SourceKind = iota + 1
 	ScrapeSource
+	ChangeSource // tells what was done elsewhere, now and then: its silence means nothing
 )
 
 // Health is the state of a source in one word.

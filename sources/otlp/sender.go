@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"bytes"
+	"strings"
 	"time"
 
 	"signalbox/internal/traffic"
@@ -115,8 +116,8 @@ func (s *sender) choose(sample [][]byte) {
 
 // read makes a record of a body that is text.
 func (s *sender) read(it *item, now time.Time) {
-	switch s.format {
-	case decode.Text: // prose: what the attributes say comes first
+	switch {
+	case s.format == decode.Text || strings.HasSuffix(s.format, "+"+decode.Text): // prose: what the attributes say comes first
 		got := s.put(s.fields, it.whole(), now)
 		if len(got.records) == 0 {
 			got = s.put(s.text, it.text, now)
@@ -124,7 +125,7 @@ func (s *sender) read(it *item, now time.Time) {
 		}
 		s.keep(got, it, now)
 		return
-	case decode.JSON: // attributes and the line's own fields are one line
+	case s.format == decode.JSON: // attributes and the line's own fields are one line
 		if got := s.put(s.fields, it.line(inner(it.text)), now); !got.unparsed {
 			s.keep(got, it, now)
 			return

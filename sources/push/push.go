@@ -28,12 +28,15 @@ const (
 
 // Options say where to listen and who may come in.
 type Options struct {
-	Listen   string // a loopback address with a port
-	Token    string // asked for as a bearer token; "": whoever is on this machine may send
-	Handler  http.Handler
-	Refuse   func(w http.ResponseWriter, r *http.Request, why Refusal) // answers in the sender's form; nil: plain text
-	MaxBody  int64                                                     // of a request as sent; 0: 8 MiB
-	MaxPlain int64                                                     // of a request unpacked; 0: 32 MiB
+	Listen string // a loopback address with a port
+	Token  string // asked for as a bearer token; "": whoever is on this machine may send
+	// Signature is a header that may hold a signature of the body in place of the token ("sha256=" and the HMAC with
+	// the token in hex), for senders that cannot send headers of one's own. "": none.
+	Signature string
+	Handler   http.Handler
+	Refuse    func(w http.ResponseWriter, r *http.Request, why Refusal) // answers in the sender's form; nil: plain text
+	MaxBody   int64                                                     // of a request as sent; 0: 8 MiB
+	MaxPlain  int64                                                     // of a request unpacked; 0: 32 MiB
 }
 
 // Refusal is why a request is not taken.
@@ -178,10 +181,16 @@ func (d *Door) stranger(r *http.Request) (Refusal, bool) {
 			host = h
 		}
 		ip := net.ParseIP(strings.Trim(host, "[]"))
+		if r.Header.Get("Origin") != "" {
+			return Refusal{Status: http.StatusForbidden, Text: "web pages may not send here; with a token in the configuration they may"}, true
+		}
 		if host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 			return Refusal{Status: http.StatusForbidden, Text: "this door is asked for as localhost or by its loopback address; with a token in the configuration, under any name"}, true
 		}
 		return Refusal{}, false
+	}
+	if d.signature(r) != "" {
+		return Refusal{}, false // Read looks at it: it takes the body
 	}
 	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	sum := sha256.Sum256([]byte(token))
