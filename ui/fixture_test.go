@@ -80,11 +80,11 @@ func planner(c desk.Command) (desk.Result, error) {
 	return desk.Result{}, nil
 }
 
-func (d *fakeDesk) Records(_ context.Context, q desk.RecordQuery) ([]desk.RecordLine, error) {
+func (d *fakeDesk) Records(_ context.Context, q desk.RecordQuery) (desk.RecordPage, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.queries = append(d.queries, q)
-	return d.records, nil
+	return desk.RecordPage{Lines: d.records, Looked: len(d.records), Of: len(d.records)}, nil
 }
 
 func (d *fakeDesk) sent() []desk.Command {
@@ -429,7 +429,7 @@ func armTop(m *model) {
 // loadLog gives the log its records.
 func loadLog(m *model, d *fakeDesk) {
 	fails, i, newer := survey(d.records, nil, time.Time{})
-	m.Update(recordsMsg{gen: m.log.gen, lines: d.records, fails: fails, at: i, newer: newer})
+	m.Update(recordsMsg{gen: m.log.gen, page: desk.RecordPage{Lines: d.records}, fails: fails, at: i, newer: newer})
 }
 
 func jsonOf(v any) string {

@@ -25,7 +25,9 @@ var orderNames = [orderCount]string{"failures first", "failures only", "by time"
 // and draws the visible part; searching and ordering are the desk's.
 type logPane struct {
 	lines  []desk.RecordLine
-	fails  []int // indexes of failures
+	found  desk.RecordPage    // the answer that lines came with, for its numbers
+	cancel context.CancelFunc // of the question under way; nil before the first
+	fails  []int              // indexes of failures
 	cur    int
 	first  int
 	page   int
@@ -50,7 +52,7 @@ const logPace = 250 * time.Millisecond
 
 type recordsMsg struct {
 	gen   uint64
-	lines []desk.RecordLine
+	page  desk.RecordPage
 	fails []int
 	at    int // where the selected record is now, -1 when it has gone
 	newer int
@@ -61,10 +63,20 @@ type recordsMsg struct {
 func (p *logPane) reset() {
 	p.lines, p.fails, p.cur, p.first, p.newer = nil, nil, 0, 0, 0
 	p.follow, p.frozen, p.loaded = true, false, false
-	p.gen++
+	p.anew()
 }
 
-// fillLog asks the desk for records, when the log is on the screen and no question is under way.
+// anew begins another question. The one under way is not waited for: what it would say is not asked any more.
+func (p *logPane) anew() {
+	p.gen++
+	p.found = desk.RecordPage{}
+	if p.cancel != nil {
+		p.cancel()
+	}
+}
+
+// fillLog asks the desk for records, when the log is on the screen and no question is under way. An answer that is only a part
+// is gone on with at once, a whole one after a while.
 func (m *model) fillLog() tea.Cmd {
 	p := &m.log
 	if !m.lay.shows(logID) {
@@ -77,9 +89,11 @@ func (m *model) fillLog() tea.Cmd {
 	p.asking, p.again = true, false
 	q := desk.RecordQuery{
 		Scope: m.subject.scope, Failures: p.order == failuresOnly, First: p.order == failuresFirst,
-		Text: p.text, Limit: recordLimit,
+		Text: p.text, Limit: recordLimit, Next: p.found.Next,
 	}
 	gen, d := p.gen, m.env.desk
+	asked, cancel := context.WithCancel(m.env.ctx)
+	p.cancel = cancel
 	var sel *desk.RecordLine
 	if !p.follow && p.cur < len(p.lines) {
 		sel = &p.lines[p.cur]
@@ -88,14 +102,15 @@ func (m *model) fillLog() tea.Cmd {
 	if p.frozen {
 		top = newest(p.lines)
 	}
-	return m.command(func(ctx context.Context) tea.Msg {
-		ctx, cancel := context.WithTimeoutCause(ctx, recordsTimeout, errNoAnswer)
+	return m.command(func(context.Context) tea.Msg {
 		defer cancel()
-		lines, err := d.Records(ctx, q)
-		msg := recordsMsg{gen: gen, lines: lines, err: err, at: -1}
-		msg.fails, msg.at, msg.newer = survey(lines, sel, top)
-		if err == nil && !sleep(ctx, logPace) {
-			return nil
+		ctx, done := context.WithTimeoutCause(asked, recordsTimeout, errNoAnswer)
+		defer done()
+		page, err := d.Records(ctx, q)
+		msg := recordsMsg{gen: gen, page: page, err: err}
+		msg.fails, msg.at, msg.newer = survey(page.Lines, sel, top)
+		if err == nil && !page.More {
+			sleep(ctx, logPace)
 		}
 		return msg
 	})
@@ -140,13 +155,15 @@ func (p *logPane) take(m *model, msg recordsMsg) tea.Cmd {
 		return m.fillLog()
 	}
 	p.err = ""
+	p.found = msg.page
+	p.found.Lines = nil
 	switch {
 	case msg.err != nil:
 		p.err = msg.err.Error()
 	case p.frozen && p.loaded:
 		p.newer = msg.newer
 	default:
-		p.lines, p.fails, p.loaded = msg.lines, msg.fails, true
+		p.lines, p.fails, p.loaded = msg.page.Lines, msg.fails, true
 		switch {
 		case p.follow:
 			p.cur, p.first = 0, 0
@@ -156,7 +173,7 @@ func (p *logPane) take(m *model, msg recordsMsg) tea.Cmd {
 		}
 		p.cur = max(0, min(p.cur, len(p.lines)-1))
 	}
-	if p.again && msg.err == nil {
+	if (p.again || msg.page.More) && msg.err == nil {
 		return m.fillLog()
 	}
 	return nil
@@ -240,7 +257,7 @@ func (m *model) search(text string) tea.Cmd {
 	}
 	leaving := text == ""
 	p.text, p.frozen = text, false
-	p.gen++
+	p.anew()
 	if leaving {
 		p.follow = false
 	} else {
@@ -268,6 +285,10 @@ func (m *model) recordEnter() tea.Cmd {
 	if l.Late {
 		late = "it came after its time had been looked at"
 	}
+	raw := line{dim, "as read  ", l.Raw}
+	if l.Raw == "" && !failed(l) && p.found.LetGo > 0 {
+		raw.text = "let go to make room: the raw lines of failures are kept longer"
+	}
 	return m.open(newPage("record", []line{
 		{plainStyle, "at       ", l.At.UTC().Format("2006-01-02 15:04:05.000Z")},
 		{strong, "class    ", l.Class},
@@ -278,6 +299,6 @@ func (m *model) recordEnter() tea.Cmd {
 		{plainStyle, "request  ", l.ID},
 		{warn, "late     ", late},
 		{plainStyle, "text     ", l.Text},
-		{dim, "as read  ", l.Raw},
+		raw,
 	}), byKey)
 }

@@ -31,7 +31,7 @@ func answer(m *model, lines []desk.RecordLine) {
 	if p.frozen {
 		top = newest(p.lines)
 	}
-	msg := recordsMsg{gen: p.gen, lines: lines}
+	msg := recordsMsg{gen: p.gen, page: desk.RecordPage{Lines: lines}}
 	msg.fails, msg.at, msg.newer = survey(lines, sel, top)
 	m.Update(msg)
 }
@@ -78,7 +78,7 @@ func TestLogIgnoresLateAnswers(t *testing.T) {
 	answer(m, d.records)
 	old := m.log.gen
 	press(m, "2", "b") // another question
-	m.Update(recordsMsg{gen: old, lines: grown(d.records, 1)})
+	m.Update(recordsMsg{gen: old, page: desk.RecordPage{Lines: grown(d.records, 1)}})
 	if m.log.loaded {
 		t.Error("an answer to an older question is shown")
 	}
@@ -237,5 +237,52 @@ func TestWords(t *testing.T) {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+func TestSearchShowsHowFarItIs(t *testing.T) {
+	d := newFakeDesk(rich())
+	m := console(t, d, 200, 60, Options{})
+	answer(m, d.records)
+	press(m, "3", "z", "/")
+	write(m, "reset")
+	press(m, "enter")
+	next := new(desk.RecordSearch)
+	m.Update(recordsMsg{gen: m.log.gen, page: desk.RecordPage{Looked: 400_000, Of: 1_000_000, More: true, Next: next}})
+	if !strings.Contains(m.View().Content, "so far: searched 400k of 1.0M") {
+		t.Error("an answer in part does not say so")
+	}
+	if !m.log.asking {
+		t.Fatal("nothing asks for the rest")
+	}
+	m.Update(recordsMsg{gen: m.log.gen, page: desk.RecordPage{Lines: d.records, Looked: 600_000, Of: 1_000_000, More: true, LetGo: 12_345, Next: next}})
+	if c := m.View().Content; !strings.Contains(c, "searched 600k of 1.0M") || !strings.Contains(c, "raw lines of 12k successes let go") {
+		t.Errorf("the title tells of one at most:\n%s", c)
+	}
+	m.Update(recordsMsg{gen: m.log.gen, page: desk.RecordPage{Lines: d.records, Looked: 1_000_000, Of: 1_000_000, Next: next}})
+	if strings.Contains(m.View().Content, "searched") {
+		t.Error("a search that has ended still says how far it is")
+	}
+}
+
+func TestAnotherSearchEndsTheOneUnderWay(t *testing.T) {
+	d := newFakeDesk(rich())
+	m := console(t, d, 80, 24, Options{})
+	answer(m, d.records)
+	press(m, "3")
+	m.log.asking = false
+	m.search("one")
+	if m.log.cancel == nil || !m.log.asking {
+		t.Fatal("nothing is asked")
+	}
+	old, stop, ended := m.log.gen, m.log.cancel, false
+	m.log.cancel = func() { stop(); ended = true }
+	m.search("two")
+	if !ended {
+		t.Fatal("the first search goes on")
+	}
+	m.Update(recordsMsg{gen: old, page: desk.RecordPage{Lines: d.records, Next: new(desk.RecordSearch)}})
+	if m.log.found.Next != nil {
+		t.Error("the second search goes on where the first one ended")
 	}
 }

@@ -18,6 +18,9 @@ func (p *logPane) title(s subject) string {
 	t += ", " + orderNames[p.order]
 	if p.text != "" {
 		t += ", search " + p.text
+		if p.found.More {
+			t += ", " + p.progress()
+		}
 	}
 	if p.frozen {
 		t += ", FROZEN " + count(int64(p.newer)) + " new"
@@ -25,7 +28,15 @@ func (p *logPane) title(s subject) string {
 			t += "+"
 		}
 	}
+	if n := p.found.LetGo; n > 0 {
+		t += ", raw lines of " + count(n) + " successes let go"
+	}
 	return t
+}
+
+// progress says how far a search that goes on has come.
+func (p *logPane) progress() string {
+	return "searched " + count(int64(p.found.Looked)) + " of " + count(int64(p.found.Of))
 }
 
 func (p *logPane) draw(f frame, s subject) (string, []string) {
@@ -54,6 +65,8 @@ func (p *logPane) draw(f frame, s subject) (string, []string) {
 
 func (p *logPane) empty(s subject) string {
 	switch {
+	case p.text != "" && p.found.More:
+		return "no record matches " + p.text + " so far: " + p.progress()
 	case p.text != "":
 		return "no record matches " + p.text + "; esc ends the search"
 	case p.order == failuresOnly:

@@ -24,8 +24,8 @@ type Desk interface {
 	Changed() <-chan struct{}
 	// Do carries out one command.
 	Do(ctx context.Context, c desk.Command) (desk.Result, error)
-	// Records gives the records of the log pane, newest first.
-	Records(ctx context.Context, q desk.RecordQuery) ([]desk.RecordLine, error)
+	// Records gives the records of the log pane, newest first; a part of them where there is much to look through.
+	Records(ctx context.Context, q desk.RecordQuery) (desk.RecordPage, error)
 }
 
 // Options are what a console is started with. The zero value is a dark console on the standard streams.

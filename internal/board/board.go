@@ -17,8 +17,8 @@ import (
 // The bounds of a board unless its Options say otherwise.
 const (
 	DefaultMaxKeys    = 10_000
-	DefaultMaxRecords = 200_000
-	DefaultMaxText    = 64 << 20
+	DefaultMaxRecords = 1_000_000
+	DefaultMaxText    = 100 << 20
 	DefaultMaxBuckets = 1_000_000
 )
 
@@ -29,8 +29,8 @@ const skewLimit = 60 * time.Second
 type Options struct {
 	Symbols    *traffic.Symbols
 	MaxKeys    int // series; keys beyond it are folded into "other"
-	MaxRecords int // records held; the oldest go first
-	MaxText    int // bytes of record text held; the oldest records go first
+	MaxRecords int // records held; the oldest go first; negative: none
+	MaxText    int // bytes of record text held, packed; successes lose their raw lines first, then the oldest records go; negative: none
 	MaxBuckets int // time buckets held over all series; the finest resolutions get shorter when there are more
 }
 
@@ -38,6 +38,7 @@ func (o Options) filled() Options {
 	if o.Symbols == nil {
 		o.Symbols = traffic.NewSymbols(0)
 	}
+	o.MaxKeys, o.MaxBuckets = max(o.MaxKeys, 0), max(o.MaxBuckets, 0)
 	for _, v := range []struct {
 		have *int
 		def  int
@@ -47,7 +48,7 @@ func (o Options) filled() Options {
 		{&o.MaxText, DefaultMaxText},
 		{&o.MaxBuckets, DefaultMaxBuckets},
 	} {
-		if *v.have <= 0 {
+		if *v.have == 0 {
 			*v.have = v.def
 		}
 	}
@@ -76,7 +77,7 @@ func New(o Options) *Board {
 		times:  newClock(),
 		rights: newAuthority(),
 		recs:   newRecords(o.MaxRecords, o.MaxText),
-		recent: newRecent(recentRequests),
+		recent: newRecent(),
 		states: newGauges(o.MaxKeys),
 	}
 }
@@ -128,7 +129,7 @@ func (b *Board) record(in *traffic.Record, kind traffic.SourceKind, now time.Tim
 	rec := *in
 	if rec.Explains {
 		a.Explained++
-		b.explain(rec)
+		b.explain(&rec)
 		return
 	}
 	switch {
@@ -151,7 +152,7 @@ func (b *Board) record(in *traffic.Record, kind traffic.SourceKind, now time.Tim
 	s := b.seriesOf(rec.Key, kind)
 	first := b.recent.first(&rec)
 	b.series.add(s, rec.Time.Unix(), func(k *bucket) { k.addRecord(&rec, first) })
-	at := b.recs.append(rec)
+	at := b.recs.append(&rec)
 	if text, ok := b.recent.note(&rec, at); ok {
 		b.recs.explain(at, text)
 	}

@@ -1,39 +1,75 @@
 package board
 
-import "signalbox/internal/traffic"
+import (
+	"hash/maphash"
 
-// recentRequests bounds the memory of request ids.
+	"signalbox/internal/traffic"
+)
+
+// recentRequests bounds the memory of request ids: at least so many of the latest are remembered, at most twice as many.
 const recentRequests = 16_384
 
-// recent remembers the latest requests by id: which record a later line explains, and where a request failed before,
-// because a repeat at the same place is no new evidence and a fallback to another place is.
+// maxWaiting bounds the texts that wait for their record.
+const maxWaiting = recentRequests / 4
+
+// recent remembers the latest requests by a hash of their id: which record a later line explains, and where a request failed
+// before, because a repeat at the same place is no new evidence and a fallback to another place is. Two ids of one hash would be
+// taken for one request; with 64 bits and a seed of the process that is not worth a string for each.
 type recent struct {
-	byID    map[string]seen
-	ring    []string // ids in order of appearance, to forget the oldest
-	at      int
+	seed    maphash.Seed
+	now     generation
+	before  generation
 	waiting map[string]explanation // texts that came before the record that they explain
 	queue   []string
 	queueAt int
 	orphans int64 // texts that never met their record
 }
 
+// seen is a request that was seen. Its zero value is a free slot: no hash is 0.
 type seen struct {
-	at     int64 // sequence number of the record
-	failed bool
-	place  traffic.Key
+	hash  uint64
+	at    int64  // sequence number of the record
+	place uint64 // hash of where it failed, 0 where it did not
 }
 
-func newRecent(n int) recent {
-	return recent{
-		byID: make(map[string]seen), ring: make([]string, n),
-		waiting: make(map[string]explanation), queue: make([]string, n/4),
-	}
+// generation is a table of requests, open addressed and half full at most. When it is full it becomes the one before.
+type generation struct {
+	slots []seen
+	n     int
+}
+
+func newRecent() recent {
+	return recent{seed: maphash.MakeSeed(), waiting: make(map[string]explanation)}
 }
 
 // place is where an attempt went: what a repeat shares with the first.
-func place(k traffic.Key) traffic.Key {
+func (r *recent) place(k traffic.Key) uint64 {
 	k[traffic.Instance], k[traffic.Caller] = traffic.Unknown, traffic.Unknown
-	return k
+	return maphash.Comparable(r.seed, k) | 1
+}
+
+func (r *recent) hash(id string) uint64 { return maphash.String(r.seed, id) | 1 }
+
+// slot finds the request, or the free slot where it would be.
+func (g *generation) slot(hash uint64) *seen {
+	mask := uint64(len(g.slots) - 1) //nolint:gosec // a power of two
+	for i := hash >> 20 & mask; ; i = (i + 1) & mask {
+		if s := &g.slots[i]; s.hash == hash || s.hash == 0 {
+			return s
+		}
+	}
+}
+
+// find gives what is remembered of a request, nil where nothing is.
+func (r *recent) find(hash uint64) *seen {
+	for _, g := range [...]*generation{&r.now, &r.before} {
+		if g.n > 0 {
+			if s := g.slot(hash); s.hash != 0 {
+				return s
+			}
+		}
+	}
+	return nil
 }
 
 // first tells whether the record is the first attempt of its request at its place. An attempt without a number is
@@ -43,8 +79,8 @@ func (r *recent) first(rec *traffic.Record) bool {
 		return true
 	}
 	if rec.RequestID != "" {
-		if was, ok := r.byID[rec.RequestID]; ok && was.failed {
-			return was.place != place(rec.Key)
+		if was := r.find(r.hash(rec.RequestID)); was != nil && was.place != 0 {
+			return was.place != r.place(rec.Key)
 		}
 	}
 	return rec.FallbackFrom != traffic.Unknown
@@ -57,15 +93,17 @@ func (r *recent) note(rec *traffic.Record, at int64) (explanation, bool) {
 	if id == "" {
 		return explanation{}, false
 	}
-	failed := rec.Outcome.Failed()
-	was, known := r.byID[id]
-	if !known {
-		delete(r.byID, r.ring[r.at])
-		r.ring[r.at] = id
-		r.at = (r.at + 1) % len(r.ring)
+	is := seen{hash: r.hash(id), at: at}
+	if rec.Outcome.Failed() {
+		is.place = r.place(rec.Key)
 	}
-	if !known || failed || !was.failed {
-		r.byID[id] = seen{at: at, failed: failed, place: place(rec.Key)}
+	if was := r.find(is.hash); was == nil {
+		r.add(is)
+	} else if is.place != 0 || was.place == 0 {
+		*was = is
+	}
+	if len(r.waiting) == 0 {
+		return explanation{}, false
 	}
 	text, waits := r.waiting[id]
 	if waits {
@@ -74,9 +112,28 @@ func (r *recent) note(rec *traffic.Record, at int64) (explanation, bool) {
 	return text, waits
 }
 
+func (r *recent) add(is seen) {
+	if r.now.slots == nil {
+		r.now.slots = make([]seen, 2*recentRequests)
+	}
+	if r.now.n == recentRequests {
+		r.now, r.before = r.before, r.now
+		if r.now.slots == nil {
+			r.now.slots = make([]seen, 2*recentRequests)
+		}
+		clear(r.now.slots)
+		r.now.n = 0
+	}
+	*r.now.slot(is.hash) = is
+	r.now.n++
+}
+
 // wait keeps a text until its record comes.
 func (r *recent) wait(id string, text explanation) {
 	if _, ok := r.waiting[id]; !ok {
+		if r.queue == nil {
+			r.queue = make([]string, maxWaiting)
+		}
 		if old := r.queue[r.queueAt]; old != "" {
 			if _, still := r.waiting[old]; still {
 				delete(r.waiting, old)
@@ -90,14 +147,14 @@ func (r *recent) wait(id string, text explanation) {
 }
 
 // explain joins the text of a record that does not count to the one that does.
-func (b *Board) explain(rec traffic.Record) {
-	text := explanation{code: rec.Code, kind: rec.Type, message: rec.Message, raw: rec.Raw}
+func (b *Board) explain(rec *traffic.Record) {
 	if rec.RequestID == "" {
 		b.recent.orphans++
 		return
 	}
-	if was, ok := b.recent.byID[rec.RequestID]; ok && b.recs.explain(was.at, text) {
+	text := explanation{code: rec.Code, kind: rec.Type, message: rec.Message, raw: rec.Raw}
+	if was := b.recent.find(b.recent.hash(rec.RequestID)); was != nil && b.recs.explain(was.at, text) {
 		return
 	}
-	b.recent.wait(rec.RequestID, text)
+	b.recent.wait(string([]byte(rec.RequestID)), text.kept())
 }

@@ -1,8 +1,8 @@
 package board
 
 import (
+	"crypto/sha256"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -30,22 +30,23 @@ func TestRecordsKeepWhatWasRead(t *testing.T) {
 
 func TestLastAndSearch(t *testing.T) {
 	b := New(Options{})
-	for i := range 3 * segmentLen / 2 {
+	const total = segmentLen + 32_768
+	for i := range total {
 		r := traffic.Record{Time: at(time.Duration(i) * time.Millisecond), Outcome: ok200, RequestID: fmt.Sprint("req-", i)}
-		if i%1000 == 0 {
+		if i%1000 == 0 && i > total-7000 {
 			r.Outcome, r.Message = gw502, "Upstream Reset"
 		}
 		b.Apply(logs("l", r), r.Time)
 	}
 	recs := b.Records()
 	failed := recs.Last(3, func(r traffic.Record) bool { return r.Outcome.Failed() })
-	if len(failed) != 3 || failed[0].RequestID != "req-6000" || failed[2].RequestID != "req-4000" {
+	if len(failed) != 3 || failed[0].RequestID != "req-98000" || failed[2].RequestID != "req-96000" {
 		t.Errorf("%v", failed)
 	}
 	if by := recs.LastBy(100, func(h Head) bool { return h.Outcome == gw502 }, nil); len(by) != 7 {
 		t.Errorf("%d by head", len(by))
 	}
-	for text, want := range map[string]int{"upstream reset": 7, "Upstream": 7, "UPSTREAM": 0, "req-6143": 1, "nothing": 0} {
+	for text, want := range map[string]int{"upstream reset": 7, "Upstream": 7, "UPSTREAM": 0, "req-96143": 1, "REQ-96143": 0, "nothing": 0} {
 		if got := recs.Search(text, 10); len(got) != want {
 			t.Errorf("%q: %d found, want %d", text, len(got), want)
 		}
@@ -53,24 +54,24 @@ func TestLastAndSearch(t *testing.T) {
 }
 
 func TestOldRecordsGo(t *testing.T) {
-	b := New(Options{MaxRecords: 2 * segmentLen})
-	total := 5*segmentLen + 10
+	b := New(Options{MaxRecords: 8000})
+	total := 40_010
 	for i := range total {
 		b.Apply(logs("l", traffic.Record{Time: at(time.Duration(i)), Outcome: ok200, RequestID: fmt.Sprint(i)}), at(0))
 	}
 	recs, s := b.Records(), b.Stats()
-	if recs.Len() < 2*segmentLen || recs.Len() > 3*segmentLen || s.Dropped+int64(recs.Len()) != int64(total) {
+	if recs.Len() < 8000 || recs.Len() > 8000+blockRecords || s.Dropped+int64(recs.Len()) != int64(total) {
 		t.Errorf("%d held, %d dropped of %d", recs.Len(), s.Dropped, total)
 	}
 	if got := recs.At(0).RequestID; got != fmt.Sprint(recs.First()) {
 		t.Errorf("oldest is %s, first %d", got, recs.First())
 	}
 	fat := New(Options{MaxText: 1 << 20})
-	for i := range 3 * segmentLen {
-		fat.Apply(logs("l", traffic.Record{Time: at(time.Duration(i)), Raw: strings.Repeat("x", 200)}), at(0))
+	for i := range 100_000 {
+		fat.Apply(logs("l", traffic.Record{Time: at(time.Duration(i)), Raw: fmt.Sprintf("%x", sha256.Sum256([]byte{byte(i), byte(i >> 8), byte(i >> 16)}))}), at(0))
 	}
-	if n := fat.Records().Len(); n > 2*segmentLen {
-		t.Errorf("%d records of 200 bytes held with room for a megabyte", n)
+	if s := fat.Stats(); s.Records != 100_000 || s.LetGo == 0 || s.TextBytes > 1<<20+2*blockText {
+		t.Errorf("%d records, %d without their line, %d bytes of text with room for a megabyte", s.Records, s.LetGo, s.TextBytes)
 	}
 }
 
@@ -134,7 +135,7 @@ func TestFirstAttempts(t *testing.T) {
 }
 
 func TestReadersNeedNoLock(t *testing.T) {
-	b := New(Options{MaxRecords: 2 * segmentLen})
+	b := New(Options{MaxRecords: 8000})
 	views := make(chan Records)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -154,7 +155,7 @@ func TestReadersNeedNoLock(t *testing.T) {
 			}
 		}
 	})
-	for i := range 6 * segmentLen {
+	for i := range 24_000 {
 		id := fmt.Sprint(i)
 		batch := logs("l", traffic.Record{Time: at(time.Duration(i)), Outcome: gw502, RequestID: id}, traffic.Record{Explains: true, RequestID: id, Message: "because"})
 		b.Apply(batch, at(0))

@@ -14,19 +14,18 @@ type Stats struct {
 	Orphans     int64 // of them, those whose request never came
 	Records     int   // held
 	Dropped     int64 // records that went to make room
+	LetGo       int64 // successes that lost their raw line to make room
 	Gauges      int
 	GaugesLost  int64 // states refused because there were too many
 	Buckets     int
 	Fine        time.Duration // how far back whole seconds reach
-	RecordBytes int64         // estimates
-	BucketBytes int64
+	RecordBytes int64         // of columns and their tables
+	TextBytes   int64         // of text, packed, and of what others explained
+	BucketBytes int64         // an estimate
 }
 
-// Estimates of memory: a record's columns, and a bucket with a few bins.
-const (
-	recordBytes = 330
-	bucketBytes = 260
-)
+// bucketBytes is an estimate of the memory of a bucket with a few bins.
+const bucketBytes = 260
 
 // Stats gives the board's state.
 func (b *Board) Stats() Stats {
@@ -38,7 +37,8 @@ func (b *Board) Stats() Stats {
 	s.Gauges, s.GaugesLost = len(b.states.byID), b.states.refused
 	s.Buckets = b.series.buckets
 	s.Fine = time.Duration(b.series.spans[0]) * time.Second
-	s.RecordBytes = int64(len(b.recs.segs))*segmentLen*recordBytes + int64(b.recs.text)
+	s.LetGo = b.recs.letGoN
+	s.RecordBytes, s.TextBytes = b.recs.bytes(), b.recs.textBytes()
 	s.BucketBytes = int64(b.series.buckets) * bucketBytes
 	return s
 }

@@ -182,6 +182,19 @@ type RecordQuery struct {
 	First    bool          // failures before the rest
 	Text     string        // only records with this text, case-insensitive; "!" in front inverts
 	Limit    int
+	// Next goes on where a page of the same question ended: with what has come since, and with what was not looked at yet.
+	// nil begins; then, and only then, the fields above are read.
+	Next *RecordSearch
+}
+
+// RecordPage answers a question about records as far as it was looked into.
+type RecordPage struct {
+	Lines  []RecordLine // newest first, failures before the rest where they were asked for first
+	Looked int          // how many of the newest records were looked at
+	Of     int          // how many are kept
+	More   bool         // the rest is still to be looked at: ask again with Next
+	LetGo  int64        // successes whose raw line was let go to make room
+	Next   *RecordSearch
 }
 
 // RecordLine is one record, sanitised and redacted for a screen.

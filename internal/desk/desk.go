@@ -252,10 +252,14 @@ func (d *Desk) tick() {
 		d.sample(now)
 		d.dirty = true
 	}
+	d.sig.board.Tighten(tightenBlocks)
 	if d.dirty {
 		d.publish()
 	}
 }
+
+// tightenBlocks bounds what one tick spends on packing old text tighter: about two milliseconds.
+const tightenBlocks = 4
 
 func (d *Desk) broke(text string) { d.finding("gateway", text) }
 

@@ -266,11 +266,7 @@ func (d *Desk) evidence(r *run) evidence {
 		data := burstData(b)
 		ev.Burst, scope = &data, b.Scope
 	}
-	view := d.sig.board.Records()
-	sel := scope.Selector(d.syms)
-	for _, rec := range view.Last(maxEvidence, func(rec traffic.Record) bool { return rec.Outcome.Failed() && sel.Match(rec.Key) }) {
-		ev.Records = append(ev.Records, d.recordLine(rec))
-	}
+	ev.Records = d.failures(scope.Selector(d.syms), maxEvidence)
 	ev.Levers = d.liveLevers("")
 	for _, name := range d.order {
 		for _, c := range d.controlViews(d.wires[name]) {
