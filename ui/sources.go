@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/internal/desk"
+	"signalbox/internal/traffic"
 )
 
 // sourceLines say everything about one source: how it is, what it has read, how far behind it is, and what it could
@@ -36,13 +37,38 @@ func sourceLines(v *desk.SourceView, now time.Time) []line {
 	if v.Unparsed+v.Dropped > 0 {
 		stLost = warn
 	}
-	return []line{
+	lines := []line{
 		{st, "source  ", head},
 		{plainStyle, "        ", read},
 		{stLost, "        ", lost},
 		{dim, "        ", v.Where},
 		{bad, "        ", v.Detail},
 	}
+	return append(lines, unknownLines(v.UnknownPlaces)...)
+}
+
+// maxUnknown is how many values that the inventory does not know are shown of one source.
+const maxUnknown = 8
+
+// unknownLines list what the inventory does not know, the most frequent first: of these records no region or
+// no provider is told.
+func unknownLines(places []traffic.UnknownPlace) []line {
+	if len(places) == 0 {
+		return nil
+	}
+	out := []line{{warn, "        ", "not in the inventory (config check prints lines for it):"}}
+	var more, records int64
+	for i, p := range places {
+		if p.By == "" || i >= maxUnknown {
+			more, records = more+1, records+p.N
+			continue
+		}
+		out = append(out, line{warn, "          ", p.By + " " + p.Value + ": " + count(p.N) + " records"})
+	}
+	if more > 0 {
+		out = append(out, line{dim, "          ", "and others: " + count(records) + " records"})
+	}
+	return out
 }
 
 // volume says a number of bytes as people read it.

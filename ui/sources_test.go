@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signalbox/internal/desk"
+	"signalbox/internal/traffic"
 )
 
 // TestSourceLinesSayEverything: state, format, counts, lag, what was lost, and what to try.
@@ -31,5 +32,26 @@ func TestSourceLinesSayEverything(t *testing.T) {
 	*v = desk.SourceView{Name: "new", Health: "starting", Lag: -1}
 	if s := said(); !strings.Contains(s, "nothing with a time yet") || strings.Contains(s, "ago") {
 		t.Errorf("of a source that has read nothing:\n%s", s)
+	}
+}
+
+// TestSourceLinesNameWhatTheInventoryLacks: the most frequent first, the rest as one, and nothing where nothing lacks.
+func TestSourceLinesNameWhatTheInventoryLacks(t *testing.T) {
+	v := &desk.SourceView{Name: "edge", Health: "live"}
+	if p := newPage("", sourceLines(v, time.Time{})); strings.Contains(p.plain, "inventory") {
+		t.Errorf("nothing lacks:\n%s", p.plain)
+	}
+	for i := range maxUnknown + 3 {
+		v.UnknownPlaces = append(v.UnknownPlaces, traffic.UnknownPlace{By: "deployment", Value: "az-\x1b[31m" + itoa(i), N: int64(100 - i)})
+	}
+	v.UnknownPlaces = append(v.UnknownPlaces, traffic.UnknownPlace{N: 7})
+	p := newPage("", sourceLines(v, time.Time{}))
+	for _, want := range []string{"not in the inventory", "0: 100 records", "and others: 280 records"} {
+		if !strings.Contains(p.plain, want) {
+			t.Errorf("it does not say %q:\n%s", want, p.plain)
+		}
+	}
+	if strings.Contains(p.plain, "\x1b") {
+		t.Errorf("an escape sequence reached the page: %q", p.plain)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"signalbox/sources/decode"
 )
 
 // Streams are where a command reads and writes.
@@ -35,8 +37,9 @@ type globals struct {
 // app is one invocation.
 type app struct {
 	Streams
-	g      globals
-	signal atomic.Int32 // the signal that ended it, 0 for none
+	g       globals
+	formats []*decode.Mapping // the mapping files that were named
+	signal  atomic.Int32      // the signal that ended it, 0 for none
 }
 
 // Main runs one invocation and gives its exit code.

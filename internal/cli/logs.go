@@ -30,17 +30,13 @@ type logOptions struct {
 
 func (o *logOptions) flags(c *cobra.Command) {
 	outputFlag(c, &o.output)
-	c.Flags().StringVar(&o.format, "format", decode.Auto, "auto or one of "+strings.Join(decode.Formats(), ", ")+"; in a wrapper such as cri+json: "+strings.Join(decode.Wrappers(), ", "))
+	c.Flags().StringVar(&o.format, "format", decode.Auto, "auto, the path of a mapping file, or one of "+strings.Join(decode.Formats(), ", ")+"; in a wrapper such as cri+json: "+strings.Join(decode.Wrappers(), ", "))
 	c.Flags().StringVar(&o.zone, "zone", "UTC", "zone of times that name none")
 	check := c.PreRunE
 	c.PreRunE = func(cmd *cobra.Command, args []string) error {
 		o.zoneSet = cmd.Flags().Changed("zone")
 		if err := check(cmd, args); err != nil {
 			return err
-		}
-		if o.format == "" || decode.Check(o.format) != nil {
-			return &usageError{err: fmt.Errorf("--format %q is not one of auto, %s, nor one in a wrapper such as cri+json with %s",
-				o.format, strings.Join(decode.Formats(), ", "), strings.Join(decode.Wrappers(), ", "))}
 		}
 		return nil
 	}
@@ -80,8 +76,12 @@ func (a *app) readOptions(cfg *config.Config, o logOptions) (tail.ReadOptions, e
 	if err != nil {
 		return tail.ReadOptions{}, &usageError{err: fmt.Errorf("--zone %q is not known", o.zone), try: "a name such as UTC or Europe/Berlin"}
 	}
+	format, err := a.formatFlag(o.format)
+	if err != nil {
+		return tail.ReadOptions{}, err
+	}
 	kit := sources.Kit{Symbols: traffic.NewSymbols(0), Inventory: traffic.NewInventory(mappings(cfg)), Now: time.Now}
-	return tail.ReadOptions{Reader: a.In, Format: o.format, Zone: zone, Kit: kit}, nil
+	return tail.ReadOptions{Reader: a.In, Format: format, Formats: a.formats, Zone: zone, Kit: kit}, nil
 }
 
 // logNames are the logs named, or the file sources of a configuration that was named, or standard input.

@@ -37,9 +37,9 @@ type scanReport struct {
 
 // scanned is a scan and what it was read from.
 type scanned struct {
-	report   scanReport
-	files    []scannedFile
-	unmapped map[string]int64 // deployments without a region that the inventory does not know
+	report  scanReport
+	files   []scannedFile
+	unknown []traffic.UnknownPlace // without a region or a provider, and not in the inventory
 }
 
 // scannedFile is one file and what its records lack.
@@ -51,7 +51,6 @@ type scannedFile struct {
 // lacking counts the records that do not say what an operator asks for first.
 type lacking struct {
 	records, time, model, status int64
-	place                        int64 // says a deployment, but no region is known of it
 }
 
 func (a *app) scan(ctx context.Context, args []string, o logOptions) error {
@@ -121,10 +120,8 @@ func scanGroups(ctx context.Context, groups []logGroup, falsePerMonth float64) (
 		sf := scannedFile{FileReport: f}
 		if sym, ok := syms.Lookup(f.Path); ok && lack[sym] != nil {
 			sf.lack = *lack[sym]
-			if sf.lack.place > 0 {
-				s.unmapped = groups[0].opt.Kit.Inventory.Unmapped()
-			}
 		}
+		s.unknown = addUnknown(s.unknown, f.Unknown)
 		s.report.Lines += f.Lines
 		s.report.Unparsed += f.Unparsed
 		s.files = append(s.files, sf)
@@ -142,9 +139,6 @@ func (l *lacking) count(r *traffic.Record) {
 	}
 	if r.Known&traffic.HasStatus == 0 {
 		l.status++
-	}
-	if r.Key[traffic.Deployment] != traffic.Unknown && r.Key[traffic.Region] == traffic.Unknown {
-		l.place++
 	}
 }
 

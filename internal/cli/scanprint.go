@@ -23,7 +23,7 @@ func (a *app) printScan(s scanned) error {
 	for i := range s.files {
 		printFile(p, &s.files[i])
 	}
-	printUnmapped(p, s.unmapped)
+	printUnknown(p, s.unknown)
 	p.line("")
 	r := &s.report
 	if r.Requests == 0 {
@@ -133,22 +133,6 @@ func printAccess(p *printer, f *scannedFile) {
 	}
 	if 2*f.lack.model > f.lack.records {
 		p.line("  access lines name no model: bursts are told by endpoint; a log of the gateway itself says more")
-	}
-}
-
-// maxUnmapped is how many deployments are listed to be pasted.
-const maxUnmapped = 12
-
-// printUnmapped says which deployments stand for nobody knows what, and how to say it.
-func printUnmapped(p *printer, unmapped map[string]int64) {
-	if len(unmapped) == 0 {
-		return
-	}
-	names := slices.Sorted(maps.Keys(unmapped)) // their counts are of places, not of lines
-	p.line("deployments without a region: %d; to say what they are, complete this and put it into the configuration:", len(names))
-	p.line("      inventory:")
-	for _, name := range names[:min(len(names), maxUnmapped)] {
-		p.line("        - {match: {deployment: %q}, set: {provider: , model: , region: }}", safe(name))
 	}
 }
 

@@ -186,6 +186,9 @@ func (a *app) loadConfig() (cfg *config.Config, ok bool, err error) {
 		}
 		return nil, false, &usageError{err: err, try: "signalbox config check -c " + path}
 	}
+	if err := a.sourceFormats(cfg); err != nil {
+		return nil, false, &usageError{err: err, try: "docs/sources.md tells how a mapping file is written"}
+	}
 	if a.g.env != "" && !slices.ContainsFunc(cfg.Gateways, func(g config.Gateway) bool { return g.Env == a.g.env }) {
 		return nil, false, &usageError{err: fmt.Errorf("no gateway is in environment %q", a.g.env), try: "see the configuration's gateways"}
 	}

@@ -40,7 +40,7 @@ func (a *app) watchCommand() *cobra.Command {
 		RunE:    func(c *cobra.Command, args []string) error { return a.watch(c.Context(), args, o) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.format, "format", "auto", "format of the files named here")
+	f.StringVar(&o.format, "format", "auto", "format of the files named here, or the path of a mapping file")
 	f.StringVar(&o.zone, "zone", "UTC", "zone of times that name none")
 	f.BoolVar(&o.fromStart, "from-start", false, "read the files from their beginning")
 	f.BoolVar(&o.once, "once", false, "read to the end of the files and stop; exit 1 when a burst was found")
@@ -173,9 +173,13 @@ func (a *app) sources(ctx context.Context, st *station, cfg *config.Config, file
 		}
 		return all, nil
 	}
+	format, err := a.formatFlag(o.format)
+	if err != nil {
+		return nil, err
+	}
 	used := map[string]int{}
 	for _, f := range files {
-		t := tail.Options{Name: filepath.Base(f), Path: f, Kit: st.kit, Format: o.format, FromStart: o.fromStart || o.once, Once: o.once}
+		t := tail.Options{Name: filepath.Base(f), Path: f, Kit: st.kit, Format: format, Formats: a.formats, FromStart: o.fromStart || o.once, Once: o.once}
 		if f == "-" {
 			t.Name, t.Reader = "stdin", a.In
 		}
@@ -196,7 +200,7 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 	switch s.Kind {
 	case config.SourceFile:
 		return checked(s, tail.New, tail.Options{
-			Name: s.Name, Path: s.Path, Kit: st.kit, Format: s.Format, Fields: s.Fields, Zone: s.Location(), Labels: labels,
+			Name: s.Name, Path: s.Path, Kit: st.kit, Format: s.Format, Fields: s.Fields, Formats: a.formats, Zone: s.Location(), Labels: labels,
 			FromStart: o.fromStart || o.once, Once: o.once,
 		})
 	case config.SourceOTLP:
@@ -230,7 +234,7 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 	}
 	return checked(s, command.New, command.Options{
 		Name: s.Name, Command: s.Command, Env: childEnvironment(cfg.SecretVariables()), Once: o.once, Kit: st.kit,
-		Format: s.Format, Fields: s.Fields, Zone: s.Location(), Labels: labels,
+		Format: s.Format, Fields: s.Fields, Formats: a.formats, Zone: s.Location(), Labels: labels,
 	})
 }
 

@@ -242,6 +242,9 @@ func checkSource(r *report, s *Source) {
 		orDefault(s.keys, "zone", &s.Zone, DefaultZone)
 	}
 	inner := s.Format[strings.LastIndex(s.Format, "+")+1:]
+	if IsFormatFile(inner) {
+		s.FormatFile = inner
+	}
 	if at, there := s.keys["fields"]; there && inner != "json" && inner != "logfmt" && inner != FormatAuto && !slices.Contains(wrappers, inner) {
 		r.add(at, "fields are for formats json and logfmt; "+quote(inner)+" has its own", "")
 	}

@@ -110,13 +110,15 @@ type Source struct {
 	Gateway  string   // whose signals these are; "" where no gateway is configured for them
 	Env      string   // for a source without a gateway; with one it is the gateway's
 	Instance string   // of which instance; "" where the lines say it, or nobody knows
-	Format   string   // file, exec: a name of Formats
-	Zone     string   // file, exec, otlp, changes, webhook: of timestamps that name none
-	Every    time.Duration
-	Timeout  time.Duration
-	Token    Secret            // scrape: sent as a bearer token; otlp, webhook: asked of senders as one
-	Fields   map[string]string // file, exec, otlp: record field -> path in a JSON line, key of a logfmt line or attribute
-	At       Pos
+	Format   string   // file, exec: a name of Formats, in wrappers or alone; with a FormatFile its path as written
+	// FormatFile is the mapping file that the format names, resolved against the file's folder; "" for a name.
+	FormatFile string
+	Zone       string // file, exec, otlp, changes, webhook: of timestamps that name none
+	Every      time.Duration
+	Timeout    time.Duration
+	Token      Secret            // scrape: sent as a bearer token; otlp, webhook: asked of senders as one
+	Fields     map[string]string // file, exec, otlp: record field -> path in a JSON line, key of a logfmt line or attribute
+	At         Pos
 
 	keys map[string]Pos
 }

@@ -153,7 +153,7 @@ func sourceIdentity() []field[Source] {
 
 func sourceReading() []field[Source] {
 	return []field[Source]{
-		key("format", "file, exec: the format of a line; auto looks at the first lines. Wrappers may stand before it, as in cri+json.",
+		key("format", "file, exec: the format of a line, or the path of a mapping file such as ./my-format.yaml; auto looks at the first lines. Wrappers may stand before it, as in cri+json.",
 			lineFormat(), func(s *Source, v string) { s.Format = v }).def(DefaultFormat),
 		key("zone", "file, exec, otlp, changes, webhook: the zone of timestamps that name none, such as UTC, Europe/Berlin, +02:00 or Local.",
 			text("a zone", badZone), func(s *Source, v string) { s.Zone = v }).def(DefaultZone),
@@ -181,14 +181,22 @@ func lineFormat() shape[string] {
 			}
 			inner = rest
 		}
-		if inner == "" && !strings.HasSuffix(v, "+") || slices.Contains(formats, inner) {
+		if inner == "" && !strings.HasSuffix(v, "+") || slices.Contains(formats, inner) || IsFormatFile(inner) {
 			return "", ""
 		}
-		return quote(inner) + " is not " + oneOf(known), suggest(inner, known)
+		return quote(inner) + " is not " + oneOf(known), suggest(inner, known) + "; a mapping file is named like ./" + FormatFileExample
 	})
 	around := "(" + strings.Join(wrappers, "|") + ")"
-	s.schema = map[string]any{"type": "string", "pattern": "^(" + around + "\\+)*(" + strings.Join(known, "|") + ")$", "examples": known}
+	s.schema = map[string]any{"type": "string", "pattern": "^(" + around + "\\+)*(" + strings.Join(known, "|") + "|[^+]*(/[^+]*|\\.ya?ml))$", "examples": known}
 	return s
+}
+
+// FormatFileExample is how a mapping file may be called.
+const FormatFileExample = "my-format.yaml"
+
+// IsFormatFile tells whether a format is named by the path of a mapping file: with a slash, or with its ending.
+func IsFormatFile(format string) bool {
+	return strings.ContainsRune(format, '/') || strings.HasSuffix(format, ".yaml") || strings.HasSuffix(format, ".yml")
 }
 
 func mapping() object[Mapping] {

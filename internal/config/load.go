@@ -193,7 +193,7 @@ func (c *Config) resolvePaths(dir string) error {
 		paths = append(paths, &c.Runbooks[i])
 	}
 	for i := range c.Sources {
-		paths = append(paths, &c.Sources[i].Path, &c.Sources[i].Token.file)
+		paths = append(paths, &c.Sources[i].Path, &c.Sources[i].FormatFile, &c.Sources[i].Token.file)
 	}
 	for i := range c.Gateways {
 		paths = append(paths, &c.Gateways[i].Token.file)

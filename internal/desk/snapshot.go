@@ -210,6 +210,7 @@ type SourceView struct {
 	PerSecond                 float64
 	Lag                       time.Duration // now minus newest event time; negative when nothing was read
 	LastRead                  time.Time
+	UnknownPlaces             []traffic.UnknownPlace // what the inventory does not know, the most frequent first; untrusted
 }
 
 // OfferView is a runbook that can be started.

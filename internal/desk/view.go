@@ -197,7 +197,7 @@ func (d *Desk) sourceViews(now time.Time) []SourceView {
 		v := SourceView{
 			Name: n, Kind: sourceKind(s.Kind), Where: s.Where, Format: s.Format, Health: string(s.health(now)), Detail: s.Detail,
 			Lines: s.Lines, Bytes: s.Bytes, Unparsed: s.Unparsed, Dropped: s.Dropped, Late: s.late, PerSecond: s.rate,
-			LastRead: s.LastRead, Lag: -1,
+			LastRead: s.LastRead, Lag: -1, UnknownPlaces: s.UnknownPlaces,
 		}
 		if !s.Newest.IsZero() {
 			v.Lag = max(0, now.Sub(s.Newest))

@@ -179,9 +179,11 @@ type SourceState struct {
 	Dropped  int64 // only push sources may drop; also bytes that a truncation made unreadable count here
 	Skewed   int64 // records more than 60 s in the future, counted at receive time
 	Unmapped int64 // records whose deployment the inventory does not know
-	Behind   int64 // bytes not read yet
-	Newest   time.Time
-	LastRead time.Time
+	// UnknownPlaces are the values that the inventory would have to know, with the records that had them.
+	UnknownPlaces []UnknownPlace
+	Behind        int64 // bytes not read yet
+	Newest        time.Time
+	LastRead      time.Time
 }
 
 // Batch is what a source emits: one delivery, applied as a whole.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"reflect"
 	"slices"
 	"time"
 
@@ -82,7 +83,7 @@ func (s *File) Run(ctx context.Context, emit sources.Emit) error {
 			s.state.Health = traffic.Ended
 		}
 		now := s.opt.Kit.Now()
-		if len(facts) > 0 || s.state != before || now.Sub(s.toldAt) >= tellEvery {
+		if len(facts) > 0 || !reflect.DeepEqual(s.state, before) || now.Sub(s.toldAt) >= tellEvery {
 			s.toldAt = now
 			state := s.state
 			if err := emit(ctx, traffic.Batch{Source: s.opt.Name, Kind: traffic.ChangeSource, Facts: facts, State: &state}); err != nil {

@@ -33,6 +33,7 @@ type Options struct {
 	Renew   time.Duration // how often kubectl looks for pods that are new; 0: each minute
 	Format  string
 	Fields  map[string]string
+	Formats []*decode.Mapping // the mapping files of the configuration
 	Zone    *time.Location
 	Labels  sources.Labels
 	Kit     sources.Kit
@@ -44,6 +45,7 @@ type Command struct {
 	opt    Options
 	how    Resume
 	lines  *decode.Stream
+	places *traffic.UnknownPlaces
 	once   *stamped
 	last   *last
 	newest time.Time // the newest time that the command has put before a line
@@ -69,13 +71,15 @@ func New(opt Options) (*Command, error) {
 	if opt.Renew <= 0 {
 		opt.Renew = renewEvery
 	}
+	places := new(traffic.UnknownPlaces)
 	lines, err := decode.NewStream(opt.Format, decode.Options{
-		Kit: opt.Kit, Source: opt.Name, Labels: opt.Labels, Fields: opt.Fields, Zone: opt.Zone, Misread: opt.Misread,
+		Kit: opt.Kit, Source: opt.Name, Labels: opt.Labels, Fields: opt.Fields, Formats: opt.Formats, Zone: opt.Zone, Misread: opt.Misread,
+		Unknown: places,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Command{opt: opt, how: ResumeOf(opt.Command), lines: lines, once: newStamped(), last: &last{}}, nil
+	return &Command{opt: opt, how: ResumeOf(opt.Command), lines: lines, places: places, once: newStamped(), last: &last{}}, nil
 }
 
 // Name implements sources.Source.
@@ -263,7 +267,7 @@ func (c *Command) state() traffic.SourceState {
 	s := traffic.SourceState{
 		Name: c.opt.Name, Kind: traffic.LogSource, Gateway: c.opt.Labels.Gateway, Where: redact.Secrets(strings.Join(c.opt.Command, " ")),
 		Format: c.lines.Format(), Health: traffic.Live, Lines: n.Lines, Bytes: c.bytes, Unparsed: n.Unparsed, Dropped: c.dropped + n.Lost,
-		Skewed: n.Skewed, Unmapped: n.Unmapped, Newest: n.Newest, LastRead: c.read,
+		Skewed: n.Skewed, Unmapped: n.Unmapped, UnknownPlaces: c.places.List(), Newest: n.Newest, LastRead: c.read,
 	}
 	if s.Format == "" {
 		s.Format = c.opt.Format

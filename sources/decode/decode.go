@@ -74,6 +74,8 @@ type Options struct {
 	Formats []*Mapping
 	// Misread is told of each line that could not be read, where it is set. line is not to be kept, and is untrusted.
 	Misread func(line []byte, why string)
+	// Unknown counts the values that the inventory does not know; nil counts none.
+	Unknown *traffic.UnknownPlaces
 
 	outer  *draft // what the envelope of the lines says, for records that lack it
 	nested int    // in how many envelopes the lines are

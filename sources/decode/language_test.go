@@ -190,6 +190,30 @@ func TestStreamOfEnvelopes(t *testing.T) {
 	}
 }
 
+// What the inventory does not know is counted by the most particular name that a record has; what it knows, or
+// what the lines say themselves, is not.
+func TestUnknownPlaces(t *testing.T) {
+	var unknown traffic.UnknownPlaces
+	s, err := NewStream(JSON, Options{Kit: testKit(), Unknown: &unknown})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		`{"status":200,"deployment":"azure-eu-west-1"}`,
+		`{"status":200,"deployment":"x","provider":"openai","region":"us"}`,
+		`{"status":200,"deployment":"new-1","base_url":"https://a"}`,
+		`{"status":200,"deployment":"new-1","provider":"openai"}`,
+		`{"status":200,"base_url":"https://b"}`,
+		`{"status":200}`,
+	} {
+		s.Take(Line{Text: []byte(line)}, received)
+	}
+	want := []traffic.UnknownPlace{{By: "deployment", Value: "new-1", N: 2}, {By: "base_url", Value: "https://b", N: 1}}
+	if got := unknown.List(); !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
 func FuzzParseFormat(f *testing.F) {
 	for _, m := range Shipped() {
 		src, err := ShippedSource(m.Name)

@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"signalbox/internal/fault"
@@ -21,6 +22,8 @@ type recorder struct {
 	source traffic.Sym
 	places map[place]filled
 	outer  *draft // of an envelope; nil for lines that have none
+
+	unknown *traffic.UnknownPlaces // nil counts none
 }
 
 // place is everything that the inventory can match on or fill.
@@ -34,12 +37,13 @@ type filled struct {
 	key      traffic.Key
 	provider string
 	unmapped bool
+	unknown  *atomic.Int64 // nil: the inventory knows the place, or there is nothing to know
 }
 
 func newRecorder(opt Options) *recorder {
 	kit := opt.Kit.Complete()
 	return &recorder{
-		kit: kit, labels: opt.Labels, source: kit.Symbols.Intern(opt.Source), places: make(map[place]filled), outer: opt.outer,
+		kit: kit, labels: opt.Labels, source: kit.Symbols.Intern(opt.Source), places: make(map[place]filled), outer: opt.outer, unknown: opt.Unknown,
 	}
 }
 
@@ -94,7 +98,20 @@ func (r *recorder) fill(p place) filled {
 	}
 	f.provider = labels["provider"]
 	f.unmapped = !mapped && p.deployment != ""
+	if !mapped && (labels["provider"] == "" || labels["region"] == "") {
+		f.unknown = r.unknownOf(p)
+	}
 	return f
+}
+
+// unknownOf gives the counter of what the inventory could know the place by, the most particular first.
+func (r *recorder) unknownOf(p place) *atomic.Int64 {
+	for _, by := range [...][2]string{{"deployment", p.deployment}, {"backend", p.backend}, {"base_url", p.baseURL}, {"host", p.host}, {"key_alias", p.keyAlias}} {
+		if by[1] != "" {
+			return r.unknown.Counter(by[0], by[1])
+		}
+	}
+	return nil
 }
 
 // path is an endpoint without its query, which is unbounded and may hold secrets.
@@ -129,6 +146,9 @@ func (r *recorder) record(d *draft, side string, received time.Time) (traffic.Re
 		d.complete(r.outer)
 	}
 	place := r.where(d)
+	if place.unknown != nil {
+		place.unknown.Add(1)
+	}
 	rec := traffic.Record{Key: place.key, Source: r.source, Raw: bounded(d.line, MaxRaw)}
 	res := Result{Kind: Request, Unmapped: place.unmapped}
 	rec.Key[traffic.Side] = r.kit.Symbols.Intern(side)

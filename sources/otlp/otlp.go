@@ -58,6 +58,7 @@ type Source struct {
 	swept   time.Time
 	past    decode.Tally // of senders that gave up their place
 	out     []traffic.Record
+	places  traffic.UnknownPlaces
 
 	mu       sync.Mutex // guards what follows: handlers count too
 	listens  string
@@ -102,7 +103,7 @@ func New(opt Options) (*Source, error) {
 }
 
 func (s *Source) decoding() decode.Options {
-	return decode.Options{Kit: s.opt.Kit, Source: s.opt.Name, Labels: s.opt.Labels, Fields: s.opt.Fields, Zone: s.opt.Zone}
+	return decode.Options{Kit: s.opt.Kit, Source: s.opt.Name, Labels: s.opt.Labels, Fields: s.opt.Fields, Zone: s.opt.Zone, Unknown: &s.places}
 }
 
 // Name implements sources.Source.

@@ -54,6 +54,7 @@ func (s *Source) state() traffic.SourceState {
 		t = addTally(t, from.tally())
 	}
 	st.Unparsed, st.Skewed, st.Unmapped, st.Newest = t.Unparsed, t.Skewed, t.Unmapped, t.Newest
+	st.UnknownPlaces = s.places.List()
 	now := s.opt.Kit.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -119,7 +119,7 @@ func (t *Tail) state() traffic.SourceState {
 	case len(t.order) == 0:
 		s.Detail = fmt.Sprintf("no file is called %s yet: waiting for one", t.opt.Path)
 	}
-	s.Format = oneOf(formats, s.Format)
+	s.Format, s.UnknownPlaces = oneOf(formats, s.Format), t.unknown.List()
 	t.publish(examples, sample)
 	return s
 }

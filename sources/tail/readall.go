@@ -47,6 +47,7 @@ type FileReport struct {
 	Dropped  int64 // bytes of lines that were too long
 	First    time.Time
 	Last     time.Time
+	Unknown  []traffic.UnknownPlace
 	Examples []string        // lines that could not be read, redacted, each with the reason
 	Proposal decode.Proposal // for a format that is not one of ours
 }

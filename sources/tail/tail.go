@@ -60,6 +60,7 @@ type Tail struct {
 	dropped int64
 	bytes   int64
 	read    time.Time
+	unknown traffic.UnknownPlaces
 
 	mu       sync.Mutex // guards what follows, for Examples and Proposal while Run is on
 	examples []string
@@ -98,6 +99,7 @@ func New(opt Options) (*Tail, error) {
 func (t *Tail) newStream() (*decode.Stream, error) {
 	return decode.NewStream(t.opt.Format, decode.Options{
 		Kit: t.opt.Kit, Source: t.opt.Name, Labels: t.opt.Labels, Fields: t.opt.Fields, Formats: t.opt.Formats, Zone: t.opt.Zone,
+		Unknown: &t.unknown,
 	})
 }
 

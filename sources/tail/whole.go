@@ -23,6 +23,7 @@ type whole struct {
 	buf    []byte
 	split  decode.Splitter
 	lines  *decode.Stream
+	places traffic.UnknownPlaces
 	now    func() time.Time
 	at     int       // next record of lines.out
 	clock  time.Time // for lines without a time: the latest one before them, or the file's own
@@ -35,7 +36,7 @@ type whole struct {
 func openWhole(path string, opt ReadOptions) (*whole, os.FileInfo, error) {
 	w := &whole{path: path, now: opt.Kit.Now, buf: make([]byte, blockSize), clock: opt.Kit.Now()}
 	var err error
-	w.lines, err = decode.NewStream(opt.Format, decode.Options{Kit: opt.Kit, Source: path, Labels: opt.Labels, Fields: opt.Fields, Formats: opt.Formats, Zone: opt.Zone})
+	w.lines, err = decode.NewStream(opt.Format, decode.Options{Kit: opt.Kit, Source: path, Labels: opt.Labels, Fields: opt.Fields, Formats: opt.Formats, Zone: opt.Zone, Unknown: &w.places})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -152,6 +153,7 @@ func (w *whole) report() FileReport {
 	r := FileReport{
 		Path: w.path, Format: found.Format, Why: found.Why, Lines: n.Lines, Bytes: w.bytes, Records: n.Records, Unparsed: n.Unparsed,
 		Skewed: n.Skewed, Dropped: w.split.Lost + n.Lost, First: w.first, Last: n.Newest, Examples: w.lines.Examples(),
+		Unknown: w.places.List(),
 	}
 	if w.broken != nil {
 		r.Examples = append(r.Examples, fmt.Sprintf("the compressed data ends too early or is damaged: %v", w.broken))
