@@ -147,7 +147,7 @@ func (d *Desk) burstView(b *burstState) BurstView {
 		ID: b.ID, Kind: b.Kind, Side: b.Side, Scope: b.Scope, Name: b.Scope.Short(), State: b.State, Leading: b.Leading,
 		Onset: b.Onset, Detected: b.Detected, Ended: b.Ended, Failed: b.Failed, Total: b.Total, Rate: b.Rate, Peak: b.Peak,
 		Excess: b.Excess, Share: b.Share, Classes: b.Classes, Codes: b.Codes, Clean: b.Clean, Reason: b.Reason,
-		Episodes: b.Episodes, Provisional: b.Provisional, Incident: b.incident,
+		Episodes: b.Episodes, Provisional: b.Provisional, Incident: b.incident, Changes: d.sig.suspects(b.Scope, b.Onset),
 	}
 	if class, ok := fault.ParseClass(b.Leading); ok && class != fault.None {
 		a := fault.Advice(class)

@@ -22,7 +22,7 @@ type CloseIncident struct {
 // ResumeIncident takes an incident that an earlier console left open as the current one.
 type ResumeIncident struct{ ID string }
 
-// AddNote writes a note into the record.
+// AddNote writes a note into the record. Of Kind change it is a change that was made elsewhere, just now.
 type AddNote struct{ Text, Kind string }
 
 // StartRun starts a runbook for a burst (or for none). It opens an incident where none is open.

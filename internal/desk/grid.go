@@ -72,7 +72,7 @@ func (d *Desk) spots(sel traffic.Selector, from, to time.Time, visit func(spot, 
 // grid counts models by regions, on the side that carries blame.
 func (d *Desk) grid(now time.Time) Grid {
 	edge := d.sig.edge(now)
-	g := Grid{Side: traffic.SideUpstream, Span: gridSpan, Step: sparkStep}
+	g := Grid{Side: traffic.SideUpstream, Span: gridSpan, Step: sparkStep, From: sparkFrom(edge)}
 	if len(d.sig.upstream) == 0 {
 		g.Side = traffic.SideClient
 	}

@@ -45,6 +45,9 @@ func (d *Desk) link(id string, now time.Time) error {
 	from := int64(0)
 	for i := len(d.record.entries) - 1; i >= 0; i-- { // back to where another console has written between
 		e := d.record.entries[i]
+		if e.Kind == incident.Change {
+			continue // it may tell of an earlier time, or have been told by another process: loneChanges finds it
+		}
 		if !d.record.mine[e.Seq] || now.Sub(e.At) > linkBack {
 			break
 		}
@@ -58,7 +61,8 @@ func (d *Desk) link(id string, now time.Time) error {
 			data.Bursts = append(data.Bursts, b.ID)
 		}
 	}
-	if from == 0 && len(data.Bursts) == 0 {
+	data.Seqs = d.record.loneChanges(from, now)
+	if from == 0 && len(data.Bursts)+len(data.Seqs) == 0 {
 		return nil
 	}
 	return d.write(entryDraft{kind: incident.IncidentLinked, incident: id, data: data, actor: byDesk})
@@ -148,6 +152,9 @@ func (d *Desk) resumeRun(c ResumeRun) (Result, error) {
 func (d *Desk) addNote(c AddNote) (Result, error) {
 	if c.Text == "" {
 		return Result{}, &Refused{What: "note", Why: "it is empty"}
+	}
+	if c.Kind == string(incident.Change) {
+		return d.addChange(c.Text)
 	}
 	err := d.write(entryDraft{kind: incident.Note, incident: d.record.open, run: d.current, data: incident.NoteData{Text: c.Text, Kind: c.Kind}})
 	return Result{Text: "noted", Incident: d.record.open}, err

@@ -25,6 +25,7 @@ type ledger struct {
 	sampled time.Time
 	lines   []TimelineLine // cache
 	stale   bool
+	changes map[string]bool // changes that are recorded, by their keys
 }
 
 const (
@@ -45,6 +46,7 @@ const (
 // entryDraft is a fact on its way into the journal.
 type entryDraft struct {
 	kind                incident.Kind
+	at                  time.Time // zero: now
 	incident, run, step string
 	data                any
 	actor               *incident.Actor // nil: whoever operates
@@ -55,7 +57,11 @@ func (d *Desk) draft(e entryDraft) incident.Draft {
 	if e.actor != nil {
 		who = *e.actor
 	}
-	return incident.Draft{At: d.now(), Actor: who, Incident: e.incident, Run: e.run, Step: e.step, Kind: e.kind, Data: e.data}
+	at := e.at
+	if at.IsZero() {
+		at = d.now()
+	}
+	return incident.Draft{At: at, Actor: who, Incident: e.incident, Run: e.run, Step: e.step, Kind: e.kind, Data: e.data}
 }
 
 // byDesk is the actor of what nobody did: bursts, samples, expiries.
@@ -155,6 +161,7 @@ func (d *Desk) see(e incident.Entry) {
 	}
 	d.record.stale = true
 	d.dirty = true
+	d.learnChange(e)
 }
 
 // follow reads what other processes have appended. It also tries again what could not be written.

@@ -27,6 +27,7 @@ func (d *Desk) resume() error {
 	d.record.stale = true
 	for _, e := range entries {
 		d.resumeLever(e)
+		d.learnChange(e)
 	}
 	for _, l := range d.levers {
 		if err := d.doubt(l); err != nil {

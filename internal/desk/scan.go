@@ -54,6 +54,16 @@ type ScanBurst struct {
 	Reason   string           `json:"reason"`
 	Failed   int64            `json:"failed"`
 	Total    int64            `json:"total"`
+	Changes  []ScanChange     `json:"changes,omitempty"` // of the 30 minutes before it, newest first; where changes were told
+}
+
+// ScanChange is one change beside a burst of a scan.
+type ScanChange struct {
+	Time  time.Time     `json:"time"`
+	Kind  string        `json:"kind"`
+	Text  string        `json:"text"`
+	Who   string        `json:"who,omitempty"`
+	Scope traffic.Scope `json:"scope,omitempty"`
 }
 
 // NewScan begins a scan. falsePerMonth is the detector's sensitivity, 0 its default.
@@ -67,6 +77,13 @@ func NewScan(syms *traffic.Symbols, falsePerMonth float64) *Scan {
 // Add takes records, in event time order as far as the files had one.
 func (s *Scan) Add(records []traffic.Record) {
 	s.add(traffic.Batch{Source: "scan", Kind: traffic.LogSource, Records: records})
+}
+
+// Tell takes changes, in any order: each burst lists those shortly before it.
+func (s *Scan) Tell(facts []traffic.Fact) {
+	facts = slices.Clone(facts)
+	cleanFacts(facts)
+	s.sig.board.Apply(traffic.Batch{Source: "changes", Kind: traffic.ChangeSource, Facts: facts}, time.Time{})
 }
 
 func (s *Scan) add(b traffic.Batch) {
@@ -187,6 +204,9 @@ func (s *Scan) Bursts() []ScanBurst {
 		}
 		for _, c := range b.Cells {
 			v.Cells = append(v.Cells, c.Scope)
+		}
+		for _, c := range s.sig.suspects(b.Scope, b.Onset) {
+			v.Changes = append(v.Changes, ScanChange{Time: c.At.UTC(), Kind: c.Kind, Text: c.Text, Who: c.Who, Scope: c.Scope})
 		}
 		out = append(out, v)
 	}

@@ -21,6 +21,7 @@ type Snapshot struct {
 	Actor     string
 
 	Incident  *IncidentView // the open one, nil when there is none
+	Changes   []ChangeView  // deploys and the like of the last 30 minutes, newest first
 	Bursts    []BurstView   // live first, newest first; settled ones of the last 30 minutes after them
 	Grid      Grid
 	Totals    Totals
@@ -71,6 +72,7 @@ type BurstView struct {
 	Runbook      string // id of the best fitting runbook, empty when none fits
 	MeaningClass string // what the leading class means, whose fault, what first
 	Meaning      string
+	Changes      []ChangeView // of the 30 minutes before its onset that can have touched its scope, newest first
 }
 
 // Live tells whether the burst has not settled.
@@ -81,6 +83,7 @@ type Grid struct {
 	Side    string // the side it is read from: upstream where there is one
 	Span    time.Duration
 	Step    time.Duration // of one sparkline point
+	From    time.Time     // of the first sparkline point
 	Models  []string      // rows, busiest first; "" is unknown
 	Regions []string      // columns
 	Cells   [][]Cell      // [row][column]

@@ -20,7 +20,9 @@ func (l *ledger) timeline() []TimelineLine {
 	if l.open != "" {
 		src = incident.Timeline(l.entries, l.open)
 	} else {
-		src = incident.Lines(slices.DeleteFunc(slices.Clone(l.entries), func(e incident.Entry) bool { return !l.mine[e.Seq] }))
+		src = incident.Lines(slices.DeleteFunc(slices.Clone(l.entries), func(e incident.Entry) bool {
+			return !l.mine[e.Seq] && (e.Kind != incident.Change || e.Seq <= l.since) // changes are everybody's
+		}))
 	}
 	if len(src) > maxTimeline {
 		src = src[len(src)-maxTimeline:]

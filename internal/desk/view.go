@@ -29,6 +29,7 @@ func (d *Desk) publish() {
 	}
 	s.Incident = d.record.incidentView()
 	s.Bursts = d.burstViews()
+	s.Changes = changeViews(d.sig.board.Changes(nil, now.Add(-changesBefore), now))
 	s.Levers = d.leverViews()
 	for _, name := range d.order {
 		s.Gateways = append(s.Gateways, d.gatewayView(d.wires[name]))
@@ -208,15 +209,18 @@ func (d *Desk) sourceViews(now time.Time) []SourceView {
 }
 
 func (s *sourceState) health(now time.Time) traffic.Health {
-	if s.Health == traffic.Live && !s.LastRead.IsZero() && now.Sub(s.LastRead) > silentAfter {
+	if s.Health == traffic.Live && s.Kind != traffic.ChangeSource && !s.LastRead.IsZero() && now.Sub(s.LastRead) > silentAfter {
 		return traffic.Silent
 	}
 	return s.Health
 }
 
 func sourceKind(k traffic.SourceKind) string {
-	if k == traffic.ScrapeSource {
+	switch k {
+	case traffic.ScrapeSource:
 		return "scrape"
+	case traffic.ChangeSource:
+		return "changes"
 	}
 	return "log"
 }
@@ -234,7 +238,9 @@ func (d *Desk) allSilent(now time.Time) bool {
 // take applies one batch.
 func (d *Desk) take(b traffic.Batch) {
 	now := d.now()
+	cleanFacts(b.Facts)
 	ap := d.sig.apply(b, now)
+	d.recordChanges(b.Facts, b.Source)
 	s := d.sources[b.Source]
 	if s == nil {
 		s = &sourceState{from: now}

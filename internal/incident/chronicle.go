@@ -50,6 +50,9 @@ func (c *index) of(id string) []Entry {
 		if d.FromSeq > 0 {
 			at = append(at, c.linked(d.FromSeq, d.ToSeq)...)
 		}
+		for _, seq := range d.Seqs {
+			at = append(at, c.linked(seq, seq)...)
+		}
 		for _, b := range d.Bursts {
 			at = append(at, c.bursts[b]...)
 		}

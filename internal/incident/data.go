@@ -15,6 +15,7 @@ type IncidentData struct { //nolint:revive // named like its siblings, after the
 	FromSeq  int64     `json:"from_seq,omitempty"` // linked: this entry …
 	ToSeq    int64     `json:"to_seq,omitempty"`   // … to this one, those of other incidents left out
 	Bursts   []string  `json:"bursts,omitempty"`   // linked: all entries about these bursts, before and after
+	Seqs     []int64   `json:"seqs,omitempty"`     // linked: these entries
 	Since    time.Time `json:"since,omitzero"`     // linked: what the range stands for
 }
 
@@ -131,9 +132,10 @@ type SourceData struct {
 // FactData is the data of fact and change entries: what the world outside said.
 type FactData struct {
 	Source string            `json:"source,omitempty"`
-	Kind   string            `json:"kind,omitempty"` // status, alert, deploy, config
+	Kind   string            `json:"kind,omitempty"` // status, alert, deploy, config, flag, other
 	Title  string            `json:"title"`
 	Text   string            `json:"text,omitempty"`
+	Who    string            `json:"who,omitempty"` // did it, as far as was told
 	Scope  map[string]string `json:"scope,omitempty"`
 	From   time.Time         `json:"from,omitzero"`
 	To     *time.Time        `json:"to,omitempty"`

@@ -33,6 +33,8 @@ func (n *narrator) tellIncident(e *Entry, l *Line) bool {
 		switch {
 		case len(d.Bursts) > 0:
 			l.Text = "linked burst " + strings.Join(d.Bursts, ", ")
+		case d.FromSeq == 0:
+			l.Text = fmt.Sprintf("linked %d entries from before it was opened", len(d.Seqs))
 		default:
 			l.Text = fmt.Sprintf("linked entries %d to %d, from before it was opened", d.FromSeq, d.ToSeq)
 		}
@@ -254,7 +256,22 @@ func (n *narrator) tellNote(e *Entry, l *Line) bool {
 func (n *narrator) tellOther(e *Entry, l *Line) bool {
 	l.Group = System
 	switch e.Kind {
-	case FactNoted, Change:
+	case Change:
+		var d FactData
+		_ = e.Decode(&d)
+		l.Group = Observation
+		l.Text = "change: "
+		if d.Kind != "other" && !strings.HasPrefix(strings.ToLower(d.Title), d.Kind) {
+			l.Text += d.Kind + " "
+		}
+		l.Text += d.Title + after(d.Text)
+		if d.Who != "" && d.Who != e.Actor.ID {
+			l.Text += ", by " + d.Who
+		}
+		if len(d.Scope) > 0 {
+			l.Text += bracket(scopeWords(d.Scope))
+		}
+	case FactNoted:
 		var d FactData
 		_ = e.Decode(&d)
 		l.Group = Observation
