@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"time"
 
-	"signalbox/internal/fault"
 	"signalbox/internal/traffic"
 )
 
@@ -21,7 +20,7 @@ type access struct {
 	names *mapping
 	d     draft
 	saw   bool // a line of the format was seen: what else stands in the log belongs to the same server
-	ends  map[string]bool
+	pages pages
 }
 
 func newAccess(opt Options) (Decoder, error) {
@@ -29,7 +28,7 @@ func newAccess(opt Options) (Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &access{rec: newRecorder(opt), names: names, d: draft{zone: zoneOf(opt)}, ends: make(map[string]bool)}, nil
+	return &access{rec: newRecorder(opt), names: names, d: draft{zone: zoneOf(opt)}, pages: newPages()}, nil
 }
 
 func (a *access) Format() string { return Access }
@@ -53,28 +52,36 @@ func (a *access) Decode(line []byte, received time.Time) (traffic.Record, Result
 	a.d.reset(line[l.from:l.to])
 	a.time(l, received)
 	method, target, ok := requestLine(l.request)
-	switch {
-	case !ok:
+	if !ok {
 		return traffic.Record{}, Result{Kind: Ignored, Why: "a connection that brought no request"}
-	case selfCheck(target):
-		return traffic.Record{}, Result{Kind: Ignored, Why: "a health check or a metrics page"}
-	case string(method) == "OPTIONS":
-		return traffic.Record{}, Result{Kind: Ignored, Why: "a question for options, not a request"}
 	}
-	a.target(target)
+	if why := uncounted(method, target); why != "" {
+		return traffic.Record{}, Result{Kind: Ignored, Why: why}
+	}
+	a.pages.keep(&a.d, target)
 	a.d.set(fStatus, 1, 0, value{kind: numberValue, bytes: l.status})
-	if !a.envoy(l) {
+	status, _, _, _ := a.d.status()
+	envoy, isEnvoy := a.envoyText(l)
+	switch {
+	case isEnvoy:
+		took, _ := a.d.span(fLatency)
+		if !a.d.at.IsZero() {
+			a.d.at = a.d.at.Add(took) // the line names the start; a request counts when it ended
+		}
+	case status == 0:
+		return traffic.Record{}, Result{Why: "not an access line"}
+	default:
 		a.extras(l.rest)
 	}
 	rec, res := a.rec.record(&a.d, traffic.SideClient, received)
-	status, _, _, _ := a.d.status()
-	a.rec.outcome(&a.d, &rec, status)
-	switch {
-	case status == 404 && !callsModel(target):
-		rec.Outcome = traffic.NewOutcome(fault.BadRequest, status) // a page that is not there is no missing model
-	case status >= 400:
-		settle(&rec, statusClass(status))
+	if isEnvoy {
+		rec.Message = a.d.text(fMessage, MaxMessage)
+		envoy.status = status
+		envoy.outcome(a.rec, &rec)
+	} else {
+		a.rec.outcome(&a.d, &rec, status)
 	}
+	settlePage(&rec, target, status)
 	return rec, res
 }
 
@@ -132,6 +139,10 @@ func splitAccess(line []byte) (l accessLine, ok bool) {
 	}
 	l.request = line[open+1 : end]
 	rest := line[end+1:]
+	if len(rest) > 2 && string(rest[:3]) == " 0 " && l.from == 0 && len(l.stamp) > 0 { // Envoy: no answer was sent
+		l.status, l.rest, l.to = rest[1:2], rest[2:], end+3
+		return l, true
+	}
 	if len(rest) < 4 || rest[0] != ' ' || !numeric(rest[1:4]) || len(rest) > 4 && rest[4] != ' ' || rest[1] < '1' || rest[1] > '5' {
 		return l, false
 	}
@@ -173,52 +184,4 @@ func (a *access) time(l accessLine, received time.Time) {
 	if at, ok := parseTime(value{kind: stringValue, bytes: l.stamp}, a.d.zone); ok {
 		a.d.at = at
 	}
-}
-
-// target keeps what a path says: the endpoint, and the names that some interfaces have in their paths.
-func (a *access) target(target []byte) {
-	p := path(target)
-	if deployment, model := namesInPath(p); len(deployment)+len(model) > 0 {
-		a.d.set(fDeployment, 10, 0, value{kind: stringValue, bytes: deployment})
-		a.d.set(fModel, 10, 0, value{kind: stringValue, bytes: model})
-	}
-	p = plainEndpoint(p)
-	if !a.ends[string(p)] {
-		if len(a.ends) >= maxEndpoints {
-			p = []byte("other")
-		} else {
-			a.ends[string(p)] = true
-		}
-	}
-	a.d.set(fEndpoint, 1, 0, value{kind: stringValue, bytes: p})
-}
-
-// envoy reads what follows the status in Envoy's default format: flags, bytes in and out, milliseconds,
-// and after them quoted texts of which the third is the request id.
-func (a *access) envoy(l accessLine) bool {
-	words := bytes.Fields(l.rest[:min(len(l.rest), 120)])
-	if l.from != 0 || len(words) < 5 || numeric(words[0]) || !numeric(words[1]) || !numeric(words[2]) || !numeric(words[3]) {
-		return false
-	}
-	if string(words[0]) != "-" {
-		flags, _, _ := bytes.Cut(words[0], []byte(","))
-		a.d.term = bounded(flags, maxWord)
-	}
-	a.d.set(fLatency, 1, time.Millisecond, value{kind: numberValue, bytes: words[3]})
-	rest := l.rest
-	for n := 0; n < 3; n++ {
-		open := bytes.IndexByte(rest, '"')
-		end := -1
-		if open >= 0 {
-			end = closing(rest, open+1)
-		}
-		if end < 0 {
-			return true
-		}
-		if n == 2 {
-			a.d.set(fRequestID, 1, 0, value{kind: stringValue, bytes: rest[open+1 : end]})
-		}
-		rest = rest[end+1:]
-	}
-	return true
 }

@@ -67,14 +67,14 @@ func TestPlainEndpoint(t *testing.T) {
 	}
 }
 
-// nginx's error log explains failures by its texts; its access log counts them.
+// nginx's access log counts requests; its error log counts attempts, and beside access lines says nothing new.
 func TestDetectAccess(t *testing.T) {
 	access := `10.0.3.7 - - [21/Nov/2026:12:40:00 +0000] "POST /v1/chat/completions HTTP/1.1" 200 812 "-" "curl/8"`
 	broken := `2026/11/21 12:40:10 [error] 29#29: *17 upstream timed out (110: Connection timed out) while reading response header from upstream, client: 10.0.3.7`
 	for name, tt := range map[string]struct{ lines, want string }{
 		"access":          {access + "\n" + access, Access},
 		"both":            {access + "\n" + broken + "\n" + access, Access},
-		"error log":       {broken + "\n" + broken, Text},
+		"error log":       {broken + "\n" + broken, NginxError},
 		"health only":     {strings.ReplaceAll(access, "/v1/chat/completions", "/healthz"), Access},
 		"uvicorn":         {"INFO:     Started server process [1]\nINFO:     127.0.0.1:5000 - \"POST /v1/x HTTP/1.1\" 200 OK", Access},
 		"a client's line": {`2026-11-21 12:43:20,400 - INFO - HTTP Request: POST https://api.example/v1/x "HTTP/1.1 200 OK"`, Text},

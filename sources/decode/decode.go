@@ -54,6 +54,9 @@ const (
 	HAProxyJSON = "haproxy-json" // HAProxy with the documented JSON log-format
 	HAProxyText = "haproxy"      // HAProxy's default HTTP log
 	LiteLLM     = "litellm"      // LiteLLM: its log, its payloads, and the callback's lines
+	NginxJSON   = "nginx-json"   // nginx with a log_format of escape=json
+	NginxError  = "nginx-error"  // nginx's error log
+	EnvoyJSON   = "envoy-json"   // Envoy's access log and its router's upstream_log in JSON
 	Access      = "access"       // access lines of nginx, Apache, Envoy and uvicorn
 	JSON        = "json"         // any JSON lines, by common names or a field mapping
 	Logfmt      = "logfmt"       // key=value lines, by common names or a field mapping
@@ -91,7 +94,10 @@ var builders = []struct {
 	{HAProxyText, newHAProxyText},
 	{LiteLLM, newLiteLLM},
 	{LiteLLMErrors, newLiteLLMErrors},
+	{NginxJSON, newNginxJSON},
+	{EnvoyJSON, newEnvoyJSON},
 	{Access, newAccess},
+	{NginxError, newNginxErrors},
 	{JSON, newJSON},
 	{Logfmt, newLogfmt},
 	{Text, newText},

@@ -20,7 +20,7 @@ const (
 // Detection is what a sample of lines was taken for.
 type Detection struct {
 	Format     string
-	Confidence float64 // share of the sample's lines that the format can read
+	Confidence float64 // share of the sample's lines that the format can read, less where there are few of them
 	Why        string
 }
 
@@ -33,7 +33,10 @@ var thresholds = []threshold{
 	{HAProxyText, 0.5, true},
 	{LiteLLM, 0.5, false},
 	{anyShipped, 0, false},
+	{NginxJSON, 0.5, true},
+	{EnvoyJSON, 0.5, true},
 	{Access, 0.4, true},
+	{NginxError, 0.5, false},
 	{anyWrapper, 0, false},
 	{JSON, 0.4, true},
 	{Logfmt, 0.7, true},
@@ -111,7 +114,7 @@ func detectIn(around []string, raw [][]byte, opt Options) Detection {
 		if share < th.read || th.requests && t.requests == 0 {
 			continue
 		}
-		return Detection{Format: th.format, Confidence: share, Why: fmt.Sprintf("%d of the first %d lines read as %s, %d of them about requests", t.read, t.lines, th.format, t.requests)}
+		return Detection{Format: th.format, Confidence: confidence(th.format, t.read, t.lines), Why: fmt.Sprintf("%d of the first %d lines read as %s, %d of them about requests", t.read, t.lines, th.format, t.requests)}
 	}
 	t := try(Text, sample, opt)
 	if t.lines == 0 {
@@ -124,6 +127,16 @@ func detectIn(around []string, raw [][]byte, opt Options) Detection {
 		Format: Text, Confidence: float64(t.requests) / float64(t.lines),
 		Why: fmt.Sprintf("no known format: of the first %d lines, %d tell of a failure", t.lines, t.requests),
 	}
+}
+
+// confidence counts one line more than a sample has: of a format whose shape is its own that line surely is,
+// of one that many programs write it may be. So one line of JSON says less than fifty.
+func confidence(format string, read, lines int) float64 {
+	more := 0.9
+	if format == JSON || format == Logfmt {
+		more = 0.5
+	}
+	return (float64(read) + more) / float64(lines+1)
 }
 
 // detectOther tries what is no format by itself: the shipped mapping files, and the wrappers that are not sure.

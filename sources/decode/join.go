@@ -38,7 +38,10 @@ type head struct {
 
 // traceless are the formats whose writers write one line for each request and nothing under it, and those whose
 // decoders know themselves what belongs together.
-var traceless = map[string]bool{Signalbox: true, HAProxyJSON: true, HAProxyText: true, LiteLLM: true, LiteLLMErrors: true}
+var traceless = map[string]bool{
+	Signalbox: true, HAProxyJSON: true, HAProxyText: true, LiteLLM: true, LiteLLMErrors: true,
+	NginxJSON: true, NginxError: true, EnvoyJSON: true,
+}
 
 // lonely is a decoder in whose lines a trace can stand alone for a failure: nothing else counts requests.
 type lonely interface{ lonely() bool }
