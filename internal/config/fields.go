@@ -10,7 +10,8 @@ import (
 
 // formats lists the line formats; sources/decode reads them.
 var formats = []string{
-	FormatAuto, "signalbox", "json", "logfmt", "haproxy", "haproxy-json", "litellm", "litellm-errors", "access", "text",
+	FormatAuto, "signalbox", "json", "logfmt", "haproxy", "haproxy-json", "litellm", "litellm-errors",
+	"nginx-json", "nginx-error", "envoy-json", "access", "text",
 	"apisix", "apisix-access", "bedrock", "bifrost", "cloudwatch", "envoy-ai-gateway", "higress", "kong", "loki", "portkey",
 }
 
