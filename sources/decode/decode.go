@@ -77,6 +77,8 @@ type Options struct {
 	Formats []*Mapping
 	// Misread is told of each line that could not be read, where it is set. line is not to be kept, and is untrusted.
 	Misread func(line []byte, why string)
+	// Skipped is told in the same way of each line that is understood and not about a request.
+	Skipped func(line []byte, why string)
 	// Unknown counts the values that the inventory does not know; nil counts none.
 	Unknown *traffic.UnknownPlaces
 

@@ -296,7 +296,7 @@ func tryMapping(m *Mapping, sample [][]byte, opt Options) tally {
 
 // bare are the options of a decoder that only looks: it tells nobody and fills nothing.
 func (opt Options) bare() Options {
-	opt.Kit, opt.Labels, opt.Misread, opt.Unknown = sources.Kit{}, sources.Labels{}, nil, nil
+	opt.Kit, opt.Labels, opt.Misread, opt.Skipped, opt.Unknown = sources.Kit{}, sources.Labels{}, nil, nil, nil
 	return opt
 }
 

@@ -278,6 +278,9 @@ func (s *Stream) count(raw, inside []byte, rec traffic.Record, res Result) {
 		s.tally.Unparsed++
 		s.example(raw, inside, res.Why)
 	case Ignored:
+		if s.opt.Skipped != nil {
+			s.opt.Skipped(inside, res.Why)
+		}
 	}
 }
 
