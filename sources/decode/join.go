@@ -285,15 +285,21 @@ func (t *textLines) trace(text []byte, tr *trace, received time.Time) (traffic.R
 	return rec, res
 }
 
-// verdictOf gives the verdict on the first text that is surely about a failure.
+// verdictOf gives the verdict on the first text that is surely about a failure. One that only says that
+// something broke gives way to one that says what.
 func verdictOf(texts [][]byte) fault.Verdict {
+	var broke fault.Verdict
 	for _, text := range texts {
 		v := fault.Classify(fault.Input{Text: string(text)})
-		if v.Class != fault.None && v.Confidence >= countsFrom {
+		switch {
+		case v.Class == fault.None || v.Confidence < countsFrom:
+		case v.Class != fault.ServerError:
 			return v
+		case broke.Class == fault.None:
+			broke = v
 		}
 	}
-	return fault.Verdict{}
+	return broke
 }
 
 // explainBy adds to a record what a trace under it says. The exception that came first is the cause, so it

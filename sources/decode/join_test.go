@@ -80,7 +80,7 @@ func TestOneFailureIsOneRecord(t *testing.T) {
 		"a message of several lines":     {alone + ".\nReceived Model Group=gpt-4o\nAvailable Model Group Fallbacks=None\n2026-11-21 12:43:20,100 - INFO - fine", 1},
 		"a thread's":                     {"Exception in thread Thread-1 (run):\n" + alone, 1},
 		"an asyncio task's":              {"Task exception was never retrieved\nfuture: <Task finished name='Task-1' coro=<main() done>>\n" + alone, 1},
-		"a program's own mistake":        {strings.Join(rateLimitTrace[:3], "\n") + "\nKeyError: 'x'", 0},
+		"a program's own mistake":        {strings.Join(rateLimitTrace[:3], "\n") + "\nValueError: no rows", 0},
 		"a mistake after a failure":      {alone + "\nDuring handling of the above exception, another exception occurred:\n" + strings.Join(rateLimitTrace[:3], "\n") + "\nKeyError: 'x'", 1},
 	} {
 		s := newTestStream(t, Text)
