@@ -94,8 +94,8 @@ func (t *text) decide(in Input, set *ruleSet) (finding, bool) {
 	if f, ok := byStatus(t); ok {
 		return f, true
 	}
-	if t.level == levelError && t.status < 100 {
-		return finding{class: ServerError, rule: "a line at level error that names no cause", layer: "client", confidence: guess}, true
+	if t.status < 100 && (t.level == levelError || t.level == levelUnknown && t.failing) {
+		return finding{class: ServerError, rule: "an error that names no cause", layer: "client", confidence: guess}, true
 	}
 	return finding{}, false
 }

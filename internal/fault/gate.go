@@ -59,6 +59,9 @@ var methodWords = []string{
 	"|get /", "|post /", "|put /", "|delete /", "|head /", "|options /", "|patch /", "|get http", "|post http", "|connect /", "|delete http", "|put http",
 }
 
+// standsAlone asks of the number before a word that a blank stands before it: what follows a colon is a port.
+const standsAlone = -1
+
 // asks are the numbers of the words that stages ask for.
 type asks struct {
 	http, flags, dump uint16
@@ -71,7 +74,8 @@ var tellers = append([]teller{
 		"status", "status code", "code", "http", "|http/1.1", "|http/1.0", "|http/2.0", "|http/2", "|http/3", "|http/3.0", "error", "failed", "returned", "responded with", "response",
 		"[", "(", "):", "状态码", "错误", "错误码", "http错误",
 	}, kinds: markLead},
-	{words: []string{"client error", "server error", "status code", "overloaded", "insufficient balance", "|post|", "|get|"}, kinds: markReason},
+	{words: []string{"client error", "server error", "status code", "overloaded", "insufficient balance"}, kinds: markReason},
+	{words: []string{"|post|", "|get|", "|put|"}, kinds: markReason, status: standsAlone},
 	{words: []string{"ok|"}, kinds: markReason, status: 200},
 	{words: []string{"bad request"}, kinds: markReason, status: 400},
 	{words: []string{"unauthorized"}, kinds: markReason, status: 401},
@@ -87,7 +91,7 @@ var tellers = append([]teller{
 	{words: []string{"bad gateway"}, kinds: markReason, status: 502},
 	{words: []string{"service unavailable", "service temporarily unavailable"}, kinds: markReason, status: 503},
 	{words: []string{"gateway timeout", "gateway time out"}, kinds: markReason, status: 504},
-	{words: []string{"error", "|fatal", "|critical", "|panic", "exception", "|e srv|", "错误", "失败", "异常", "|severe|"}, kinds: markLevel, level: levelError},
+	{words: []string{"|error|", "|errors|", "error:", "error]", "|fatal", "|critical", "|panic", "exception", "|e srv|", "错误", "失败", "异常", "|severe|"}, kinds: markLevel, level: levelError},
 	{words: []string{"|warn", "|w srv|"}, kinds: markLevel, level: levelWarn},
 	{words: []string{"|info|", "|notice|", "|i srv|", "|i slot|"}, kinds: markLevel, level: levelInfo},
 	{words: []string{"|debug|", "|trace|"}, kinds: markLevel, level: levelDebug},
@@ -97,7 +101,7 @@ var tellers = append([]teller{
 		"error", "fail", "exception", "traceback", "timeout", "timed out", "abort", "panic", "cannot", "closed", "terminated", "invalid", "unable", "denied", "exceeded", "reset by",
 		"finish reason", "filter", "disconnect", "rejected",
 	}, kinds: markTrouble},
-	{words: []string{"error", "fail", "exception", "abort", "refused", "cancel", "错误", "失败"}, kinds: markFailing},
+	{words: []string{"|error|", "|errors|", "error:", "error]", "|fail", "exception", "abort", "refused", "cancel", "错误", "失败"}, kinds: markFailing},
 	{words: waitWords},
 	{words: upWords},
 	{words: []string{httpWord, flagsWord, haproxyWord, termWord, stateWord, dumpWord}},

@@ -16,6 +16,7 @@ type rule struct {
 	from       string   // who fixes the words of doc: a provider's documentation, a program's source
 	doc        []string // codes, exception names and messages that are fixed there
 	any        []string // ordinary language for the same thing
+	faint      []string // what names a subject and says that it went wrong only where the text tells of a failure
 	near       []near
 	all        []string
 	not        []string
@@ -64,6 +65,7 @@ type pairSide struct {
 type compiled struct {
 	*rule
 	any      []uint16
+	faint    int // index in any from which words need a failure beside them
 	evidence []string
 	why      []string
 	all, not []uint16
@@ -109,7 +111,10 @@ func compile(rules []rule) *ruleSet {
 		for _, word := range l.words {
 			m := &set.marks[set.words.ids[word]]
 			m.kinds |= l.kinds
-			m.level, m.provider, m.status = max(m.level, l.level), max(m.provider, l.provider), max(m.status, l.status)
+			m.level, m.provider = max(m.level, l.level), max(m.provider, l.provider)
+			if l.status != 0 {
+				m.status = l.status
+			}
 		}
 	}
 	for i := range rules {
@@ -131,7 +136,7 @@ func compile(rules []rule) *ruleSet {
 
 // words lists what a rule asks for.
 func (r *rule) words() []string {
-	all := slices.Concat(r.doc, r.any, r.all, r.not)
+	all := slices.Concat(r.doc, r.any, r.faint, r.all, r.not)
 	for _, n := range r.near {
 		all = append(append(all, n.a...), n.b...)
 	}
@@ -163,6 +168,9 @@ func (s *ruleSet) add(r *rule) {
 		c.evidence = append(c.evidence, n.a[0]+" … "+n.b[0])
 		s.size++
 	}
+	c.faint = len(c.any)
+	c.evidence = append(c.evidence, r.faint...)
+	c.any = append(c.any, s.number(r.faint)...)
 	if len(c.evidence) == 0 {
 		c.evidence = r.all[:1]
 	}
@@ -181,7 +189,7 @@ func (c *compiled) match(t *text) (int, bool) {
 	}
 	at := -1
 	for i, id := range c.any {
-		if t.seen.has(id) {
+		if t.seen.has(id) && (i < c.faint || t.failed()) {
 			at = i
 			break
 		}

@@ -49,13 +49,14 @@ var moneyRules = []rule{
 		}, not: []string{"over capacity", "overloaded", "at capacity", "负载", "per minute"},
 	},
 	{
-		name: "money", class: QuotaExhausted, any: []string{
+		name: "money", class: QuotaExhausted, faint: []string{"free trial", "payment method", "upgrade your plan", "premium requests", "top up|", "|topup", "|recharge", "充值", "套餐", "额度", "余额", "overdue", "billing cycle"},
+		any: []string{
 			"credit balance", "insufficient balance", "insufficient credit", "insufficient fund", "insufficient quota", "not enough credit", "not enough balance", "not enough quota", "balance is not enough", "balance not enough", "balance is insufficient", "negative balance",
 			"out of credit", "more credits", "all available credits", "any credits", "no credits", "credits remaining:0", "buy credits", "purchase credits", "add credits", "run out of credit", "ran out of credit", "out of funds", "out of tokens", "credits have been",
-			"payment required", "payment method", "crossed budget", "exceeded budget", "over budget", "budget has been", "budget exceeded", "max budget", "spending limit", "spend limit", "spending cap", "usage cap", "cost limit", "monthly limit", "monthly credit", "credit limit",
-			"request allowance", "monthly usage", "monthly spend", "monthly quota", "usage limit", "hard limit", "check your billing", "included credits", "billing details", "billing cycle", "account balance", "account is not active", "outstanding balance", "unpaid", "overdue",
-			"out of quota", "quota exhausted", "exhausted your", "allocated quota", "quota has been", "quota is exhausted", "extra usage", "exceeded your quota", "free tier has been", "free tier of the model", "free quota", "free trial", "trial expired", "trial ended", "subscription expired",
-			"plan has expired", "upgrade your plan", "premium requests", "top up|", "|topup", "|recharge", "余额", "额度", "欠费", "充值", "配额", "套餐",
+			"payment required", "crossed budget", "exceeded budget", "over budget", "budget has been", "budget exceeded", "max budget", "spending limit", "spend limit", "spending cap", "usage cap", "cost limit", "monthly limit", "monthly credit", "credit limit",
+			"request allowance", "monthly usage", "monthly spend", "monthly quota", "usage limit", "hard limit", "check your billing", "included credits", "billing details", "account balance", "account is not active", "outstanding balance", "unpaid",
+			"out of quota", "quota exhausted", "exhausted your", "allocated quota", "quota has been", "quota is exhausted", "extra usage", "exceeded your quota", "free tier has been", "free tier of the model", "free quota", "trial expired", "trial ended", "subscription expired",
+			"plan has expired", "欠费", "配额",
 		}, not: []string{"error code 429", "over capacity", "overloaded", "负载已"},
 	},
 	{
@@ -91,11 +92,12 @@ var sizeRules = []rule{
 		},
 	},
 	{
-		name: "context words", class: ContextOverflow, any: []string{
-			"maximum context length", "max context length", "context length exceeded", "context length of", "exceeds the context", "exceed context", "exceeds context", "context window", "context size", "context limit", "context overflow", "context length is",
+		name: "context words", class: ContextOverflow, faint: []string{"context window", "context size", "context limit", "上下文", "too long for", "max model len"},
+		any: []string{
+			"maximum context length", "max context length", "context length exceeded", "context length of", "exceeds the context", "exceed context", "exceeds context", "context overflow", "context length is",
 			"prompt is too long", "prompt too long", "input is too long", "input too long", "request too large", "request entity too large", "payload too large", "content too large", "body too large", "request body larger", "request body too large", "too large a body",
-			"larger than max", "longest context", "reduce the length of", "reduce your prompt", "reduce your message size", "maximum prompt length", "too long for", "conversation is too long", "max model len", "maximum number of tokens",
-			"maximum input length", "too many input tokens", "entity too large", "client intended to send too large body", "上下文", "超过最大长度", "输入过长", "长度超", "过长", "超出最大",
+			"larger than max", "longest context", "reduce the length of", "reduce your prompt", "reduce your message size", "maximum prompt length", "conversation is too long", "maximum number of tokens",
+			"maximum input length", "too many input tokens", "entity too large", "client intended to send too large body", "超过最大长度", "输入过长", "长度超", "过长", "超出最大",
 		},
 		near: []near{
 			{a: []string{"too many tokens", "maximum tokens", "token limit", "token count"}, b: []string{"exceed"}, within: 64},
@@ -125,10 +127,11 @@ var policyRules = []rule{
 		},
 	},
 	{
-		name: "policy words", class: ContentFiltered, any: []string{
-			"content exists risk", "content management policy", "content policy", "content policies", "content filter", "usage policy", "usage policies", "flagged|", "moderation|", "guardrail", "inappropriate content", "sensitive content", "unsafe content", "safety system", "safety filter",
-			"safety setting", "safety reason", "safety guideline", "violates our", "violate our", "violates openai", "violating our", "harmful content", "response was filtered", "prompt was blocked", "response was blocked", "refused to answer", "refused to respond", "content was blocked",
-			"敏感词", "敏感内容", "内容安全", "违规", "不当内容", "不安全", "敏感信息", "安全策略", "审核",
+		name: "policy words", class: ContentFiltered, faint: []string{"content policy", "content policies", "content filter", "usage policy", "usage policies", "moderation|", "guardrail", "safety filter", "safety setting", "审核", "安全策略"},
+		any: []string{
+			"content exists risk", "content management policy", "flagged|", "inappropriate content", "sensitive content", "unsafe content", "safety system",
+			"safety reason", "safety guideline", "violates our", "violate our", "violates openai", "violating our", "harmful content", "response was filtered", "prompt was blocked", "response was blocked", "refused to answer", "refused to respond", "can't assist with", "cannot assist with", "can't help with", "against our policies", "disallowed content", "content was blocked",
+			"敏感词", "敏感内容", "内容安全", "违规", "不当内容", "不安全", "敏感信息",
 		},
 		near: []near{{
 			a: []string{"blocked", "block|", "filtered", "refused", "rejected", "declined", "denied"}, within: 48,

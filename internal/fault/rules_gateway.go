@@ -14,8 +14,9 @@ var gatewayRules = []rule{
 	},
 	{
 		name: "nothing left to send to", class: NoHealthyUpstream, layer: "gateway",
+		faint: []string{"circuit breaker"},
 		any: []string{
-			"无可用渠道", "可用渠道", "没有可用", "无可用", "short circuited", "circuit breaker", "circuit open", "circuit is open", "|breaker is open", "breaker open", "breaker tripped", "upstream overflow", "in cooldown", "cooling down", "on cooldown", "all upstream servers tried",
+			"无可用渠道", "可用渠道", "没有可用", "无可用", "short circuited", "circuit open", "circuit is open", "|breaker is open", "breaker open", "breaker tripped", "upstream overflow", "in cooldown", "cooling down", "on cooldown", "all upstream servers tried",
 		},
 		near: []near{
 			{
@@ -42,12 +43,15 @@ var capacityRules = []rule{
 		}, not: []string{"dsqid"},
 	},
 	{
-		name: "capacity words", class: Overloaded, any: []string{
-			"overloaded", "over capacity", "at capacity", "at full capacity", "high demand", "server busy", "server is busy", "servers are busy", "server is currently busy", "too busy", "model busy", "model is busy", "is busy|", "is currently busy", "service is too busy",
-			"capacity exceeded", "insufficient capacity", "no capacity", "out of capacity", "lack of capacity", "capacity constraint", "capacity available", "not enough capacity", "capacity limit", "exceeds capacity", "heavy load", "high load", "heavy traffic", "high traffic", "excessive load",
-			"overcapacity", "queue is full", "queue full", "full queue", "queue exceeded", "no slots", "no slot available", "available slot", "slots in use", "slot unavailable", "max pending", "pending request", "maximum queue", "too many pending", "queue length", "load shedding", "oversubscribed",
-			"负载已", "负载过", "负载较", "负载太", "过载", "服务器繁忙", "系统繁忙", "繁忙", "拥挤", "访问量过大", "算力不足", "资源不足",
-		}, not: []string{"port is busy", "not busy"},
+		name: "capacity words", class: Overloaded, faint: []string{"pending request", "queue length", "is busy|", "maximum queue", "high traffic", "heavy traffic"},
+		any: []string{
+			"overloaded", "over capacity", "at capacity", "at full capacity", "high demand", "server busy", "server is busy", "servers are busy", "server is currently busy", "too busy", "model busy", "model is busy", "is currently busy", "service is too busy",
+			"capacity exceeded", "insufficient capacity", "no capacity", "out of capacity", "lack of capacity", "capacity constraint", "capacity available", "not enough capacity", "capacity limit", "exceeds capacity", "heavy load", "high load", "excessive load",
+			"overcapacity", "queue is full", "queue full", "full queue", "queue exceeded", "no slots", "no slot available", "available slot", "slots in use", "slot unavailable", "max pending", "too many pending", "load shedding", "oversubscribed",
+			"saturated", "负载已", "负载过", "负载较", "负载太", "已满", "饱和", "过载", "服务器繁忙", "系统繁忙", "繁忙", "拥挤", "访问量过大", "算力不足", "资源不足",
+		},
+		near: []near{{a: []string{"|queue", "|slots", "|slot", "|server", "|model", "|service", "|system", "|cluster", "|engine"}, b: []string{"|busy|", "|full|", "overload", "at capacity"}, within: 24}},
+		not:  []string{"port is busy", "not busy", "full traceback", "full stack"},
 	},
 	{
 		name: "rate code", class: RateLimited, confidence: sure, from: "OpenAI, Anthropic, Mistral, Groq, AWS, Azure, Alibaba error references", doc: []string{
@@ -56,10 +60,11 @@ var capacityRules = []rule{
 		}, not: []string{"x ratelimit", "ratelimit remaining"},
 	},
 	{
-		name: "rate words", class: RateLimited, any: []string{
-			"rate limit", "ratelimit", "too many requests", "toomanyrequests", "throttl", "requests per min", "tokens per min", "per minute", "(rpm)", "(tpm)", "|rpm|", "|tpm|", "concurrency limit", "concurrent request", "concurrency exceeded", "max parallel requests", "parallel request",
-			"too many tokens", "too many concurrent", "too many connections", "requests too frequent", "request frequency", "too frequently", "per second", "slow down", "resource has been exhausted", "resource exhausted", "quota exceeded", "limit of requests", "速率", "请求过于频繁", "频繁", "频率", "限流",
-			"请求数限制", "并发", "请求过多", "次数过多", "每分钟",
+		name: "rate words", class: RateLimited, faint: []string{"rate limit", "ratelimit", "per minute", "|rpm|", "|tpm|", "per second", "throttl", "速率", "频率", "限流", "并发", "每分钟", "concurrent request", "parallel request"},
+		any: []string{
+			"too many requests", "toomanyrequests", "requests per min", "tokens per min", "(rpm)", "(tpm)", "concurrency limit", "concurrency exceeded", "max parallel requests",
+			"too many tokens", "too many concurrent", "too many connections", "requests too frequent", "request frequency", "too frequently", "slow down", "resource has been exhausted", "resource exhausted", "quota exceeded", "limit of requests", "请求过于频繁", "频繁",
+			"请求数限制", "请求过多", "次数过多",
 		}, not: []string{"ratelimit remaining", "rate limit reset", "ratelimit limit", "tokens per second", "tok per second", "throughput"},
 	},
 }

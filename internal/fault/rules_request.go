@@ -25,7 +25,7 @@ var namedRules = []rule{
 		name: "named model does not exist", class: ModelNotFound,
 		near: []near{{
 			a: []string{"|model|", "deployment", "publisher model", "inference profile", "adapter", "|engine", "模型"}, within: 120,
-			b: []string{"does not exist", "not found", "doesn't exist", "not exist", "is not supported", "not available|", "cannot be found", "could not be found", "不存在", "未找到", "不支持"},
+			b: []string{"does not exist", "not found", "doesn't exist", "not exist", "is not supported", "not available|", "cannot be found", "could not be found", "not recognized", "not enabled", "not deployed", "not loaded", "isn't supported", "isn't available", "不存在", "未找到", "不支持"},
 		}},
 		not: []string{"file not found", "parameter", "permission denied", "module", "in token output", "api key not found", "is not supported with this model", "tool", "401", "key not found", "handler", "attribute", "malformed input", "extraneous key", "required key"},
 	},
@@ -47,15 +47,21 @@ var identityRules = []rule{
 		}, not: []string{"deadline exceeded", "failed (13:permission denied)"},
 	},
 	{
-		name: "identity words", class: Auth, any: []string{
-			"invalid api key", "incorrect api key", "invalid x api key", "api key not valid", "invalid authentication", "unauthorized", "access denied", "access is denied", "token has expired", "token expired", "expired token", "token is expired", "security token", "you have been blocked",
+		name: "identity words", class: Auth, faint: []string{"credential", "bearer token", "oauth token", "refresh token", "token refresh", "security token", "authorization header", "sign in", "api key provided", "令牌", "权限"},
+		any: []string{
+			"invalid api key", "incorrect api key", "invalid x api key", "api key not valid", "invalid authentication", "unauthorized", "access denied", "access is denied", "token has expired", "token expired", "expired token", "token is expired", "you have been blocked",
 			"attention required! cloudflare", "attention required! | cloudflare", "just a moment...", "error 1020", "don't have access", "do not have access", "does not have access", "not have permission", "no permission", "not authorized", "not allowed to", "|forbidden|", "auth credentials",
-			"missing api key", "no api key", "api key is required", "api key required", "provide an api key", "provide your api key", "api key is not set", "api key not set", "invalid token", "invalid api token", "invalid access token", "api key is invalid", "api key provided", "api key not found",
-			"api key is missing", "api key was not", "api key client option must be set", "api key must be", "not logged in", "please log in", "please login", "log in again", "login required", "sign in", "please run /login", "use case form", "key not found in", "not found in db", "automated queries",
-			"credential", "secret with the name", "operation not allowed", "virtual network/firewall", "invalid subscription", "failed authentication", "authentication failed", "authentication fail", "authentication required", "auth failed", "authorization failed", "authorization header",
-			"invalid auth", "oauth token", "token is invalid", "invalid bearer", "bearer token", "not allowed for this organization", "token refresh", "refresh token", "invalid key", "key is invalid", "key has expired", "key expired", "expired key", "api key has been revoked", "key revoked", "wrong api key",
-			"invalid signature", "unable to authenticate", "ip not allowed", "not whitelisted", "not in allowlist", "无效的令牌", "令牌", "鉴权", "未授权", "认证失败", "身份验证", "无权", "无效的api", "密钥无效", "未登录", "权限",
-		}, not: []string{"failed (13:permission denied)", "deadline exceeded", "extra forbidden"},
+			"missing api key", "no api key", "api key is required", "api key required", "provide an api key", "provide your api key", "api key is not set", "api key not set", "invalid token", "invalid api token", "invalid access token", "api key is invalid", "api key not found",
+			"api key is missing", "api key was not", "api key client option must be set", "api key must be", "not logged in", "please log in", "please login", "log in again", "login required", "please run /login", "use case form", "key not found in", "not found in db", "automated queries",
+			"secret with the name", "operation not allowed", "virtual network/firewall", "invalid subscription", "failed authentication", "authentication failed", "authentication fail", "authentication required", "auth failed", "authorization failed",
+			"invalid auth", "token is invalid", "invalid bearer", "not allowed for this organization", "invalid key", "key is invalid", "key has expired", "key expired", "expired key", "api key has been revoked", "key revoked", "wrong api key",
+			"invalid signature", "unable to authenticate", "ip not allowed", "not whitelisted", "not in allowlist", "无效的令牌", "鉴权", "未授权", "认证失败", "身份验证", "无权", "无效的api", "密钥无效", "未登录",
+		},
+		near: []near{{
+			a: []string{"api key", "apikey", "access token", "auth token", "bearer", "authentication", "authorization", "oauth", "session token", "api token", "service account"}, within: 40,
+			b: []string{"invalid", "incorrect", "|wrong", "expired", "missing", "not provided", "required", "rejected", "not valid", "revoked", "not recognized", "not configured", "not set", "failed", "unknown", "denied", "not match"},
+		}},
+		not: []string{"failed (13:permission denied)", "deadline exceeded", "extra forbidden"},
 	},
 	{name: "permission", class: Auth, any: []string{"permission denied", "insufficient permission", "missing permission", "lacks permission", "permissions|"}, not: []string{"(13:permission denied)", "connecting to upstream"}},
 }
@@ -70,17 +76,19 @@ var outputRules = []rule{
 		"NoSuchTool", "malformed_tool", "JSONSchemaValidationError", "InstructorRetryException", "OUTPUT_PARSING_FAILURE", "EmptyResponseBody", "IncompleteOutputException", "output_parse_error", "NoOutputGenerated", "UnexpectedModelBehavior", "ModelBehaviorError",
 	}},
 	{
-		name: "output words", class: InvalidOutput, any: []string{
-			"failed to call a function", "could not parse llm", "could not parse output", "could not parse response", "could not parse the response", "could not parse tool", "any json", "no json", "tool call parsing failed", "failed to parse tool", "failed to parse function", "parse tool call",
+		name: "output words", class: InvalidOutput, faint: []string{"invalid tool", "tool not found", "any json", "no json", "no output"},
+		any: []string{
+			"failed to call a function", "could not parse llm", "could not parse output", "could not parse response", "could not parse the response", "could not parse tool", "tool call parsing failed", "failed to parse tool", "failed to parse function", "parse tool call",
 			"no object generated", "response did not match", "did not match schema", "match schema", "match the schema", "match the expected schema", "match expected schema", "empty response", "empty content", "empty candidates", "no candidates", "no choices", "without choices", "missing choices",
-			"empty completion", "empty output", "empty stream", "returned no content", "no content in response", "no content returned", "no output", "not valid json", "invalid json", "malformed json", "json decode error", "JSONDecodeError", "expecting value:line", "invalid tool",
+			"empty completion", "empty output", "empty stream", "returned no content", "no content in response", "no content returned", "not valid json", "invalid json", "malformed json", "json decode error", "JSONDecodeError", "expecting value:line",
 			"invalid function call", "invalid args", "invalid arguments", "validation error for", "validation errors for", "unterminated string", "expecting property name", "expecting , delimiter", "unexpected token", "no text content", "failed to generate json", "failed to parse",
 			"returned empty", "no valid json", "failed to validate json", "returned an empty", "empty or malformed", "cannot parse", "unparseable", "unparsable", "invalid utf 8", "json parsing failed", "error parsing", "bad json", "did not return valid", "did not return any",
-			"hallucinated", "unknown tool", "tool not found", "no such tool", "invalid format:", "missing action", "解析失败", "返回为空", "空响应",
+			"hallucinated", "unknown tool", "no such tool", "invalid format:", "missing action", "does not conform", "not conform to", "解析失败", "返回为空", "空响应",
 		},
 		near: []near{
-			{a: []string{"json", "tool call", "function call", "tool argument", "model output", "llm output", "arguments"}, b: []string{"malformed", "invalid character", "could not be parsed", "unexpected character", "not parse", "failed to decode", "is invalid|"}, within: 64},
+			{a: []string{"json", "tool call", "function call", "tool argument", "model output", "llm output", "arguments"}, b: []string{"malformed", "invalid character", "could not be parsed", "unexpected character", "not parse", "failed to decode", "is invalid|", "unparse", "not valid", "cut off in"}, within: 64},
+			{a: []string{"|empty|", "|blank|"}, b: []string{"response", "content", "completion", "candidates", "choices", "|answer", "|reply", "output"}, within: 28},
 		},
-		not: []string{"invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token <", "request was malformed", "input json", "loads request"},
+		not: []string{"invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token <", "parse request", "request was malformed", "loads request"},
 	},
 }

@@ -2,13 +2,14 @@ package fault
 
 var requestRules = []rule{
 	{
-		name: "parameter words", class: BadRequest, own: true, any: []string{
+		name: "parameter words", class: BadRequest, own: true, faint: []string{"is required", "should be", "must be a|", "must be an|", "参数", "must contain"},
+		any: []string{
 			"unsupported parameter", "malformed input", "extra inputs are not permitted", "unknown name", "cannot find field", "not supported with this model", "is not supported by", "does not support", "do not support", "not support tool", "is not supported for", "is not supported in", "unrecognized request argument",
 			"unrecognized argument", "invalid value", "missing required", "required parameter", "invalid type", "field required", "is a required property", "bad request", "extraneous key", "must be followed by", "must alternate", "roles must", "invalid role", "invalid parameter", "invalid request",
-			"unexpected keyword", "unexpected parameter", "is required", "must not be empty", "must be non empty", "must contain", "cannot be empty", "expected an object", "method not allowed", "unsupported media type", "invalid json payload", "schema validation", "invalid schema", "unsupported content type",
-			"is not allowed", "is not permitted", "should be", "unsupported value", "must be a|", "must be an|", "must be one of", "must be at least", "must be less", "must be greater", "must be between", "must be positive", "supports at most", "maximum number of items", "too many images", "too many tools", "invalid message",
-			"invalid input", "invalid image", "unsupported image", "unsupported file", "could not process image", "invalid base64", "param incorrect", "invalid param", "malformed request", "not compatible", "incompatible", "missing field", "unknown field", "unknown parameter", "unknown variant",
-			"参数错误", "无效的请求", "参数", "请求格式", "不合法",
+			"unexpected keyword", "unexpected parameter", "must not be empty", "must be non empty", "cannot be empty", "expected an object", "method not allowed", "unsupported media type", "invalid json payload", "schema validation", "invalid schema", "unsupported content type",
+			"is not allowed", "is not permitted", "unsupported value", "must be one of", "must be at least", "must be less", "must be greater", "must be between", "must be positive", "supports at most", "maximum number of items", "too many images", "too many tools", "invalid message",
+			"invalid input", "failed to parse request", "does not match any variant", "invalid image", "unsupported image", "unsupported file", "could not process image", "invalid base64", "param incorrect", "invalid param", "malformed request", "not compatible", "incompatible", "missing field", "unknown field", "unknown parameter", "unknown variant",
+			"参数错误", "无效的请求", "请求格式", "不合法",
 		},
 		near: []near{{a: []string{"tool use", "tool result", "tool calls", "tool call id", "tool message"}, b: []string{"without", "must", "missing", "found", "corresponding", "preceding"}, within: 96}},
 		not:  []string{"server error"},
@@ -29,7 +30,7 @@ var serverRules = []rule{
 			"worker threw exception", "error 1101", "panic:", "nullpointer", "NullPointerException", "stack overflow", "ggml_", "GGML_ASSERT", "EngineCore", "exit status 2", "signal: killed", "Cannot read properties of undefined", "Exception in ASGI application", "OOMKilled", "KeyError|",
 			"AttributeError", "IndexError", "TypeError:", "NameError", "ImportError", "ModuleNotFoundError", "UnboundLocalError", "AssertionError", "Worker failed", "ran out of memory", "nil pointer dereference",
 		},
-		any: []string{"out of memory", "is not a function", "cuda failure", "unhandled exception", "has no attribute", "cannot read propert", "died unexpectedly", "crashed"},
+		any: []string{"out of memory", "is not a function", "cuda failure", "unhandled exception", "has no attribute", "cannot read propert", "died unexpectedly", "crashed", "failed to load model", "error loading model", "sigquit", "sigkill", "sigsegv", "illegal memory access", "abort was called", "assertion failed", "child failed", "stack trace"},
 	},
 	{name: "bad gateway words", class: BadGateway, from: "nginx, Cloudflare, Kong, ALB, Envoy", doc: []string{
 		"bad gateway", "BadGateway", "invalid response from upstream", "invalid response from an upstream", "an invalid response was received from", "upstream sent too big header", "too large header", "upstream_error", "upstream sent invalid header", "web server reported a bad gateway",
@@ -40,10 +41,13 @@ var serverRules = []rule{
 	{name: "server words", class: ServerError, any: []string{
 		"server had an error", "server experienced an error", "error occurred while processing", "error while processing your request", "internal error", "internal server error", "something went wrong", "went wrong", "unexpected error", "unknown error", "内部错误", "服务器错误", "服务异常", "系统异常", "未知错误",
 	}, weak: true, not: []string{"bad gateway", "service unavailable", "temporarily unavailable", "service temporarily"}},
-	{name: "unavailable words", class: Unavailable, from: "OpenAI, llama.cpp", doc: []string{"service_unavailable_error", "unavailable_error"}, any: []string{
-		"service unavailable", "temporarily unavailable", "is unavailable", "currently unavailable", "still loading", "is loading", "estimated time", "maintenance", "starting up", "is starting", "not ready", "is down|", "warming up", "warm up", "server unavailable", "unavailable", "shutting down", "not yet ready",
-		"draining", "not initialized", "暂不可用", "服务不可用", "维护", "正在启动", "加载中", "不可用",
-	}, weak: true},
+	{
+		name: "unavailable words", class: Unavailable, from: "OpenAI, llama.cpp", doc: []string{"service_unavailable_error", "unavailable_error"}, faint: []string{"maintenance", "draining", "starting up", "is starting", "is loading", "warm up", "warming up", "维护", "加载中", "estimated time", "unavailable"},
+		any: []string{
+			"service unavailable", "temporarily unavailable", "is unavailable", "currently unavailable", "still loading", "not ready", "is down|", "server unavailable", "shutting down", "not yet ready",
+			"not initialized", "health check failed", "healthcheck failed", "unable to start", "failed to start", "暂不可用", "服务不可用", "正在启动", "不可用",
+		}, weak: true,
+	},
 	{name: "stack trace that names no cause", class: ServerError, layer: "gateway", domain: ByGateway, confidence: guess, weak: true, from: "Python", doc: []string{"traceback (most recent call last"}},
 	{name: "gateway time-out page", class: Timeout, any: []string{"gateway time out", "gateway timeout"}},
 }

@@ -11,9 +11,10 @@ var streamRules = []rule{
 	},
 	{
 		name: "broke off", class: Truncated, layer: "client",
+		faint: []string{"truncated|", "mid stream", "midstream", "中断"},
 		any: []string{
-			"unexpected eof", "eof while reading", "truncated|", "cut short", "|cut off", "body closed", "stream was cut", "partial response", "error in input stream", "incomplete response", "incomplete stream", "missing finish reason", "without finish reason", "no finish reason", "mid stream", "midstream", "malformed chunk",
-			"before the response finished", "before response finished", "before completion event", "before terminal", "before the terminal", "terminal chunk", "stream terminated", "terminated unexpectedly", "stream broke", "截断", "中断",
+			"unexpected eof", "eof while reading", "cut short", "|cut off", "body closed", "stream was cut", "partial response", "error in input stream", "incomplete response", "incomplete stream", "missing finish reason", "without finish reason", "no finish reason", "malformed chunk",
+			"before the response finished", "before response finished", "before completion event", "before terminal", "before the terminal", "terminal chunk", "stream terminated", "terminated unexpectedly", "stream broke", "截断",
 		},
 		near: []near{{
 			a: []string{"|stream", "streaming", "response body", "completion stream"}, within: 48,
@@ -28,7 +29,7 @@ var streamRules = []rule{
 		any:  []string{"finished due to length", "hit the max tokens", "reached the max tokens", "output limit reached", "reached max output", "maximum output length", "output token limit", "exceeded the output token maximum"},
 		near: []near{{a: []string{"output", "response", "generation", "answer", "completion", "message"}, b: []string{"due to length", "due to max tokens", "cut off", "hit the length limit", "token limit reached", "reached the token limit"}, within: 48}},
 	},
-	{name: "terminated fetch", class: Truncated, layer: "client", from: "undici", doc: []string{"TypeError: terminated", "Error: terminated"}, any: []string{"message:terminated"}},
+	{name: "terminated fetch", class: Truncated, layer: "client", from: "undici", doc: []string{"TypeError: terminated", "Error: terminated"}, any: []string{":terminated|"}},
 	{name: "broken HTTP/2 stream", class: Truncated, layer: "client", from: "Go http2, nghttp2, node", doc: []string{"ERR_HTTP2_STREAM", "stream error: stream ID"}, near: []near{{a: []string{"|stream"}, b: []string{"internal error", "rst stream", "protocol error"}, within: 64}}, except: []int{500}, not: []string{"internal server error"}},
 }
 
@@ -43,7 +44,9 @@ var transportRules = []rule{
 		any: []string{
 			"client disconnect", "client has disconnected", "client gone", "client abort", "client cancel", "client closed the", "connection closed by client", "downstream disconnect", "caller went away", "stream aborted by client", "stream was aborted", "request aborted", "request was cancelled",
 			"request was canceled", "request cancelled", "request canceled", "cancelled by", "canceled by", "interrupted by user", "by the user", "user cancel", "user interrupt", "disconnected from client", "closed by the client", "cancel task", "客户端断开", "客户端取消", "用户取消", "取消请求",
-		}, not: []string{"client.timeout", "aborterror:signal timed out", "timed out", "httpclient.timeout"},
+		},
+		near: []near{{a: []string{"|request|", "|stream", "generation", "operation", "|client|", "|user|", "completion"}, b: []string{"cancelled", "canceled", "|aborted", "|abort|"}, within: 32}},
+		not:  []string{"client.timeout", "timed out", "httpclient.timeout", "due to timeout", "timeout exceeded", "timeout error"},
 	},
 	{
 		name: "time ran out", class: Timeout, from: "Go, Python, undici, gRPC, Google, AWS, Cloudflare, Envoy, nginx, Java", doc: []string{
@@ -51,10 +54,14 @@ var transportRules = []rule{
 			"TimeoutError", "TimeoutException", "InterruptedIOException: timeout", "SocketTimeout", "upstream_timeout", "response_timeout", "ESOCKETTIMEDOUT", "error code: 522", "error code: 524", "a timeout occurred", "ERR_TIMED_OUT", "PoolTimeout", "HEADERS_TIMEOUT", "GatewayTimeout",
 			"ReadTimeoutError", "operation was timeout", "error code 524", "error code 522", "stream_idle_timeout", "TimedOut|", "curl: (28)",
 		},
+		faint: []string{"timeout:|", ":timeout|", "等待时间"},
 		any: []string{
 			"timed out", "timedout", "read timeout", "connect timeout", "connection timeout", "write timeout", "request timeout", "response timeout", "gateway timeout", "gateway time out", "deadline exceeded", "socket timeout", "idle timeout", "timeout of |", "timeout after", "exceeded timeout",
-			"timeout:|", ":timeout|", "did not respond within", "no response within", "no response after", "took too long", "timeout error", "timeout exceeded", "timeout awaiting", "timeout while", "timeout waiting", "408 request", "exceeded the time limit", "time limit exceeded", "超时", "没有正确答复", "等待时间",
-		}, not: []string{"engine iteration timed out", "cooldown time"},
+			"did not respond within", "no response within", "no response after", "took too long", "timeout error", "timeout exceeded", "timeout awaiting", "timeout while", "timeout waiting", "408 request", "exceeded the time limit", "time limit exceeded", "超时", "没有正确答复",
+			"took longer than", "no response received", "did not respond", "not respond in time", "stopped responding", "unresponsive", "gave up waiting", "wait time exceeded", "maximum wait", "maximum execution time", "响应时间过长",
+		},
+		near: []near{{a: []string{"no bytes", "no data", "no tokens", "no first token", "nothing received", "no answer", "no reply", "no output"}, b: []string{"within", "after", "seconds"}, within: 40}},
+		not:  []string{"engine iteration timed out", "cooldown time"},
 	},
 	{
 		name: "no answer of a named kind", class: ServerError, from: "codex", all: []string{"stream disconnected before completion"}, any: []string{"error occurred while processing", "server error", "internal error"},
@@ -67,13 +74,15 @@ var transportRules = []rule{
 			"prematurely closed connection while reading response header", "web server is down", "web server is returning an unknown error", "ERR_CONNECTION", "ERR_SSL", "ERR_NETWORK", "UNABLE_TO_VERIFY", "UNABLE_TO_GET_ISSUER", "DEPTH_ZERO_SELF_SIGNED", "SELF_SIGNED_CERT", "ERR_TLS", "SSL_ERROR",
 			"SSLHandshakeException", "SocketException", "error sending request for url", "curl: (7)", "curl: (6)", "curl: (35)", "curl: (52)", "curl: (56)", "ClientCertUntrusted", "tls: |", "ReadError|", "ConnectionResetError", "BrokenPipe", "ERR_NAME_NOT_RESOLVED", "dial tcp", "dial unix",
 		},
+		faint: []string{"|dns", "certificate", "ssl:", "tls handshake", "network connection", "reading response header", "connecting to upstream"},
 		any: []string{
 			"connection refused", "connect:refused", "actively refused", "connection reset", "connection was reset", "forcibly closed", "broken pipe", "remote end closed", "server disconnected", "failed to fetch", "name resolution", "name or service not known", "nodename nor servname",
-			"could not resolve", "couldn't resolve", "|dns", "certificate", "cert verif", "ssl:", "ssl error", "tls handshake", "tls error", "handshake fail", "connection error", "connect error", "cannot connect", "can't connect", "could not connect", "couldn't connect", "unable to connect",
+			"could not resolve", "couldn't resolve", "cert verif", "ssl error", "tls error", "handshake fail", "connection error", "connect error", "cannot connect", "can't connect", "could not connect", "couldn't connect", "unable to connect",
 			"failed to connect", "failed connecting", "connection closed", "connection aborted", "connection broken", "connection lost", "connection dropped", "connection terminated", "connection attempts failed", "connection failed", "connection failure", "failed to establish", "network error",
-			"networkerror", "network is unreachable", "no route to host", "host unreachable", "prematurely closed", "reading response header", "while connecting to upstream", "connecting to upstream", "origin is unreachable", "invalid ssl certificate", "origin dns", "server closed", "socket closed",
-			"io exception", "stream disconnected before completion", "http2:client connection", "http2:server sent", "protocolerror", "protocol error", "peer closed", "closed connection", "connection was closed", "transport error", "network connection", "error communicating with", "empty reply from server",
+			"networkerror", "network is unreachable", "no route to host", "host unreachable", "prematurely closed", "while connecting to upstream", "origin is unreachable", "invalid ssl certificate", "origin dns", "server closed", "socket closed",
+			"io exception", "stream disconnected before completion", "http2:client connection", "http2:server sent", "protocolerror", "protocol error", "peer closed", "closed connection", "connection was closed", "transport error", "error communicating with", "empty reply from server",
 			"网络错误", "无法连接", "连接失败", "连接被重置", "连接错误", "网络异常", "|eof|",
 		},
+		near: []near{{a: []string{"|connection", "|socket", "|network", "|websocket"}, b: []string{"|refused", "|reset", "|closed", "|lost", "|dropped", "|aborted", "|broken", "|failed", "unreachable", "|interrupted", "|terminated", "|rejected"}, within: 32}},
 	},
 }

@@ -115,6 +115,11 @@ func (t *text) walk(set *ruleSet, a *automaton) {
 	}
 }
 
+// failed tells whether a text tells of a failure in any way.
+func (t *text) failed() bool {
+	return t.failing || t.trouble || t.status >= 400 || t.level >= levelWarn
+}
+
 // see notes a word or a pair, and the rules that ask for one of it.
 func (t *text) see(set *ruleSet, id uint16) {
 	t.seen.add(id)
@@ -181,10 +186,10 @@ func (t *text) lead(at int) {
 
 // reason reads the number before a reason phrase, which must be its own.
 func (t *text) reason(start, status int) {
-	if start < 4 || t.low[start-1] != ' ' || start > 4 && (isWord(t.low[start-5]) || t.low[start-5] == ':') {
+	if start < 4 || t.low[start-1] != ' ' || start > 4 && (isWord(t.low[start-5]) || status == standsAlone && t.low[start-5] != ' ') {
 		return
 	}
-	if n := numberAt(t.low, start-4); status == 0 || n == status {
+	if n := numberAt(t.low, start-4); status <= 0 || n == status {
 		t.set(n)
 	}
 }
