@@ -27,8 +27,7 @@ var serverRules = []rule{
 	{
 		name: "dead engine", class: ServerError, from: "vLLM, Ollama, CUDA, llama.cpp, Cloudflare, Go, NCCL", doc: []string{
 			"AsyncEngineDead", "EngineDeadError", "EngineDead", "MQEngineDead", "runner process", "process has terminated", "CUDA out of memory", "CUDA error", "NCCL error", "OutOfMemoryError", "segmentation fault", "core dumped", "engine background task failed", "background loop",
-			"worker threw exception", "error 1101", "panic:", "nullpointer", "NullPointerException", "stack overflow", "ggml_", "GGML_ASSERT", "EngineCore", "exit status 2", "signal: killed", "Cannot read properties of undefined", "Exception in ASGI application", "OOMKilled", "KeyError|",
-			"AttributeError", "IndexError", "TypeError:", "NameError", "ImportError", "ModuleNotFoundError", "UnboundLocalError", "AssertionError", "Worker failed", "ran out of memory", "nil pointer dereference",
+			"worker threw exception", "error 1101", "panic:", "nullpointer", "NullPointerException", "stack overflow", "ggml_", "GGML_ASSERT", "EngineCore", "exit status 2", "signal: killed", "Cannot read properties of undefined", "Exception in ASGI application", "OOMKilled", "Worker failed", "ran out of memory", "nil pointer dereference",
 		},
 		any: []string{"out of memory", "is not a function", "cuda failure", "unhandled exception", "has no attribute", "cannot read propert", "died unexpectedly", "crashed", "failed to load model", "error loading model", "sigquit", "sigkill", "sigsegv", "illegal memory access", "abort was called", "assertion failed", "child failed", "stack trace"},
 	},
@@ -48,6 +47,6 @@ var serverRules = []rule{
 			"not initialized", "health check failed", "healthcheck failed", "unable to start", "failed to start", "暂不可用", "服务不可用", "正在启动", "不可用",
 		}, weak: true,
 	},
-	{name: "stack trace that names no cause", class: ServerError, layer: "gateway", domain: ByGateway, confidence: guess, weak: true, from: "Python", doc: []string{"traceback (most recent call last"}},
+	{name: "stack trace that names no cause", class: ServerError, layer: "gateway", domain: ByGateway, confidence: guess, weak: true, from: "Python, V8", doc: []string{"traceback (most recent call last", "KeyError|", "AttributeError", "IndexError", "TypeError:", "NameError", "ImportError", "ModuleNotFoundError", "UnboundLocalError", "AssertionError", "ReferenceError"}},
 	{name: "gateway time-out page", class: Timeout, any: []string{"gateway time out", "gateway timeout"}},
 }
