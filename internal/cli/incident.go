@@ -245,27 +245,41 @@ func (a *app) acknowledge(id, what, output string) error {
 		}{1, id, what})
 	}
 	p := printer{w: a.Out}
-	p.line("%s %s", id, what)
+	p.line("%s", strings.TrimSpace(id+" "+what))
 	return p.err
 }
 
 func (a *app) incidentNoteCommand() *cobra.Command {
 	var kind, output string
+	var o changeOptions
 	c := &cobra.Command{
-		Use: "note ID TEXT", Short: "Add a note, also after closing; - reads it from standard input", Args: wantArgs(2, -1),
+		Use: "note ID TEXT", Short: "Add a note, also after closing; - reads it from standard input", Args: wantArgs(1, -1),
+		Example: "  signalbox incident note inc-01 \"provider told by phone\"\n" +
+			"  signalbox incident note inc-01 \"retries raised to 5\" --kind change --what config --at 12:00 --scope model=gpt-4o\n" +
+			"  signalbox incident note --no-incident \"gateway v12\" --kind change --what deploy",
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := oneOf("kind", kind, "", "decision", "handover", "communication", "learned"); err != nil {
+			if err := oneOf("kind", kind, "", "decision", "handover", "communication", "learned", string(incident.Change)); err != nil {
 				return err
 			}
-			return a.incidentNote(c.Context(), args[0], args[1:], kind, output)
+			if err := o.check(c, kind); err != nil {
+				return err
+			}
+			if o.standing {
+				return a.incidentNote(c.Context(), "", args, kind, output, o)
+			}
+			if len(args) < 2 {
+				return &usageError{err: errors.New("a note needs an ID and a TEXT"), try: "signalbox incident note ID TEXT"}
+			}
+			return a.incidentNote(c.Context(), args[0], args[1:], kind, output, o)
 		},
 	}
 	outputFlag(c, &output)
-	c.Flags().StringVar(&kind, "kind", "", "decision, handover, communication or learned; without it a plain note")
+	c.Flags().StringVar(&kind, "kind", "", "decision, handover, communication or learned; change for what was changed elsewhere; without it a plain note")
+	o.flags(c)
 	return c
 }
 
-func (a *app) incidentNote(ctx context.Context, id string, words []string, kind, output string) error {
+func (a *app) incidentNote(ctx context.Context, id string, words []string, kind, output string, o changeOptions) error {
 	text := strings.Join(words, " ")
 	if text == "-" {
 		raw, err := io.ReadAll(io.LimitReader(a.In, maxNote))
@@ -281,11 +295,20 @@ func (a *app) incidentNote(ctx context.Context, id string, words []string, kind,
 	if err != nil {
 		return err
 	}
-	i, err := r.find(id)
-	if err != nil {
-		return err
+	var i incident.Incident
+	if !o.standing {
+		if i, err = r.find(id); err != nil {
+			return err
+		}
 	}
-	if err := r.write(ctx, incident.Draft{Incident: i.ID, Kind: incident.Note, Data: incident.NoteData{Text: text, Kind: kind}}); err != nil {
+	d := incident.Draft{Kind: incident.Note, Data: incident.NoteData{Text: text, Kind: kind}}
+	if kind == string(incident.Change) {
+		if d, err = o.draft(text, r.actor.ID, time.Now()); err != nil {
+			return err
+		}
+	}
+	d.Incident = i.ID
+	if err := r.write(ctx, d); err != nil {
 		return err
 	}
 	return a.acknowledge(i.ID, "noted", output)

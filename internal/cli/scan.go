@@ -2,24 +2,28 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"signalbox/internal/desk"
 	"signalbox/internal/traffic"
+	"signalbox/sources/change"
 	"signalbox/sources/tail"
 )
 
 func (a *app) scanCommand() *cobra.Command {
 	var o logOptions
+	var changes string
 	c := &cobra.Command{
 		Use: "scan [FILE|-]...", Short: "Analyse finished logs: what they are, what failed, and which bursts there were",
 		Long: "Reads logs to their ends, says what it took each for and what it could not read, and runs the detector of the\n" +
 			"console over event time: a burst found here is one that the console would have raised. Exit 1 when there was one.",
 		Example: "  signalbox scan gateway.log\n  signalbox scan -c signalbox.yaml /var/log/edge/*.log.gz\n  kubectl logs deploy/gateway | signalbox scan --output json -",
-		RunE:    func(c *cobra.Command, args []string) error { return a.scan(c.Context(), args, o) },
+		RunE:    func(c *cobra.Command, args []string) error { return a.scan(c.Context(), args, o, changes) },
 	}
 	o.flags(c)
+	c.Flags().StringVar(&changes, "changes", "", "file of deploys and configuration changes, to list beside each burst (the newest 1000)")
 	return c
 }
 
@@ -53,7 +57,7 @@ type lacking struct {
 	records, time, model, status int64
 }
 
-func (a *app) scan(ctx context.Context, args []string, o logOptions) error {
+func (a *app) scan(ctx context.Context, args []string, o logOptions, changes string) error {
 	cfg, _, err := a.loadConfig()
 	if err != nil {
 		return err
@@ -65,7 +69,11 @@ func (a *app) scan(ctx context.Context, args []string, o logOptions) error {
 	if len(groups) == 0 {
 		return unopened(failed)
 	}
-	s, err := scanGroups(ctx, groups, sensitivity(cfg))
+	told, err := readChanges(ctx, changes, groups[0].opt.Zone)
+	if err != nil {
+		return err
+	}
+	s, err := scanGroups(ctx, groups, sensitivity(cfg), told)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -95,9 +103,29 @@ func (a *app) scan(ctx context.Context, args []string, o logOptions) error {
 // pages tells whether a burst of this kind is a finding; a caller's mistake or a change of traffic is a note.
 func pages(kind string) bool { return kind != "caller" && kind != "traffic" }
 
-func scanGroups(ctx context.Context, groups []logGroup, falsePerMonth float64) (scanned, error) {
+// readChanges reads a file of changes to its end.
+func readChanges(ctx context.Context, path string, zone *time.Location) (all []traffic.Fact, err error) {
+	if path == "" {
+		return nil, nil
+	}
+	src, err := change.NewFile(change.FileOptions{Name: "--changes", Path: path, Zone: zone, Once: true})
+	if err != nil {
+		return nil, &usageError{err: err}
+	}
+	err = src.Run(ctx, func(_ context.Context, b traffic.Batch) error {
+		all = append(all, b.Facts...)
+		return nil
+	})
+	if err != nil {
+		return nil, &unreachable{what: "a file of changes could not be read", err: err, try: "look at the path and who may read it"}
+	}
+	return all, nil
+}
+
+func scanGroups(ctx context.Context, groups []logGroup, falsePerMonth float64, changes []traffic.Fact) (scanned, error) {
 	syms := groups[0].opt.Kit.Symbols
 	scan := desk.NewScan(syms, falsePerMonth)
+	scan.Tell(changes)
 	lack := map[traffic.Sym]*lacking{}
 	files, err := readLogs(ctx, groups, func(records []traffic.Record) error {
 		for i := range records {
@@ -171,6 +199,9 @@ func safeBursts(bursts []desk.ScanBurst) []desk.ScanBurst {
 	for i := range bursts {
 		b := &bursts[i]
 		b.Reason, b.Scope = safe(b.Reason), safeScope(b.Scope)
+		for n := range b.Changes { // the desk has made their texts safe
+			b.Changes[n].Scope = safeScope(b.Changes[n].Scope)
+		}
 		for n := range b.Cells {
 			b.Cells[n] = safeScope(b.Cells[n])
 		}

@@ -11,6 +11,7 @@ import (
 
 	"signalbox/internal/desk"
 	"signalbox/internal/fault"
+	"signalbox/internal/traffic"
 	"signalbox/sources/decode"
 )
 
@@ -253,11 +254,30 @@ func printBursts(p *printer, bursts []desk.ScanBurst) {
 		if b.Reason != "" {
 			p.line("      why: %s", b.Reason)
 		}
+		for _, c := range b.Changes {
+			p.line("      changed before: %s %s%s%s", stamp(c.Time), kindBefore(c.Kind, c.Text), c.Text, scopeNote(c.Scope))
+		}
 		if top := ranked(b.Classes); len(top) > 0 {
 			class, _ := fault.ParseClass(top[0])
 			p.line("      do: %s", fault.Advice(class).Do)
 		}
 	}
+}
+
+// kindBefore names the kind of a change whose text does not begin with it.
+func kindBefore(kind, text string) string {
+	if kind == traffic.ChangeOther || strings.HasPrefix(strings.ToLower(text), kind) {
+		return ""
+	}
+	return kind + " "
+}
+
+// scopeNote says what a change was about, where that was told.
+func scopeNote(s traffic.Scope) string {
+	if len(s) == 0 {
+		return ""
+	}
+	return " (" + s.String() + ")"
 }
 
 func classWords(classes map[string]int64) string {
