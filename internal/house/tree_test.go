@@ -54,7 +54,7 @@ func walk(t *testing.T) []string {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && slices.Contains([]string{".git", "bin", "dist"}, d.Name()) {
+		if d.IsDir() && slices.Contains([]string{".git", ".venv", "bin", "dist"}, d.Name()) {
 			return filepath.SkipDir
 		}
 		if !d.IsDir() {

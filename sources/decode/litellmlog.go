@@ -8,12 +8,12 @@ import (
 	"signalbox/internal/traffic"
 )
 
-// Bounds on how an access line and the error line of the same answer find each other: by status, within so many
-// lines, and within so much time where both have one to the microsecond.
+// Bounds on how an access line and the error line of the same answer find each other: by status, within so much
+// time where both have one to the microsecond, else within so many lines. A busy LiteLLM may let seconds pass.
 const (
-	maxTwins    = 64
-	twinsWithin = 64
-	twinsApart  = 2 * time.Second
+	maxTwins    = 512
+	twinsWithin = 256
+	twinsApart  = 10 * time.Second
 	maxGoesOn   = 500 // lines of a traceback
 )
 
@@ -49,24 +49,38 @@ func (t twin) agrees(other twin) bool {
 	return t.status == other.status
 }
 
-// match takes the oldest twin of a line out. before says that the twin's time cannot be after that of the line.
+// match takes the oldest twin of a line out, one that names the status before one that does not. before says that
+// the twin's time cannot be after that of the line.
 func match(list []twin, t twin, before bool) ([]twin, bool) {
+	best := -1
 	for i, other := range list {
-		if t.line-other.line > twinsWithin || !t.agrees(other) {
+		if !t.agrees(other) || !near(t, other, before) {
 			continue
 		}
-		if !t.at.IsZero() && !other.at.IsZero() {
-			apart := t.at.Sub(other.at)
-			if !before {
-				apart = -apart
-			}
-			if apart < 0 || apart > twinsApart {
-				continue
-			}
+		if t.status == other.status {
+			best = i
+			break
 		}
-		return append(list[:i:i], list[i+1:]...), true
+		if best < 0 {
+			best = i
+		}
 	}
-	return list, false
+	if best < 0 {
+		return list, false
+	}
+	return append(list[:best:best], list[best+1:]...), true
+}
+
+// near compares the times of two lines, where both have one.
+func near(t, other twin, before bool) bool {
+	if t.at.IsZero() || other.at.IsZero() {
+		return t.line-other.line <= twinsWithin
+	}
+	apart := t.at.Sub(other.at)
+	if !before {
+		apart = -apart
+	}
+	return apart >= 0 && apart <= twinsApart
 }
 
 func remember(list []twin, t twin) []twin {
@@ -117,7 +131,7 @@ func (l *litellm) said(message, callID []byte, received time.Time) (traffic.Reco
 	case l.explain || l.told.byCallback:
 		return l.explained(received)
 	case bytes.HasSuffix(where, []byte("data_generator")):
-		return l.cut(received)
+		return l.cut(status, received)
 	}
 	t, least := twin{status: status, line: l.told.line, at: l.d.at}, fault.ServerError
 	if bytes.HasSuffix(where, []byte("user_api_key_auth")) {
@@ -145,8 +159,10 @@ func (l *litellm) explained(received time.Time) (traffic.Record, Result) {
 }
 
 // cut makes the record of a stream that broke. Its access line, if there is one, came when the stream began and
-// says 200; the two cannot be told to be one, so the failure counts and the request counts twice.
-func (l *litellm) cut(received time.Time) (traffic.Record, Result) {
+// says 200; the two cannot be told to be one, so the failure counts and the request counts twice. A stream that
+// broke before it began has an access line that fails.
+func (l *litellm) cut(status int, received time.Time) (traffic.Record, Result) {
+	l.told.errors = remember(l.told.errors, twin{status: status, line: l.told.line, at: l.d.at})
 	l.d.set(fStream, 1, 0, value{kind: boolValue, bytes: []byte("true")})
 	rec, res := l.rec.record(&l.d, traffic.SideClient, received)
 	l.classed(&rec, 200, fault.Truncated)
