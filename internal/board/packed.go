@@ -93,21 +93,27 @@ func (d *draft) fits(size int) bool {
 const errorText = 1
 
 func (d *draft) add(t texts) {
-	head := uint64(len(t.raw)) << 1 //nolint:gosec // a length
-	bad := t.code != "" || t.kind != "" || t.message != ""
+	d.text = append(d.text, t.id...)
+	if t.code != "" || t.kind != "" || t.message != "" {
+		d.text = append(append(append(d.text, t.code...), t.kind...), t.message...)
+	}
+	d.text = append(d.text, t.raw...)
+	d.enter(len(t.id), len(t.code), len(t.kind), len(t.message), len(t.raw))
+}
+
+// enter writes a directory entry.
+func (d *draft) enter(id, code, kind, message, raw int) {
+	head := uint64(raw) << 1 //nolint:gosec // a length
+	bad := code+kind+message > 0
 	if bad {
 		head |= errorText
 	}
-	d.dir = binary.AppendUvarint(d.dir, head)
-	d.dir = binary.AppendUvarint(d.dir, uint64(len(t.id)))
-	d.text = append(d.text, t.id...)
+	d.dir = binary.AppendUvarint(binary.AppendUvarint(d.dir, head), uint64(id)) //nolint:gosec // a length
 	if bad {
-		for _, s := range [...]string{t.code, t.kind, t.message} {
-			d.dir = binary.AppendUvarint(d.dir, uint64(len(s)))
-			d.text = append(d.text, s...)
+		for _, n := range [...]int{code, kind, message} {
+			d.dir = binary.AppendUvarint(d.dir, uint64(n)) //nolint:gosec // a length
 		}
 	}
-	d.text = append(d.text, t.raw...)
 	d.n++
 }
 
@@ -225,20 +231,19 @@ func (u *unpacked) texts(seq int64) texts {
 	return texts{id: next(e.id), code: next(e.code), kind: next(e.kind), message: next(e.message), raw: next(e.raw)}
 }
 
-// thinned gives the block without the raw lines that drop names, and how many those were.
-func (b *block) thinned(u *unpacked, scratch *[]byte, drop func(seq int64) bool) (*block, int64) {
+// thinned gives the block without the raw lines that drop names, and how many those were. draft is used for it.
+func (b *block) thinned(u *unpacked, d *draft, scratch *[]byte, drop func(seq int64) bool) (*block, int64) {
 	u.open(b)
-	d := draft{first: b.first}
-	d.text = make([]byte, 0, blockText/4)
+	d.reset(b.first)
 	var gone int64
 	for i := range u.entries {
-		seq := b.first + int64(i)
-		t := u.texts(seq)
-		if t.raw != "" && drop(seq) {
-			t.raw = ""
+		e := &u.entries[i]
+		if e.raw > 0 && drop(b.first+int64(i)) {
+			e.raw = 0
 			gone++
 		}
-		d.add(t)
+		d.text = append(d.text, u.text[e.at:e.end()]...)
+		d.enter(e.id, e.code, e.kind, e.message, e.raw)
 	}
 	n := d.pack(max(b.how, fastPacking), scratch)
 	n.thin = true

@@ -27,15 +27,19 @@ type recent struct {
 
 // seen is a request that was seen. Its zero value is a free slot: no hash is 0.
 type seen struct {
-	hash  uint64
-	at    int64  // sequence number of the record
-	place uint64 // hash of where it failed, 0 where it did not
+	hash uint64
+	last int64 // sequence number of the record, and in the lowest bit whether it failed
 }
+
+func (s *seen) at() int64 { return s.last >> 1 }
+
+func (s *seen) failed() bool { return s.last&1 != 0 }
 
 // generation is a table of requests, open addressed and half full at most. When it is full it becomes the one before.
 type generation struct {
-	slots []seen
-	n     int
+	slots  []seen
+	places map[uint64]uint64 // by hash of the request: hash of where it failed
+	n      int
 }
 
 func newRecent() recent {
@@ -60,16 +64,16 @@ func (g *generation) slot(hash uint64) *seen {
 	}
 }
 
-// find gives what is remembered of a request, nil where nothing is.
-func (r *recent) find(hash uint64) *seen {
+// find gives what is remembered of a request and by which generation, nil where nothing is.
+func (r *recent) find(hash uint64) (*seen, *generation) {
 	for _, g := range [...]*generation{&r.now, &r.before} {
 		if g.n > 0 {
 			if s := g.slot(hash); s.hash != 0 {
-				return s
+				return s, g
 			}
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // first tells whether the record is the first attempt of its request at its place. An attempt without a number is
@@ -79,8 +83,9 @@ func (r *recent) first(rec *traffic.Record) bool {
 		return true
 	}
 	if rec.RequestID != "" {
-		if was := r.find(r.hash(rec.RequestID)); was != nil && was.place != 0 {
-			return was.place != r.place(rec.Key)
+		hash := r.hash(rec.RequestID)
+		if was, g := r.find(hash); was != nil && was.failed() {
+			return g.places[hash] != r.place(rec.Key)
 		}
 	}
 	return rec.FallbackFrom != traffic.Unknown
@@ -93,14 +98,19 @@ func (r *recent) note(rec *traffic.Record, at int64) (explanation, bool) {
 	if id == "" {
 		return explanation{}, false
 	}
-	is := seen{hash: r.hash(id), at: at}
+	is := seen{hash: r.hash(id), last: at << 1}
 	if rec.Outcome.Failed() {
-		is.place = r.place(rec.Key)
+		is.last |= 1
 	}
-	if was := r.find(is.hash); was == nil {
-		r.add(is)
-	} else if is.place != 0 || was.place == 0 {
+	was, g := r.find(is.hash)
+	switch {
+	case was == nil:
+		g = r.add(is)
+	case is.failed() || !was.failed():
 		*was = is
+	}
+	if is.failed() {
+		g.places[is.hash] = r.place(rec.Key)
 	}
 	if len(r.waiting) == 0 {
 		return explanation{}, false
@@ -112,20 +122,19 @@ func (r *recent) note(rec *traffic.Record, at int64) (explanation, bool) {
 	return text, waits
 }
 
-func (r *recent) add(is seen) {
-	if r.now.slots == nil {
-		r.now.slots = make([]seen, 2*recentRequests)
-	}
+func (r *recent) add(is seen) *generation {
 	if r.now.n == recentRequests {
 		r.now, r.before = r.before, r.now
-		if r.now.slots == nil {
-			r.now.slots = make([]seen, 2*recentRequests)
-		}
 		clear(r.now.slots)
+		clear(r.now.places)
 		r.now.n = 0
+	}
+	if r.now.slots == nil {
+		r.now.slots, r.now.places = make([]seen, 2*recentRequests), map[uint64]uint64{}
 	}
 	*r.now.slot(is.hash) = is
 	r.now.n++
+	return &r.now
 }
 
 // wait keeps a text until its record comes.
@@ -153,7 +162,7 @@ func (b *Board) explain(rec *traffic.Record) {
 		return
 	}
 	text := explanation{code: rec.Code, kind: rec.Type, message: rec.Message, raw: rec.Raw}
-	if was := b.recent.find(b.recent.hash(rec.RequestID)); was != nil && b.recs.explain(was.at, text) {
+	if was, _ := b.recent.find(b.recent.hash(rec.RequestID)); was != nil && b.recs.explain(was.at(), text) {
 		return
 	}
 	b.recent.wait(string([]byte(rec.RequestID)), text.kept())

@@ -98,12 +98,13 @@ func (r *records) thin() {
 	}
 	r.blocks = append(make([]*block, 0, len(r.blocks)+len(r.blocks)/8+16), r.blocks...)
 	r.front = 0
+	var spare draft
 	for enough := r.maxText - r.maxText/64; r.text > enough && r.thinned < len(r.blocks); r.thinned++ {
 		b := r.blocks[r.thinned]
 		if b.thin {
 			continue
 		}
-		thin, gone := b.thinned(&r.unpacked, &r.scratch, func(seq int64) bool { return seq < r.base || !r.failedAt(seq) })
+		thin, gone := b.thinned(&r.unpacked, &spare, &r.scratch, func(seq int64) bool { return seq < r.base || !r.failedAt(seq) })
 		r.text += thin.bytes() - b.bytes()
 		r.letGoN += gone
 		r.blocks[r.thinned] = thin

@@ -1,11 +1,14 @@
 package desk
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"signalbox/internal/fault"
+	"signalbox/internal/incident"
 	"signalbox/internal/traffic"
 )
 
@@ -30,6 +33,77 @@ func BenchmarkGrid(b *testing.B) {
 			d.sig.apply(batch, now)
 			for b.Loop() {
 				d.grid(now)
+			}
+		})
+	}
+}
+
+// liveBatches are records as a busy gateway's log tells them, in batches as a source delivers them.
+func liveBatches(syms *traffic.Symbols, batches, each int, from time.Time) []traffic.Batch {
+	out := make([]traffic.Batch, batches)
+	n := 0
+	for i := range out {
+		out[i] = traffic.Batch{Source: "log", Kind: traffic.LogSource, Records: make([]traffic.Record, each)}
+		for j := range out[i].Records {
+			x := uint64(n) * 0x9e3779b97f4a7c15
+			rec := &out[i].Records[j]
+			rec.Time = from.Add(time.Duration(n) * 10 * time.Microsecond) // 100,000 a second
+			for d, v := range map[traffic.Dim]string{
+				traffic.Gateway: "edge", traffic.Side: traffic.SideClient, traffic.Provider: "some", traffic.Endpoint: "/v1/chat/completions",
+				traffic.Model: fmt.Sprint("model-", x>>20%12), traffic.Region: fmt.Sprint("region-", x>>30%4), traffic.Caller: fmt.Sprint("team-", x>>40%6),
+			} {
+				rec.Key[d] = syms.Intern(v)
+			}
+			rec.Outcome = traffic.NewOutcome(fault.None, 200)
+			rec.Known = traffic.HasLatency | traffic.HasTTFT | traffic.HasTokensIn | traffic.HasTokensOut | traffic.HasAttempt | traffic.HasStatus
+			rec.Latency, rec.TTFT = time.Duration(200+x>>33%4000)*time.Millisecond, time.Duration(80+x>>35%300)*time.Millisecond
+			rec.TokensIn, rec.TokensOut, rec.Attempt = int64(x>>21%5000), int64(x>>44%900), 1
+			if n%33 == 0 {
+				rec.Outcome, rec.Message = traffic.NewOutcome(fault.Overloaded, 529), "Overloaded: try again"
+			}
+			rec.RequestID = fmt.Sprintf("req_%016x%08x", x, n)
+			rec.Raw = fmt.Sprintf(`{"ts":"%s","level":"info","msg":"request completed","request_id":"%s","trace_id":"%016x%016x","model":"model-%d",`+
+				`"provider":"some","region":"region-%d","endpoint":"/v1/chat/completions","env":"prod","team":"team-%d","status":%d,"error":null,`+
+				`"latency_ms":%d.%02d,"ttft_ms":%d.25,"stream":true,"prompt_tokens":%d,"completion_tokens":%d,"cost_usd":0.003293,"attempt":1,`+
+				`"route":"primary","client":{"ip":"10.1.62.%d","ua":"langchain/0.3.7"}}`, rec.Time.UTC().Format(time.RFC3339Nano), rec.RequestID,
+				x*31, x*37, x>>20%12, x>>30%4, x>>40%6, rec.Outcome.Status(), rec.Latency.Milliseconds(), x>>11%100, rec.TTFT.Milliseconds(),
+				rec.TokensIn, rec.TokensOut, x>>50%250)
+			n++
+		}
+	}
+	return out
+}
+
+// BenchmarkEmit pushes a busy second of a log through a running desk: the counting, the records, the snapshots.
+func BenchmarkEmit(b *testing.B) {
+	for _, each := range []int{512, 2048} {
+		b.Run(fmt.Sprint(each), func(b *testing.B) {
+			syms := traffic.NewSymbols(0)
+			journal, err := incident.Open(b.TempDir(), incident.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			d, err := New(Options{Symbols: syms, Journal: journal, Now: time.Now})
+			if err != nil {
+				b.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(b.Context())
+			ended := make(chan error, 1)
+			go func() { ended <- d.Run(ctx) }()
+			batches := liveBatches(syms, 102_400/each, each, time.Now().Add(-time.Second))
+			b.SetBytes(102_400)
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, batch := range batches {
+					if err := d.Emit(ctx, batch); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/102_400, "ns/record")
+			cancel()
+			if err := errors.Join(<-ended, journal.Close()); err != nil {
+				b.Fatal(err)
 			}
 		})
 	}

@@ -68,10 +68,12 @@ type ScanChange struct {
 
 // NewScan begins a scan. falsePerMonth is the detector's sensitivity, 0 its default.
 func NewScan(syms *traffic.Symbols, falsePerMonth float64) *Scan {
-	return &Scan{
+	s := &Scan{
 		sig: newSignals(syms, falsePerMonth, time.Unix(0, 0)), bursts: map[string]burst.Burst{},
 		totals: ScanTotals{Classes: map[string]int64{}},
 	}
+	s.sig.board = board.New(board.Options{Symbols: syms, MaxRecords: -1}) // a scan shows no record
+	return s
 }
 
 // Add takes records, in event time order as far as the files had one.
