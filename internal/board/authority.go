@@ -18,6 +18,13 @@ type where struct{ gateway, side traffic.Sym }
 type authority struct {
 	kinds  map[where]map[traffic.SourceKind]bool
 	prefer map[where]traffic.SourceKind
+	lately [2]told // by side, most logs tell of one or two: a look into the maps for each record is saved
+}
+
+// told is who told of what.
+type told struct {
+	where
+	kind traffic.SourceKind
 }
 
 func newAuthority() authority {
@@ -26,10 +33,15 @@ func newAuthority() authority {
 
 func (a *authority) saw(gateway, side traffic.Sym, kind traffic.SourceKind) {
 	w := where{gateway, side}
+	t := told{w, kind}
+	if t == a.lately[0] || t == a.lately[1] {
+		return
+	}
 	if a.kinds[w] == nil {
 		a.kinds[w] = make(map[traffic.SourceKind]bool)
 	}
 	a.kinds[w][kind] = true
+	a.lately[0], a.lately[1] = t, a.lately[0]
 }
 
 // counts tells whether sources of this kind count there.

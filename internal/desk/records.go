@@ -22,20 +22,26 @@ func (d *Desk) failures(sel traffic.Selector, n int) []RecordLine {
 	r := view.Reader()
 	for _, h := range hits {
 		if rec, ok := r.Seq(h.Seq); ok {
-			out = append(out, d.recordLine(rec))
+			out = append(out, d.recordLine(rec, d.labels(rec.Key)))
 		}
 	}
 	return out
 }
 
-// recordLine makes a record safe for a screen: bounded, without secrets, without control characters.
-func (d *Desk) recordLine(r traffic.Record) RecordLine {
-	l := RecordLine{
-		At: r.Time, Labels: traffic.Scope{}, Status: r.Outcome.Status(), Class: r.Outcome.Class().String(), Latency: r.Latency,
-		Attempt: r.Attempt, ID: safe(r.RequestID, 200), Late: r.Late, Raw: safe(r.Raw, maxLine),
+// labels gives the labels of a key, safe for a screen.
+func (d *Desk) labels(k traffic.Key) traffic.Scope {
+	out := k.Labels(d.syms)
+	for dim, v := range out {
+		out[dim] = safe(v, 200)
 	}
-	for k, v := range r.Key.Labels(d.syms) {
-		l.Labels[k] = safe(v, 200)
+	return out
+}
+
+// recordLine makes a record safe for a screen: bounded, without secrets, without control characters.
+func (d *Desk) recordLine(r traffic.Record, labels traffic.Scope) RecordLine {
+	l := RecordLine{
+		At: r.Time, Labels: labels, Status: r.Outcome.Status(), Class: r.Outcome.Class().String(), Latency: r.Latency,
+		Attempt: r.Attempt, ID: safe(r.RequestID, 200), Late: r.Late, Raw: safe(r.Raw, maxLine),
 	}
 	switch {
 	case r.Message != "":

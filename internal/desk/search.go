@@ -35,7 +35,11 @@ type RecordSearch struct {
 	mark        uint64
 	hits        []board.Hit // newest first
 	lines       map[int64]RecordLine
+	labels      map[traffic.Key]traffic.Scope // as the lines have them; shared, and never changed
 }
+
+// maxLabels bounds the keys whose labels are kept between two answers.
+const maxLabels = 4096
 
 // Records answers the log pane. It reads a published view and never holds the desk up; it may be called from any goroutine and
 // stops when ctx ends. Where much text is to be looked through the answer is a part, and the page says so.
@@ -63,7 +67,7 @@ func (d *Desk) newSearch(q RecordQuery) *RecordSearch {
 		limit = 200
 	}
 	text, not := strings.CutPrefix(strings.ToLower(q.Text), "!")
-	s := &RecordSearch{desk: d, first: q.First && !q.Failures, limit: limit, text: text, lines: map[int64]RecordLine{}}
+	s := &RecordSearch{desk: d, first: q.First && !q.Failures, limit: limit, text: text, lines: map[int64]RecordLine{}, labels: map[traffic.Key]traffic.Scope{}}
 	s.find = board.Find{Sel: q.Scope.Selector(d.syms), Text: text, Not: not, Failures: limit, Successes: limit, Most: limit}
 	switch {
 	case q.Failures:
@@ -273,10 +277,23 @@ func (s *RecordSearch) page(view board.Records) RecordPage {
 			if !ok {
 				continue
 			}
-			l = s.desk.recordLine(rec)
+			l = s.desk.recordLine(rec, s.label(rec.Key))
 		}
 		s.lines[h.Seq] = l
 		p.Lines = append(p.Lines, l)
 	}
 	return p
+}
+
+// label gives the labels of a key, safe for a screen.
+func (s *RecordSearch) label(k traffic.Key) traffic.Scope {
+	have, ok := s.labels[k]
+	if !ok {
+		if len(s.labels) >= maxLabels {
+			clear(s.labels)
+		}
+		have = s.desk.labels(k)
+		s.labels[k] = have
+	}
+	return have
 }

@@ -67,7 +67,7 @@ func (s *signals) apply(b traffic.Batch, now time.Time) board.Applied {
 
 // learn remembers which gateways tell of upstream attempts, and where deployments are.
 func (s *signals) learn(k traffic.Key) {
-	if k[traffic.Side] == s.upstreamSym {
+	if k[traffic.Side] == s.upstreamSym && !s.upstream[k[traffic.Gateway]] {
 		s.upstream[k[traffic.Gateway]] = true
 	}
 	dep := k[traffic.Deployment]
