@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,8 +14,12 @@ import (
 	"signalbox/internal/redact"
 )
 
-// maxText bounds one text that is classified; what is beyond says nothing more about the fault.
-const maxText = 1 << 20
+// What is read of one line. Of a text, what is beyond the bound says nothing more about the fault; an object
+// that is cut is none any more, so it may be longer.
+const (
+	maxText   = 1 << 20
+	maxObject = 16 << 20
+)
 
 func (a *app) classifyCommand() *cobra.Command {
 	var input, output string
@@ -50,9 +55,13 @@ type verdictLine struct {
 
 func (a *app) classify(input, output string) error {
 	in := bufio.NewReaderSize(a.In, 64<<10)
-	p := &printer{w: a.Out}
+	p := &printer{w: a.Out} // unbuffered: whoever pipes a log in sees each verdict as its line comes
+	bound := maxText
+	if input == "json" {
+		bound = maxObject
+	}
 	for n := 1; p.err == nil; n++ {
-		line, err := readBounded(in)
+		line, err := readBounded(in, bound)
 		if errors.Is(err, io.EOF) && line == "" {
 			break
 		}
@@ -61,6 +70,9 @@ func (a *app) classify(input, output string) error {
 		}
 		in := fault.Input{Text: line}
 		if input == "json" {
+			if strings.TrimSpace(line) == "" {
+				continue
+			}
 			if in, err = jsonInput(line, n); err != nil {
 				return err
 			}
@@ -86,11 +98,11 @@ func jsonInput(line string, n int) (fault.Input, error) {
 }
 
 // readBounded reads a line, and skips what is beyond the bound.
-func readBounded(r *bufio.Reader) (string, error) {
+func readBounded(r *bufio.Reader, bound int) (string, error) {
 	var line []byte
 	for {
 		part, more, err := r.ReadLine()
-		if room := maxText - len(line); room > 0 {
+		if room := bound - len(line); room > 0 {
 			line = append(line, part[:min(len(part), room)]...)
 		}
 		if err != nil || !more {

@@ -120,6 +120,14 @@ var guides = [classCount]Guide{
 	},
 }
 
+// atLength is the advice for an answer that ended at the length that its caller allowed.
+var atLength = Guide{
+	"an answer ended at the length that its caller allowed",
+	RetryNever, ByCaller,
+	"the same request ends the same way: raise the cap of its answer or ask for less",
+	"caps that fit the task, shorter answers asked for, finish reasons checked",
+}
+
 // Advice gives the advice for a class; the zero Guide for none beyond its meaning.
 func Advice(c Class) Guide {
 	if c >= classCount {

@@ -56,6 +56,9 @@ func (t *text) verdict(in Input, f finding, set *ruleSet) Verdict {
 		v.Provider = providers[t.provider-1].name
 	}
 	g := Advice(f.class)
+	if f.class == Truncated && f.domain == ByCaller {
+		g = atLength
+	}
 	v.Retry, v.Domain, v.Do, v.Fix = g.Retry, g.Domain, g.Do, g.Fix
 	if f.domain != "" {
 		v.Domain = f.domain
