@@ -94,9 +94,25 @@ func printProposal(p *printer, f *scannedFile) {
 	case len(lacks) > 0:
 		p.line("  most records do not say their %s", strings.Join(lacks, ", "))
 	}
-	if f.Proposal.YAML == "" {
-		return
+	switch {
+	case f.Proposal.File != "":
+		printProposedFile(p, &f.Proposal)
+	case f.Proposal.YAML != "":
+		printProposedFields(p, f)
 	}
+}
+
+// printProposedFile prints a mapping file for text lines.
+func printProposedFile(p *printer, m *decode.Proposal) {
+	p.line("  to say which word is which, correct this, save it as my-format.yaml and scan again with --format ./my-format.yaml:")
+	for l := range strings.Lines(m.File) {
+		p.line("      %s", safe(strings.TrimRight(l, "\n")))
+	}
+	p.line("  with this format %d of the first %s are about requests", m.Requests, counted(int64(m.Lines), "line"))
+}
+
+// printProposedFields prints what to put under a source.
+func printProposedFields(p *printer, f *scannedFile) {
 	indent := "      "
 	if f.Path == "-" {
 		p.line("  to say which field is which, correct this and put it under a source in the configuration:")

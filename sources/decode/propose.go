@@ -10,6 +10,7 @@ import (
 
 // Proposal is a field mapping for a log whose names are not ours.
 type Proposal struct {
+	File     string            // of text lines: a whole mapping file to save, with the reasons as comments
 	YAML     string            // to paste into the source's configuration, with the reasons as comments
 	Mapped   map[string]string // field -> path: known by its name, or guessed from names and values
 	Why      map[string]string // field -> what speaks for the path
@@ -32,7 +33,7 @@ func Propose(sample [][]byte) Proposal {
 	p := Proposal{Mapped: make(map[string]string), Why: make(map[string]string)}
 	paths, format := survey(sample)
 	if format == "" {
-		return p
+		return proposeText(sample, p)
 	}
 	taken := make(map[*seen]bool)
 	for _, c := range claims(paths) {
@@ -48,6 +49,11 @@ func Propose(sample [][]byte) Proposal {
 		}
 	}
 	p.Missing = missing(p.Mapped)
+	if format == Logfmt && !covered(p.Mapped, "time") { // pairs that stand in a text
+		if text := proposeText(sample, Proposal{Mapped: make(map[string]string)}); text.File != "" {
+			return text
+		}
+	}
 	t := try(format, sample[:min(len(sample), SampleLines)], Options{Fields: p.Mapped})
 	p.Lines, p.Requests = t.lines, t.requests
 	p.YAML = p.yaml()

@@ -95,6 +95,55 @@ func TestPropose(t *testing.T) {
 	}
 }
 
+// For text lines of one shape a mapping file is proposed, which read as it stands reads them.
+func TestProposeText(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		line func(i int) string
+		want []string
+	}{
+		{"a router's columns", func(i int) string {
+			return fmt.Sprintf("[GIN] 2026/11/21 - 06:26:%02d | 20261121062657340908603531%05d | %d | %8s |  127.0.0.1 | POST  /v1/chat/completions", i, i*7919, []int{200, 429, 200, 503}[i%4], fmt.Sprintf("%d.487192ms", 100+i))
+		}, []string{"time", "status", "latency_ms", "endpoint"}},
+		{"words and pairs", func(i int) string {
+			return fmt.Sprintf(`2026-11-21 10:00:%02d,250 INFO gateway model=%s code=%d took=0.%ds "POST /v1/chat/completions HTTP/1.1" done`, i, []string{"gpt-4o", "claude-sonnet-4"}[i%2], []int{200, 529}[i%2], 300+i)
+		}, []string{"time", "status", "latency_ms", "endpoint", "model"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			sample := append(strangeSample(tt.line), []byte("ready"))
+			p := Propose(sample)
+			m, err := ParseFormat("my-format.yaml", []byte(p.File))
+			if err != nil {
+				t.Fatalf("%v:\n%s", err, p.File)
+			}
+			for _, field := range tt.want {
+				if p.Why[field] == "" {
+					t.Errorf("no %s in\n%s", field, p.File)
+				}
+			}
+			kit := testKit()
+			d, err := New(m.Name, Options{Kit: kit, Formats: []*Mapping{m}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, line := range sample[:20] {
+				rec, res := d.Decode(line, received)
+				if res.Kind != Request || rec.Received || rec.Known&traffic.HasStatus == 0 || rec.Known&traffic.HasLatency == 0 || kit.Symbols.Name(rec.Key[traffic.Endpoint]) != "/v1/chat/completions" {
+					t.Fatalf("%s: %+v %+v\n%s", line, rec, res, p.File)
+				}
+			}
+			if p.Requests != 20 || p.Lines != 21 {
+				t.Errorf("it says %d of %d", p.Requests, p.Lines)
+			}
+		})
+	}
+	for _, text := range []string{"one two three four\nfive six seven eight", "2026-11-21 10:00:00 INFO started worker 1\n2026-11-21 10:00:01 INFO started worker 2"} {
+		if p := Propose(bytes.Split([]byte(text), []byte("\n"))); p.File != "" {
+			t.Errorf("a proposal for %q:\n%s", text, p.File)
+		}
+	}
+}
+
 // The reasons stand beside the lines, and what is guessed says so.
 func TestProposeReasons(t *testing.T) {
 	p := Propose(strangeSample(strange[0].line))
@@ -194,6 +243,11 @@ func FuzzPropose(f *testing.F) {
 		}
 		if _, err := New(JSON, Options{Fields: p.Mapped}); err != nil {
 			t.Fatal(err)
+		}
+		if p.File != "" {
+			if _, err := ParseFormat("fuzz.yaml", []byte(p.File)); err != nil || p.YAML != "" {
+				t.Fatalf("%v: %s", err, p.File)
+			}
 		}
 		if p.Requests > p.Lines || p.Lines > SampleLines {
 			t.Fatalf("%d of %d lines", p.Requests, p.Lines)

@@ -19,6 +19,10 @@ type seen struct {
 	known []string  // the different texts, in the order of their appearance
 	nums  []float64 // of numbers, and of texts that are numbers
 	whole int       // how many of them are integers
+
+	pair    bool // of text lines: the words are key=value
+	request bool // of text lines: it was cut out of a request line
+	dashed  bool // of text lines: a dash between date and time was taken out
 }
 
 // add keeps one more value.
