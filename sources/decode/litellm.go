@@ -79,8 +79,8 @@ func (l *litellm) Decode(line []byte, received time.Time) (traffic.Record, Resul
 	return l.plain(line, received)
 }
 
-// DecodeEach decodes a line that may be an array of payloads, and hands over each by itself.
-func (l *litellm) DecodeEach(line []byte, received time.Time, each func(inner []byte, rec traffic.Record, res Result)) {
+// Each decodes a line that may be an array of payloads, and hands over each by itself.
+func (l *litellm) Each(line []byte, received time.Time, each func(inner []byte, rec traffic.Record, res Result)) {
 	parts, ok := elements(line)
 	if !ok {
 		rec, res := l.Decode(line, received)

@@ -28,7 +28,7 @@ func readLiteLLM(t testing.TB, format string, kit sources.Kit, text ...string) l
 	var n litellmTally
 	var classes []string
 	for _, line := range text {
-		d.(*litellm).DecodeEach([]byte(line), received, func(_ []byte, rec traffic.Record, res Result) {
+		d.(*litellm).Each([]byte(line), received, func(_ []byte, rec traffic.Record, res Result) {
 			switch res.Kind {
 			case Request:
 				n.requests++
@@ -221,7 +221,7 @@ func FuzzLiteLLM(f *testing.F) {
 			}
 			n := 0
 			for line := range bytes.SplitSeq(text, []byte("\n")) {
-				d.(*litellm).DecodeEach(line, received, func(_ []byte, rec traffic.Record, res Result) {
+				d.(*litellm).Each(line, received, func(_ []byte, rec traffic.Record, res Result) {
 					n++
 					switch res.Kind {
 					case Unparsed, Ignored:
