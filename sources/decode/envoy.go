@@ -32,7 +32,7 @@ func (e envoyLine) outcome(r *recorder, rec *traffic.Record) {
 	}
 	term := e.flags
 	switch {
-	case strings.Contains(e.details, "after_response_started"):
+	case strings.Contains(e.details, "after_response_started"), e.attempt && e.status >= 200 && e.status < 400 && brokenOff[e.flags]:
 		rec.Outcome = traffic.NewOutcome(fault.Truncated, e.status)
 		return
 	case e.details == "overload" && e.status >= 500:
@@ -56,12 +56,15 @@ func (e envoyLine) outcome(r *recorder, rec *traffic.Record) {
 	switch {
 	case e.status >= 400:
 		settle(rec, statusClass(e.status))
-	case e.status == 0 && e.attempt:
+	case e.status == 0 && e.attempt && term != "":
 		settle(rec, fault.Connection) // no answer came
-	case e.status == 0:
+	case e.status == 0: // an attempt without a flag was given up because the client left
 		settle(rec, fault.Cancelled) // nobody was there to take one
 	}
 }
+
+// brokenOff are the flags of an attempt whose answer began and did not end. Its line has no details.
+var brokenOff = map[string]bool{"UPE": true, "UC": true, "UR": true, "LR": true}
 
 // envoyJSON decodes Envoy's access log in JSON, with the keys of the documented format or those that its
 // operators are commonly given:
@@ -229,6 +232,9 @@ func (e *envoyJSON) Decode(line []byte, received time.Time) (traffic.Record, Res
 	}
 	e.l.status, _, _, _ = d.status()
 	e.l.attempt = e.keys&(1<<evAttempt) != 0 && len(d.word(fModel)) == 0
+	if e.l.attempt && e.l.status == 0 && e.l.flags == "UO" {
+		return traffic.Record{}, Result{Kind: Ignored, Why: "the cluster's cap was full: nothing was sent"}
+	}
 	if len(e.path) > 0 {
 		e.pages.keep(d, e.path)
 	}
