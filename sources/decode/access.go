@@ -19,6 +19,7 @@ type access struct {
 	rec   *recorder
 	names *mapping
 	d     draft
+	times stamps
 	saw   bool // a line of the format was seen: what else stands in the log belongs to the same server
 	pages pages
 }
@@ -28,7 +29,7 @@ func newAccess(opt Options) (Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &access{rec: newRecorder(opt), names: names, d: draft{zone: zoneOf(opt)}, pages: newPages()}, nil
+	return &access{rec: newRecorder(opt), names: names, d: draft{zone: zoneOf(opt)}, pages: newPages(), times: stamps{zone: zoneOf(opt)}}, nil
 }
 
 func (a *access) Format() string { return Access }
@@ -169,7 +170,7 @@ var bracketLayouts = []string{"02/Jan/2006:15:04:05 -0700", "02/Jan/2006 15:04:0
 // time reads the time in brackets, or one at the start of the line.
 func (a *access) time(l accessLine, received time.Time) {
 	if len(l.stamp) == 0 {
-		a.d.at = stampOf(bytes.TrimSpace(l.head), a.d.zone, received)
+		a.d.at = a.times.of(bytes.TrimSpace(l.head), received)
 		return
 	}
 	if len(l.stamp) > 64 {

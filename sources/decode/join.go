@@ -242,7 +242,7 @@ func (s *Stream) alone(text []byte, t *trace, meta *wrapped, now time.Time) (tra
 	d, ok := s.dec.(*textLines)
 	if !ok {
 		if s.plain == nil {
-			s.plain = &textLines{rec: newRecorder(s.inside()), d: draft{zone: zoneOf(s.opt)}}
+			s.plain = plainText(s.inside())
 		}
 		d = s.plain
 	}
@@ -264,7 +264,7 @@ func (t *textLines) trace(text []byte, tr *trace, received time.Time) (traffic.R
 		whole = append(append(bytes.Clone(text), '\n'), tr.text...)
 	}
 	t.d.reset(whole)
-	t.d.at = stampOf(whole, t.d.zone, received)
+	t.d.at = t.times.of(whole, received)
 	causes := tr.innermost()
 	v := verdictOf(causes)
 	if v.Class == fault.None && len(text) > 0 {

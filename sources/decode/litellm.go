@@ -26,6 +26,7 @@ type litellm struct {
 	l    litellmLine
 	ends map[string]bool
 
+	times   stamps
 	explain bool // the log stands beside the callback's lines, and counts nothing
 	told    litellmTold
 	more    int // lines that may still go on from the last line of plain text
@@ -57,7 +58,7 @@ func makeLiteLLM(opt Options, explain bool) (Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &litellm{rec: newRecorder(opt), ref: ref.(*reference), d: draft{zone: zoneOf(opt)}, ends: make(map[string]bool), explain: explain}
+	l := &litellm{rec: newRecorder(opt), ref: ref.(*reference), d: draft{zone: zoneOf(opt)}, ends: make(map[string]bool), explain: explain, times: stamps{zone: zoneOf(opt)}}
 	l.scan.visit = l.take
 	return l, nil
 }

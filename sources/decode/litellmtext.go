@@ -111,15 +111,14 @@ func (l *litellm) plain(line []byte, received time.Time) (traffic.Record, Result
 // levels are what uvicorn's plain lines begin with.
 var levels = map[string]bool{"INFO": true, "WARNING": true, "ERROR": true, "DEBUG": true, "CRITICAL": true}
 
-// plainHead takes "14:31:15 - LiteLLM Proxy:ERROR: file.py:1049 - " off. The time has no date: it is that of the
-// latest day on which the line can have been written.
+// plainHead takes "14:31:15 - LiteLLM Proxy:ERROR: file.py:1049 - " off. The time has no date.
 func (l *litellm) plainHead(text []byte, received time.Time) (at time.Time, message []byte, ok bool) {
 	stamp, rest, ok := bytes.Cut(text[:min(len(text), maxWord)], []byte(" - LiteLLM"))
-	if !ok || len(stamp) != len(time.TimeOnly) {
+	if !ok {
 		return at, nil, false
 	}
-	clock, err := time.Parse(time.TimeOnly, string(stamp))
-	if err != nil {
+	clock, ok := clockIn(stamp)
+	if !ok {
 		return at, nil, false
 	}
 	if colon := bytes.IndexByte(rest, ':'); colon < 0 || colon > 40 {
@@ -129,11 +128,8 @@ func (l *litellm) plainHead(text []byte, received time.Time) (at time.Time, mess
 	if !ok {
 		return at, nil, false
 	}
-	day := received.In(l.d.zone)
-	at = time.Date(day.Year(), day.Month(), day.Day(), clock.Hour(), clock.Minute(), clock.Second(), 0, l.d.zone)
-	if at.Sub(received) > MaxSkew {
-		at = at.AddDate(0, 0, -1)
-	}
+	at = l.times.onDay(clock, received)
+	l.times.saw(at, received)
 	return at, message, true
 }
 

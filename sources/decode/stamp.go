@@ -20,9 +20,9 @@ func stampOf(line []byte, zone *time.Location, received time.Time) time.Time {
 		return at
 	}
 	for from, word := 0, 0; word < maxStampWords && from < len(head); word++ {
-		for ends := 0; ends < 2; ends++ { // "2026-11-21T12:00:00Z", then "2026-11-21 12:00:00,123"
-			text := bytes.Trim(head[from:wordEnd(head, from, ends)], "[]()<>|,; ")
-			if len(text) < 10 || word > 0 && !bytes.ContainsAny(text, ":/-") {
+		for _, more := range stampWords {
+			text := bytes.Trim(head[from:wordEnd(head, from, more)], "[]()<>|,; ")
+			if !timeLike(text, more) || word > 0 && !bytes.ContainsAny(text, ":/-") {
 				continue // a bare number is a time only where a line begins with it
 			}
 			if at, ok := parseTime(value{kind: stringValue, bytes: text}, zone); ok {
@@ -32,6 +32,22 @@ func stampOf(line []byte, zone *time.Location, received time.Time) time.Time {
 		from = wordEnd(head, from, 0) + 1
 	}
 	return time.Time{}
+}
+
+// stampWords are how many words of a time may follow its first: "2026-11-21T12:00:00Z", "2026-11-21 12:00:00,123",
+// "2026/11/21 - 12:00:00" and "Sat Nov 21 12:00:00.123456 2026", as Apache's error log has it.
+var stampWords = []int{0, 1, 2, 4}
+
+// timeLike tells whether it is worth while to try the layouts on a text: times begin with a digit, or with a
+// weekday where they have so many words.
+func timeLike(text []byte, more int) bool {
+	if len(text) < 10 {
+		return false
+	}
+	if c := text[0]; more == 4 {
+		return len(text) > 18 && c >= 'F' && c <= 'W' && text[3] == ' '
+	}
+	return text[0] >= '0' && text[0] <= '9'
 }
 
 // syslogTime reads "Nov 21 10:00:00", with a priority before it or without. The version that syslog's later

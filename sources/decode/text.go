@@ -13,6 +13,7 @@ import (
 type textLines struct {
 	rec   *recorder
 	d     draft
+	times stamps
 	level string // of the wrapper
 }
 
@@ -20,7 +21,11 @@ type textLines struct {
 func (t *textLines) around(level string) { t.level = level }
 
 func newText(opt Options) (Decoder, error) {
-	return &textLines{rec: newRecorder(opt), d: draft{zone: zoneOf(opt)}}, nil
+	return plainText(opt), nil
+}
+
+func plainText(opt Options) *textLines {
+	return &textLines{rec: newRecorder(opt), d: draft{zone: zoneOf(opt)}, times: stamps{zone: zoneOf(opt)}}
 }
 
 func (t *textLines) Format() string { return Text }
@@ -34,7 +39,7 @@ func (t *textLines) Decode(line []byte, received time.Time) (traffic.Record, Res
 	if line[0] == ' ' || line[0] == '\t' {
 		return traffic.Record{}, Result{Kind: Ignored, Why: "goes on from the line before"}
 	}
-	t.d.at = stampOf(trimmed, t.d.zone, received)
+	t.d.at = t.times.of(trimmed, received)
 	t.d.set(fMessage, 1, 0, value{kind: stringValue, bytes: trimmed})
 	v := fault.Classify(fault.Input{Text: string(trimmed[:min(len(trimmed), 8<<10)])})
 	if v.Class == fault.None || v.Confidence < countsFrom || !cries(trimmed, v) && (!failing(t.level) || calm(trimmed)) {

@@ -16,6 +16,7 @@ var layouts = []string{
 	"2006-01-02T15:04:05.999999999",
 	"2006-01-02 15:04:05.999999999",
 	"2006/01/02 15:04:05.999999999",
+	"2006/01/02 - 15:04:05",
 	"02/Jan/2006:15:04:05 -0700",
 	"02/Jan/2006:15:04:05.000",
 	time.RFC1123Z, time.RFC1123, time.ANSIC,
@@ -38,7 +39,11 @@ func parseTime(v value, zone *time.Location) (time.Time, bool) {
 	if t, ok := epoch(v.bytes); ok {
 		return t, true
 	}
-	text := strings.Replace(string(v.bytes), ",", ".", 1) // Python writes milliseconds after a comma
+	text := string(v.bytes)
+	if i := strings.IndexByte(text, ','); i > 0 && i+1 < len(text) && text[i+1] != ' ' { // Python writes milliseconds after a comma
+		text = text[:i] + "." + text[i+1:]
+	}
+	text, _, _ = strings.Cut(text, " m=") // Go's monotonic clock
 	for _, layout := range layouts {
 		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
 			return t, sane(t)
