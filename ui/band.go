@@ -174,6 +174,10 @@ func sourceWords(v *desk.SourceView) (rank int, st style, text string) {
 	case sick(v):
 		rank, st = 1, bad
 		text += " " + strings.ToUpper(v.Health)
+	case v.Kind == "changes": // it tells now and then
+		if v.Lines > 0 {
+			text += " " + count(v.Lines)
+		}
 	case v.Lag < 0:
 		rank, st = 3, warn
 		text += " nothing read yet"

@@ -55,7 +55,7 @@ func (p *burstPane) draw(f frame) (string, []string) {
 	return title, lines
 }
 
-// drawBurst is two lines, three where there is room for what the class means.
+// drawBurst is two lines, and where there is room what was changed before it and what the class means.
 func drawBurst(f frame, b *desk.BurstView, sel bool) []string {
 	one := f.selected(sel)
 	if b.Live() {
@@ -68,10 +68,7 @@ func drawBurst(f frame, b *desk.BurstView, sel bool) []string {
 		state += "?"
 	}
 	one.spread(strong, b.Name+" "+classWords(b.Leading), stateStyle(b), percent(b.Rate)+" "+state)
-	two := f.row()
-	if sel && f.focused {
-		two.base = chosen
-	}
+	two := f.under(sel)
 	two.put(plainStyle, "    ").put(plainStyle, hms(b.Onset)+" ").put(dim, short(endOf(b, f).Sub(b.Onset))+" ")
 	two.put(plainStyle, count(b.Failed)+"/"+count(b.Total)+" failed")
 	switch {
@@ -82,6 +79,9 @@ func drawBurst(f frame, b *desk.BurstView, sel bool) []string {
 	}
 	two.maybe(dim, ", peak "+percent(b.Peak))
 	out := []string{one.line(), two.line()}
+	if c, more := touching(b.Changes, nil); c != nil && b.Live() && f.h >= 6 {
+		out = append(out, changeRow(f.under(sel).put(plainStyle, "    "), c, more))
+	}
 	if f.h < 7 || !b.Live() || b.Meaning == "" {
 		return out
 	}
@@ -89,13 +89,18 @@ func drawBurst(f frame, b *desk.BurstView, sel bool) []string {
 		if i == 2 {
 			break
 		}
-		r := f.row()
-		if sel && f.focused {
-			r.base = chosen
-		}
-		out = append(out, r.put(plainStyle, "    ").put(dim, part).line())
+		out = append(out, f.under(sel).put(plainStyle, "    ").put(dim, part).line())
 	}
 	return out
+}
+
+// under gives a row below the first of a thing that may be chosen.
+func (f frame) under(sel bool) *row {
+	r := f.row()
+	if sel && f.focused {
+		r.base = chosen
+	}
+	return r
 }
 
 func endOf(b *desk.BurstView, f frame) time.Time {
@@ -155,6 +160,7 @@ func (m *model) burstEnter() tea.Cmd {
 		{plainStyle, "why here ", b.Reason},
 		{plainStyle, "clean    ", b.Clean},
 	}
+	t = append(t, changeLines(b)...)
 	if !b.Live() {
 		t = append(t, line{plainStyle, "ended    ", stamp(b.Ended)})
 	}

@@ -195,7 +195,7 @@ func sources() []desk.SourceView {
 func grid() desk.Grid {
 	models := []string{"gpt-4o", "gpt-4o-mini", "claude-sonnet", "llama-70b"}
 	regions := []string{"eu-west", "us-east", "ap-south"}
-	g := desk.Grid{Side: "upstream", Span: 5 * time.Minute, Step: 10 * time.Second, Models: models, Regions: regions}
+	g := desk.Grid{Side: "upstream", Span: 5 * time.Minute, Step: 10 * time.Second, From: at.Add(-100 * time.Second), Models: models, Regions: regions}
 	for r, m := range models {
 		var row []desk.Cell
 		for c, reg := range regions {
@@ -246,6 +246,12 @@ func rich() *desk.Snapshot {
 			Onset: at.Add(-26 * time.Minute), Detected: at.Add(-25 * time.Minute), Ended: at.Add(-21 * time.Minute), Failed: 77, Total: 1450, Peak: 0.11,
 		},
 	}
+	s.Changes = []desk.ChangeView{
+		{At: at.Add(-80 * time.Second), Kind: "flag", Text: "flag router-v2 off", Who: "ana", Scope: traffic.Scope{"model": "claude-sonnet"}},
+		{At: at.Add(-50 * time.Second), Kind: "config", Text: "retries 2 -> 5", Scope: traffic.Scope{"region": "eu-west"}},
+		{At: at.Add(-9 * time.Minute), Kind: "deploy", Text: "deploy gateway v12", Who: "ben"},
+	}
+	s.Bursts[0].Changes = s.Changes[2:]
 	s.Totals = desk.Totals{
 		Span: time.Minute, ClientReq: 1930, ClientErr: 301, UpstreamReq: 2702, UpstreamErr: 960, Amplification: 1.4,
 		TokensIn: 812_000, TokensOut: 91_000, P50: 1900 * time.Millisecond, P95: 31 * time.Second,

@@ -4,6 +4,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"signalbox/internal/desk"
+	"signalbox/internal/traffic"
 )
 
 // gridPane is the heat grid: models by regions. The selected cell is named by model and region.
@@ -103,6 +104,7 @@ func (g *gridPane) draw(f frame) (string, []string) {
 	each := min(room/fits, 26)
 	row, col := g.at(grid)
 	g.col = scrollTo(col, g.col, fits, len(grid.Regions))
+	below := g.detail(f, grid)
 	detail := 0
 	if f.h >= 5 {
 		detail = 2
@@ -111,20 +113,22 @@ func (g *gridPane) draw(f frame) (string, []string) {
 	if each >= 10 && f.h >= 1+detail+2*len(grid.Models) {
 		lines = 2
 	}
+	if len(below) > 2 {
+		if detail > 0 && f.h >= 1+len(below)+lines*len(grid.Models) {
+			detail = len(below) // room that nothing else wants
+		} else {
+			title += changeTitle(f)
+		}
+	}
 	g.page = max(1, (f.h-1-detail)/lines)
 	g.row = scrollTo(row, g.row, g.page, len(grid.Models))
 	out := []string{g.header(f, grid, name, each, fits)}
 	for r := g.row; r < len(grid.Models) && r < g.row+g.page && r < len(grid.Cells); r++ {
-		line := f.row()
-		s := plainStyle
+		chosen := -1
 		if r == row {
-			s = accent
+			chosen = col
 		}
-		line.put(plainStyle, " ").field(s, named(grid.Models[r]), name-1).put(plainStyle, " ")
-		for c := g.col; c < g.col+fits && c < len(grid.Cells[r]); c++ {
-			drawCell(line, &grid.Cells[r][c], each, r == row && c == col)
-		}
-		out = append(out, line.line())
+		out = append(out, g.modelRow(f, r, chosen, name, each, fits))
 		if lines > 1 {
 			out = append(out, classRow(f, grid.Cells[r], g.col, fits, name, each))
 		}
@@ -133,9 +137,23 @@ func (g *gridPane) draw(f frame) (string, []string) {
 		for len(out) < f.h-detail {
 			out = append(out, f.say(plainStyle, ""))
 		}
-		out = append(out, g.detail(f, grid)...)
+		out = append(out, below[:min(len(below), detail)]...)
 	}
 	return title, out
+}
+
+// modelRow is the line of one model; chosen is the column of the selected cell, -1 where it is in none of this row.
+func (g *gridPane) modelRow(f frame, r, chosen, name, each, fits int) string {
+	line, s, cells := f.row(), plainStyle, f.snap.Grid.Cells[r]
+	if chosen >= 0 {
+		s = accent
+	}
+	line.put(plainStyle, " ").field(s, named(f.snap.Grid.Models[r]), name-1).put(plainStyle, " ")
+	for c := g.col; c < g.col+fits && c < len(cells); c++ {
+		x := &cells[c]
+		drawCell(line, x, marks(f.snap, x.Scope, len(x.Spark)), each, c == chosen)
+	}
+	return line.line()
 }
 
 // classRow is the second line of a model where there is room: what fails there.
@@ -186,7 +204,7 @@ func (g *gridPane) header(f frame, grid *desk.Grid, name, each, fits int) string
 
 // drawCell draws one cell: rate on a heat colour, "!" for a burst, and where there is room a sparkline and
 // the leading class.
-func drawCell(r *row, c *desk.Cell, each int, sel bool) {
+func drawCell(r *row, c *desk.Cell, changed []bool, each int, sel bool) {
 	open, end := " ", " "
 	if sel {
 		open, end = "[", "]"
@@ -205,7 +223,7 @@ func drawCell(r *row, c *desk.Cell, each int, sel bool) {
 	}
 	if left := each - cellColumns; left >= 3 {
 		n := min(left-1, 12)
-		r.put(plainStyle, " ").spark(c.Spark, n)
+		r.put(plainStyle, " ").spark(c.Spark, changed, n)
 		r.skip(left - 1 - n)
 	} else {
 		r.skip(left)
@@ -216,12 +234,16 @@ func drawCell(r *row, c *desk.Cell, each int, sel bool) {
 // sparkFloor is the failure rate that fills a sparkline at least: a single failure stays small.
 const sparkFloor = 0.2
 
-// spark draws the error rate of the last n points.
-func (r *row) spark(points []desk.Point, n int) {
+// spark draws the error rate of the last n points. Where something was changed the point stands out, and one without
+// failures is a mark.
+func (r *row) spark(points []desk.Point, changed []bool, n int) {
 	if n <= 0 {
 		return
 	}
 	if len(points) > n {
+		if len(changed) == len(points) {
+			changed = changed[len(points)-n:]
+		}
 		points = points[len(points)-n:]
 	}
 	r.skip(n - len(points))
@@ -230,15 +252,25 @@ func (r *row) spark(points []desk.Point, n int) {
 		full = max(full, rateOf(p))
 	}
 	var b []byte
-	steps := len(r.th.spark) - 1
-	for _, p := range points {
+	steps, drawn := len(r.th.spark)-1, 0
+	for i, p := range points {
 		level := 0
 		if p.Err > 0 {
 			level = max(1, min(steps, int(rateOf(p)/full*float64(steps)+0.5)))
 		}
-		b = append(b, r.th.spark[level]...)
+		if i >= len(changed) || !changed[i] {
+			b = append(b, r.th.spark[level]...)
+			continue
+		}
+		r.fixed(accent, string(b), i-drawn)
+		b, drawn = b[:0], i+1
+		glyph := r.th.change
+		if level > 0 {
+			glyph = r.th.spark[level]
+		}
+		r.fixed(warn, glyph, 1)
 	}
-	r.fixed(accent, string(b), len(points))
+	r.fixed(accent, string(b), len(points)-drawn)
 }
 
 func rateOf(p desk.Point) float64 {
@@ -270,8 +302,16 @@ func (g *gridPane) detail(f frame, grid *desk.Grid) []string {
 	} else {
 		two.put(dim, " nothing failed ")
 	}
-	two.spark(c.Spark, min(len(c.Spark), two.room()-1, 30))
-	return []string{r.line(), two.line()}
+	two.spark(c.Spark, marks(f.snap, c.Scope, len(c.Spark)), min(len(c.Spark), two.room()-1, 30))
+	return withChange(f, c.Scope, r.line(), two.line())
+}
+
+// withChange adds a line that names the newest change, where there was one lately.
+func withChange(f frame, scope traffic.Scope, lines ...string) []string {
+	if c, more := touching(f.snap.Changes, scope); c != nil {
+		lines = append(lines, changeRow(f.row().put(plainStyle, " "), c, more))
+	}
+	return lines
 }
 
 // overall says how all traffic is.
@@ -288,7 +328,7 @@ func overall(f frame) []string {
 	if b := t.Batch; b.Req > 0 && two.room() > 24 {
 		two.put(dim, "batch "+count(b.Err)+"/"+count(b.Req)+" failed")
 	}
-	return []string{one.line(), two.line()}
+	return withChange(f, nil, one.line(), two.line())
 }
 
 // cellEnter shows the records of the cell.

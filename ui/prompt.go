@@ -27,6 +27,9 @@ type verb struct {
 func verbs() []verb {
 	return []verb{
 		{"note", "write a note into the record", "TEXT", func(m *model, s string) tea.Cmd { return m.do("writing the note", desk.AddNote{Text: s}, nil) }},
+		{"change", "note what was changed elsewhere just now, such as deploy v12", "TEXT", func(m *model, s string) tea.Cmd {
+			return m.do("noting the change", desk.AddNote{Text: s, Kind: "change"}, nil)
+		}},
 		{"actor", "hand over: who operates from now on", "NAME", func(m *model, s string) tea.Cmd { return m.do("handing over to "+s, desk.SetActor{Name: s}, nil) }},
 		{"incident", "open an incident", "TITLE", func(m *model, s string) tea.Cmd {
 			return m.do("opening the incident", desk.OpenIncident{Title: s}, nil)

@@ -24,6 +24,8 @@ func sourceLines(v *desk.SourceView, now time.Time) []line {
 	}
 	read := count(v.Lines) + " lines, " + volume(v.Bytes) + fmt.Sprintf(", %.3g/s", v.PerSecond)
 	switch {
+	case v.Kind == "changes":
+		read = plural(int(v.Lines), "change", "changes") + ", " + volume(v.Bytes)
 	case v.Lag < 0:
 		read += "; nothing with a time yet"
 	default:

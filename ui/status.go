@@ -112,6 +112,7 @@ func (m *model) findingsKey() tea.Cmd {
 	if len(s.Findings) == 0 && s.Journal.Err == "" {
 		text = append(text, line{good, "", "nothing is wrong that this console can see"})
 	}
+	text = append(text, recentLines(s)...)
 	for i := range s.Sources {
 		text = append(text, sourceLines(&s.Sources[i], m.now())...)
 	}

@@ -24,18 +24,19 @@ const (
 
 // theme is how styles look, and which characters draw. It is built once and never changed.
 type theme struct {
-	name  string
-	sgr   [styleCount]string
-	spark []string // from nothing to full
-	more  string   // marks what was cut
-	h, v  string   // rules
-	ok    string
-	no    string
-	what  string // unknown
-	mark  string // the selected line
-	dot   string // between facts
-	arrow string
-	box   [4]string // corners
+	name   string
+	sgr    [styleCount]string
+	spark  []string // from nothing to full
+	more   string   // marks what was cut
+	h, v   string   // rules
+	ok     string
+	no     string
+	what   string // unknown
+	mark   string // the selected line
+	dot    string // between facts
+	arrow  string
+	change string    // where something was changed
+	box    [4]string // corners
 }
 
 // The palettes. Dark and light take Okabe and Ito's colours, which stay apart for colour-blind eyes;
@@ -70,11 +71,11 @@ func newTheme(name string, ascii bool) *theme {
 	}
 	th := &theme{
 		name: name, spark: []string{" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}, more: "…", h: "─", v: "│",
-		ok: "✓", no: "✗", what: "?", mark: "▸", dot: "·", arrow: "→", box: [4]string{"┌", "┐", "└", "┘"},
+		ok: "✓", no: "✗", what: "?", mark: "▸", dot: "·", arrow: "→", change: "▲", box: [4]string{"┌", "┐", "└", "┘"},
 	}
 	if ascii {
 		th.spark = []string{" ", ".", ":", "-", "=", "+", "*", "#", "@"}
-		th.more, th.h, th.v, th.ok, th.no, th.mark, th.dot, th.arrow = "~", "-", "|", "+", "x", ">", "-", "->"
+		th.more, th.h, th.v, th.ok, th.no, th.mark, th.dot, th.arrow, th.change = "~", "-", "|", "+", "x", ">", "-", "->", "^"
 		th.box = [4]string{"+", "+", "+", "+"}
 	}
 	for s, codes := range p {

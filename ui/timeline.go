@@ -30,9 +30,17 @@ func (p *timelinePane) draw(f frame) (string, []string) {
 	lines := f.list(&p.pin, len(all), id, func(i int, sel bool) []string {
 		e := &all[i]
 		r := f.selected(sel && !p.follow)
-		r.put(dim, hms(e.At)+" ").fixed(groupStyle(e.Group), groupMark(f.th, e.Group), 1).put(plainStyle, " ")
+		st, mark := groupStyle(e.Group), groupMark(f.th, e.Group)
+		if e.Kind == "change" {
+			st, mark = warn, f.th.change
+		}
+		r.put(dim, hms(e.At)+" ").fixed(st, mark, 1).put(plainStyle, " ")
 		if f.w >= 50 {
-			r.field(groupStyle(e.Group), groupWord(e.Group), 7)
+			word := groupWord(e.Group)
+			if e.Kind == "change" {
+				word = e.Kind
+			}
+			r.field(st, word, 7)
 		}
 		text := clean(e.Text)
 		if e.Actor != "" {

@@ -157,6 +157,12 @@ func (m *model) copyStatusKey() tea.Cmd {
 	if live == 0 {
 		b.WriteString("\nno live burst")
 	}
+	if c, more := touching(m.snap.Changes, nil); c != nil {
+		b.WriteString("\nchanged: " + hms(c.At) + "Z " + changeSentence(c))
+		if more > 0 {
+			b.WriteString(" (and " + itoa(more) + " more in 30m)")
+		}
+	}
 	for i := range m.snap.Bursts {
 		if v := &m.snap.Bursts[i]; v.Live() {
 			b.WriteString("\nburst: " + clean(burstSentence(v)))
