@@ -130,9 +130,11 @@ func TestEnvoyAttempts(t *testing.T) {
 			t.Errorf("%s: %+v %s %v", line, res, side, rec.Outcome.Class())
 		}
 	}
-	rec, _ := decodeOne(t, EnvoyJSON, `{"id":"a","attempt":1,"upstream":"127.0.0.1:1","status":0,"flags":"-","ms":12}`, Options{})
-	if rec.Outcome.Class() != fault.Connection || !rec.Received {
-		t.Errorf("an attempt without an answer is %v, received %v", rec.Outcome.Class(), rec.Received)
+	for flags, want := range map[string]fault.Class{"UF": fault.Connection, "-": fault.Cancelled} { // given up as the client left
+		rec, _ := decodeOne(t, EnvoyJSON, `{"id":"a","attempt":1,"upstream":"127.0.0.1:1","status":0,"flags":"`+flags+`","ms":12}`, Options{})
+		if rec.Outcome.Class() != want || !rec.Received {
+			t.Errorf("an attempt without an answer and with %s is %v, received %v", flags, rec.Outcome.Class(), rec.Received)
+		}
 	}
 }
 
