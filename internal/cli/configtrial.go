@@ -154,7 +154,7 @@ func (a *app) try(p *printer, what, path, format string, opt decode.Options, mos
 	p.line("%s: %s tried as %s", safe(what), counted(t.Lines, "line"), cmp.Or(t.Format, format))
 	p.line("  %s", safe(t.Why))
 	printReasons(p, "NOT READ", t.Misread)
-	p.line("  %s, %d failed; %s only explain one", counted(t.Requests, "request"), t.Failures, counted(t.Explaining, "line"))
+	p.line("  %s, %d failed; lines that only explain one: %d", counted(t.Requests, "request"), t.Failures, t.Explaining)
 	if t.Tally.Skewed > 0 {
 		p.line("  %s more than %s in the future: is the zone right?", counted(t.Tally.Skewed, "line"), decode.MaxSkew)
 	}

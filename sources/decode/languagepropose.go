@@ -73,11 +73,11 @@ func tokens(line []byte) []token {
 	line = bytes.TrimSpace(line[:min(len(line), maxSampleLine)])
 	for i := 0; i < len(line) && len(out) < maxTokens; {
 		end := 0
-		switch {
-		case line[i] == ' ' || line[i] == '\t':
+		switch line[i] {
+		case ' ', '\t':
 			i++
 			continue
-		case line[i] == '"' || line[i] == '[':
+		case '"', '[':
 			closing := byte('"')
 			if line[i] == '[' {
 				closing = ']'
