@@ -75,7 +75,7 @@ func start(t *testing.T) *edge {
 	e := &edge{dir: t.TempDir(), actor: &actor{seen: make(map[string]int), release: make(chan struct{})}}
 	front, admin := freeAddress(t), freeAddress(t)
 	e.base, e.admin = "http://"+front, "http://"+admin
-	config := strings.NewReplacer("port_value: 10000", portOf(front), "port_value: 9901", portOf(admin), "timeout: 60s", "timeout: 6s",
+	config := strings.NewReplacer("port_value: 10000", portOf(front), "port_value: 9901", portOf(admin), "timeout: 60s", "timeout: 20s", "per_try_timeout: 58s", "per_try_timeout: 1s",
 		"port_value: 9101", portOf(serve(t, e.actor)), "port_value: 9102", portOf(serve(t, e.actor)), "port_value: 9103", portOf(serve(t, e.actor))).Replace(read(t, "envoy.yaml"))
 	for name, text := range map[string]string{"envoy.yaml": config, "signalbox.yaml": read(t, "signalbox.yaml")} {
 		if err := os.WriteFile(filepath.Join(e.dir, name), []byte(text), 0o600); err != nil {
@@ -226,10 +226,10 @@ func calls() []*asked {
 		{name: "529", model: "gpt-4o", status: 529, class: "overloaded", attempts: []string{"overloaded"}},
 		{name: "401", model: "gpt-4o", status: 401, class: "auth", attempts: []string{"auth"}},
 		{name: "400", model: "gpt-4o", status: 400, class: "bad_request", attempts: []string{"bad_request"}},
-		{name: "reset", model: "gpt-4o", status: 503, class: "connection"},
-		{name: "hang", model: "gpt-4o", status: 504, class: "timeout"},
+		{name: "reset", model: "gpt-4o", status: 503, class: "connection", attempts: []string{"connection"}},
+		{name: "hang", model: "gpt-4o", status: 504, class: "timeout", attempts: []string{"timeout"}},
 		{name: "cut", model: "gpt-4o", stream: true, status: 200, class: "truncated", attempts: []string{"truncated"}},
-		{name: "left", model: "gpt-4o", stream: true, leaves: true, status: 200, class: "cancelled"},
+		{name: "left", model: "gpt-4o", stream: true, leaves: true, status: 200, class: "cancelled", attempts: []string{"none"}},
 		{name: "unknown", model: "no-such-model", status: 404, class: "model_not_found"},
 	}
 }

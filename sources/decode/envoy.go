@@ -32,7 +32,7 @@ func (e envoyLine) outcome(r *recorder, rec *traffic.Record) {
 	}
 	term := e.flags
 	switch {
-	case strings.Contains(e.details, "after_response_started"), e.attempt && e.status >= 200 && e.status < 400 && brokenOff[e.flags]:
+	case e.brokeOff():
 		rec.Outcome = traffic.NewOutcome(fault.Truncated, e.status)
 		return
 	case e.details == "overload" && e.status >= 500:
@@ -53,6 +53,11 @@ func (e envoyLine) outcome(r *recorder, rec *traffic.Record) {
 	}
 	v := fault.Classify(fault.Input{Status: e.status, Term: term, Provider: r.kit.Symbols.Name(rec.Key[traffic.Provider])})
 	rec.Outcome = traffic.NewOutcome(v.Class, e.status)
+	e.settle(rec, term)
+}
+
+// settle says what a failure is at least.
+func (e envoyLine) settle(rec *traffic.Record, term string) {
 	switch {
 	case e.status >= 400:
 		settle(rec, statusClass(e.status))
@@ -63,7 +68,11 @@ func (e envoyLine) outcome(r *recorder, rec *traffic.Record) {
 	}
 }
 
-// brokenOff are the flags of an attempt whose answer began and did not end. Its line has no details.
+// brokeOff tells whether an answer began and did not end. An attempt's line has no details, so there its flag tells.
+func (e envoyLine) brokeOff() bool {
+	return strings.Contains(e.details, "after_response_started") || e.attempt && e.status >= 200 && e.status < 400 && brokenOff[e.flags]
+}
+
 var brokenOff = map[string]bool{"UPE": true, "UC": true, "UR": true, "LR": true}
 
 // envoyJSON decodes Envoy's access log in JSON, with the keys of the documented format or those that its
