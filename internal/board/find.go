@@ -85,9 +85,8 @@ func (f *Finder) Look(ctx ending, from, to int64) ([]Hit, int64) {
 	wantBad, wantGood := f.find.Failures, f.find.Successes
 	for to > from && (wantBad > 0 || wantGood > 0) && ctx.Err() == nil {
 		low := max(from, f.lowest(to))
-		asks := f.mark(low, to, wantBad > 0, wantGood > 0)
-		if asks {
-			f.search(low, to)
+		if asks := f.mark(low, to, wantBad > 0, wantGood > 0); asks > 0 {
+			f.search(low, to, asks)
 		}
 		for seq := to - 1; seq >= low; seq-- {
 			if f.keep[seq-low] != hit {
@@ -127,8 +126,8 @@ func (f *Finder) lowest(to int64) int64 {
 	return max(low, v.blocks[v.block(to-1)].first)
 }
 
-// mark decides by the columns. It tells whether any text is to be read.
-func (f *Finder) mark(low, to int64, bad, good bool) bool {
+// mark decides by the columns. It tells how many records' text is to be read.
+func (f *Finder) mark(low, to int64, bad, good bool) int {
 	s, from, t := f.view.where(low)
 	if seg := int((low - f.view.segBase) / segmentLen); seg != f.seg {
 		f.seg = seg
@@ -136,11 +135,11 @@ func (f *Finder) mark(low, to int64, bad, good bool) bool {
 	}
 	n := int(to - low)
 	keys, outs, keep := s.key[from:from+n], s.outcome[from:from+n], f.keep[:n]
-	asks, want := false, [2]bool{good, bad}
+	asks := 0
 	for i, k := range keys {
 		keep[i] = passed
 		o := outs[i]
-		if b := failed(o); b && !want[1] || !b && !want[0] {
+		if b := failed(o); b && !bad || !b && !good {
 			continue
 		}
 		v := f.verdicts[k]
@@ -157,7 +156,8 @@ func (f *Finder) mark(low, to int64, bad, good bool) bool {
 				keep[i] = hit
 			}
 		default:
-			keep[i], asks = asked, true
+			keep[i] = asked
+			asks++
 		}
 	}
 	return asks
@@ -186,7 +186,7 @@ func (f *Finder) inOutcome(o uint16) bool {
 }
 
 // search reads the text of the records that are asked for.
-func (f *Finder) search(low, to int64) {
+func (f *Finder) search(low, to int64, asks int) {
 	v := &f.view
 	if v.draft.n > 0 && low >= v.draft.first {
 		f.u.openDraft(&v.draft)
@@ -195,16 +195,22 @@ func (f *Finder) search(low, to int64) {
 	}
 	first := low - f.u.first
 	entries := f.u.entries[first : first+to-low]
-	base := entries[0].at
-	text := f.u.text[base:entries[len(entries)-1].end()]
-	if f.needle.folds {
-		text, f.folded = f.needle.fold(text, f.folded)
-	}
 	yes, no := hit, passed
 	if f.find.Not {
 		yes, no = passed, hit
 	}
-	f.scan(text, base, entries, yes)
+	switch {
+	case f.needle.wide:
+		f.scanWide(entries, yes)
+	case asks*fewOf < len(entries):
+		for i := range entries {
+			if f.keep[i] == asked {
+				f.scan(entries[i:i+1], f.keep[i:i+1], yes)
+			}
+		}
+	default:
+		f.scan(entries, f.keep[:len(entries)], yes)
+	}
 	s, from, _ := v.where(low)
 	for i := range entries {
 		if f.keep[i] == asked {
@@ -216,11 +222,15 @@ func (f *Finder) search(low, to int64) {
 	}
 }
 
-// scan marks the records whose own text has the needle.
-func (f *Finder) scan(text []byte, base int, entries []entry, yes state) {
-	if f.needle.wide {
-		f.scanWide(text, base, entries, yes)
-		return
+// fewOf is of how many records one must be asked for, that they are looked through together and not each by itself.
+const fewOf = 4
+
+// scan marks the records whose own text has the needle. It looks through their texts as one.
+func (f *Finder) scan(entries []entry, keep []state, yes state) {
+	base := entries[0].at
+	text := f.u.text[base:entries[len(entries)-1].end()]
+	if f.needle.folds {
+		text, f.folded = foldASCII(text, f.folded)
 	}
 	at := 0 // of the record that the last match was in
 	for pos := 0; pos < len(text); {
@@ -233,12 +243,12 @@ func (f *Finder) scan(text []byte, base int, entries []entry, yes state) {
 			at++
 		}
 		e := entries[at]
-		if f.keep[at] != asked {
+		if keep[at] != asked {
 			pos = e.end() - base
 			continue
 		}
 		if e.within(base+pos, len(f.needle.text)) {
-			f.keep[at] = yes
+			keep[at] = yes
 			pos = e.end() - base
 			continue
 		}
@@ -259,14 +269,14 @@ func (e entry) within(at, n int) bool {
 }
 
 // scanWide folds each text of each record by itself, because folding letters beyond ASCII changes where they are.
-func (f *Finder) scanWide(text []byte, base int, entries []entry, yes state) {
+func (f *Finder) scanWide(entries []entry, yes state) {
 	for i, e := range entries {
 		if f.keep[i] != asked {
 			continue
 		}
-		at := e.at - base
+		at := e.at
 		for _, size := range [...]int{e.id, e.code, e.kind, e.message, e.raw} {
-			f.folded = foldWide(f.folded[:0], text[at:at+size])
+			f.folded = foldWide(f.folded[:0], f.u.text[at:at+size])
 			if f.needle.index(f.folded) >= 0 {
 				f.keep[i] = yes
 				break

@@ -35,14 +35,6 @@ func newNeedle(text string, caseCounts bool) needle {
 
 func (n *needle) index(text []byte) int { return bytes.Index(text, n.text) }
 
-// fold gives the text as the needle is compared with it; buf is kept between calls. A wide needle is compared text by text.
-func (n *needle) fold(text, buf []byte) (folded, kept []byte) {
-	if n.wide {
-		return text, buf
-	}
-	return foldASCII(text, buf)
-}
-
 // in looks into one text by itself.
 func (n *needle) in(text string, buf *[]byte) bool {
 	*buf = append((*buf)[:0], text...)

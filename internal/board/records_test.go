@@ -55,7 +55,7 @@ func TestLastAndSearch(t *testing.T) {
 
 func TestOldRecordsGo(t *testing.T) {
 	b := New(Options{MaxRecords: 8000})
-	total := 40_010
+	total := 20_010
 	for i := range total {
 		b.Apply(logs("l", traffic.Record{Time: at(time.Duration(i)), Outcome: ok200, RequestID: fmt.Sprint(i)}), at(0))
 	}
@@ -66,11 +66,11 @@ func TestOldRecordsGo(t *testing.T) {
 	if got := recs.At(0).RequestID; got != fmt.Sprint(recs.First()) {
 		t.Errorf("oldest is %s, first %d", got, recs.First())
 	}
-	fat := New(Options{MaxText: 1 << 20})
-	for i := range 100_000 {
+	fat := New(Options{MaxText: 1 << 19})
+	for i := range 30_000 {
 		fat.Apply(logs("l", traffic.Record{Time: at(time.Duration(i)), Raw: fmt.Sprintf("%x", sha256.Sum256([]byte{byte(i), byte(i >> 8), byte(i >> 16)}))}), at(0))
 	}
-	if s := fat.Stats(); s.Records != 100_000 || s.LetGo == 0 || s.TextBytes > 1<<20+2*blockText {
+	if s := fat.Stats(); s.Records != 30_000 || s.LetGo == 0 || s.TextBytes > 1<<19+3*blockText {
 		t.Errorf("%d records, %d without their line, %d bytes of text with room for a megabyte", s.Records, s.LetGo, s.TextBytes)
 	}
 }

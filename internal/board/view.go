@@ -135,7 +135,7 @@ func (r *Records) block(seq int64) int {
 // Head is what a filter can see of a record without building it.
 type Head struct {
 	Time    time.Time
-	Key     traffic.Key
+	Key     *traffic.Key // the board's own: to be read only
 	Outcome traffic.Outcome
 	Latency time.Duration // 0 where it is unknown
 }
@@ -149,14 +149,20 @@ func (r Records) Last(n int, keep func(traffic.Record) bool) []traffic.Record {
 func (r Records) LastBy(n int, head func(Head) bool, keep func(traffic.Record) bool) []traffic.Record {
 	var out []traffic.Record
 	d := r.Reader()
-	for seq := r.base + int64(r.n) - 1; seq >= r.base && len(out) < n; seq-- {
-		s, i, t := r.where(seq)
-		if head != nil && !head(Head{Time: time.Unix(0, s.at[i]).UTC(), Key: t.keys[s.key[i]], Outcome: unpackOutcome(s.outcome[i]), Latency: s.latency[i].duration()}) {
-			continue
+	for to := r.base + int64(r.n); to > r.base && len(out) < n; {
+		s, last, t := r.where(to - 1)
+		low := max(r.base, to-1-int64(last))
+		for i := last; i >= last-int(to-1-low) && len(out) < n; i-- {
+			if head != nil && !head(Head{
+				Time: time.Unix(0, s.at[i]), Key: &t.keys[s.key[i]], Outcome: unpackOutcome(s.outcome[i]), Latency: s.latency[i].duration(),
+			}) {
+				continue
+			}
+			if rec := d.record(to - 1 - int64(last-i)); keep == nil || keep(rec) {
+				out = append(out, rec)
+			}
 		}
-		if rec := d.record(seq); keep == nil || keep(rec) {
-			out = append(out, rec)
-		}
+		to = low
 	}
 	return out
 }
