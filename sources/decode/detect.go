@@ -189,16 +189,21 @@ func unwrapSample(c *chain, sample [][]byte) (inside [][]byte, wraps, lines int)
 		if len(line) == 0 {
 			continue
 		}
-		lines++
 		w := c.unwrap(line, epochEnd)
-		if c.opened || w == nil {
+		if w == nil && !c.opened {
+			continue // a part, by a wrapper further out: what is in it is not seen yet
+		}
+		lines++
+		if c.opened {
 			wraps++
 		}
 		if w != nil {
 			keep(w)
 		}
 	}
-	c.rest(epochEnd, keep)
+	if len(inside) == 0 {
+		c.rest(epochEnd, keep) // parts of lines, where there is no whole one
+	}
 	return inside, wraps, lines
 }
 

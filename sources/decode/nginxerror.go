@@ -109,18 +109,20 @@ func (n *nginxErrors) Decode(line []byte, received time.Time) (traffic.Record, R
 	}
 	upstream := nginxPart(tail, "upstream")
 	n.upstream(upstream)
+	side := traffic.SideUpstream
 	if len(upstream) == 0 {
-		rec, res := n.rec.explain(d, received)
-		n.judge(&rec, message)
-		if !rec.Outcome.Failed() {
-			return traffic.Record{}, Result{Kind: Ignored, Why: "nginx's own message, not a request's failure"}
-		}
+		side = "" // as any line that only explains
+	}
+	rec, res := n.rec.record(d, side, received)
+	n.judge(&rec, message)
+	if len(upstream) > 0 {
+		settle(&rec, fault.BadGateway)
 		return rec, res
 	}
-	rec, res := n.rec.record(d, traffic.SideUpstream, received)
-	n.rec.fail(d, &rec, 0)
-	n.judge(&rec, message)
-	settle(&rec, fault.BadGateway)
+	if !rec.Outcome.Failed() {
+		return traffic.Record{}, Result{Kind: Ignored, Why: "nginx's own message, not a request's failure"}
+	}
+	rec.Explains, res.Kind = true, Explains
 	return rec, res
 }
 
@@ -138,11 +140,14 @@ func (n *nginxErrors) upstream(address []byte) {
 	n.d.set(fBaseURL, 1, 0, value{kind: stringValue, bytes: address[:end]})
 }
 
+// judge gives a record its class, by nginx's phrases or else by what the classifier makes of the text.
 func (n *nginxErrors) judge(rec *traffic.Record, message []byte) {
 	for _, p := range nginxPhrases {
 		if bytes.Contains(message, p.text) {
+			rec.Message = n.d.text(fMessage, MaxMessage)
 			rec.Outcome = traffic.NewOutcome(p.class, 0)
 			return
 		}
 	}
+	n.rec.fail(&n.d, rec, 0)
 }

@@ -124,6 +124,60 @@ func TestWrappersStealNothing(t *testing.T) {
 	}
 }
 
+// A few lines are enough to tell a wrapper whose shape is its own, and a format inside that is told by one.
+func TestDetectWrapperOnFewLines(t *testing.T) {
+	for _, format := range []string{"docker+json", "cri+json", "kubectl+json", "kubectl+cri+json", "compose+json", "journald+json", "syslog+json", "timestamps+json", "klog+text"} {
+		all := lines(t, "testdata/streams/"+format+".log")
+		for n := 1; n <= min(5, len(all)); n++ {
+			if format == "compose+json" && n == 3 {
+				continue // the third line is of another program
+			}
+			if got := Detect(all[:n]); got.Format != format || got.Confidence <= 0 && Inner(format) != Text || got.Confidence > 1 {
+				t.Errorf("%d lines of %s: %+v", n, format, got)
+			}
+		}
+	}
+}
+
+// What is read without its wrapper all the same can be read with it: then the host is the instance.
+func TestAskedForSyslog(t *testing.T) {
+	kit := testKit()
+	s, _ := streamed(t, "syslog+haproxy", Options{Kit: kit}, lines(t, "testdata/haproxy.log"))
+	if n := s.Tally(); n.Unparsed != 0 || n.Records != 4 {
+		t.Errorf("%+v", n)
+	}
+	for _, rec := range s.Records() {
+		if got := kit.Symbols.Name(rec.Key[traffic.Instance]); got != "edge" {
+			t.Errorf("instance %q", got)
+		}
+	}
+}
+
+func TestSyslogHeads(t *testing.T) {
+	for line, want := range map[string]string{
+		"<131>Nov 21 12:00:00 gw-a app[7]: x":                                   "12:00:00 gw-a err x",
+		"Nov 21 12:00:00.250000 gw-a app[7]: x":                                 "12:00:00.25 gw-a  x",
+		"<131>Nov  1 12:00:00 gw-a app: x":                                      "12:00:00 gw-a err x",
+		"<131>Nov 21 12:00:00 app[7]: x":                                        "12:00:00  err x",
+		"<14>1 2026-11-21T12:00:00.5+00:00 - app - - - x":                       "12:00:00.5  info x",
+		"<14>1 2026-11-21T12:00:00Z gw-a app 7 id [a@1 b=\"\\]\"][c d=\"e\"] x": "12:00:00 gw-a info x",
+		"<14>2026-11-21T12:00:00Z gw-a app[7]: x":                               "12:00:00 gw-a info x",
+		"Nov 21 12:00:00.x gw-a app[7]: x":                                      "",
+		"Nov 21 12:00:00":                                                       "",
+		"<999>Nov 21 12:00:00 gw-a app[7]: x":                                   "",
+		"Nov 21 12:00:00 gw-a an app says: x":                                   "",
+	} {
+		w := wrapped{text: []byte(line)}
+		got := ""
+		if (syslogLine{}).open(&w, frame{zone: time.UTC, received: received}) {
+			got = fmt.Sprintf("%s %s %s %s", w.at.Format("15:04:05.999"), w.instance, w.level, w.text)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", line, got, want)
+		}
+	}
+}
+
 // A line whose rest does not come is bounded, and handed over at the end; what did not fit is counted.
 func TestPartsAreBounded(t *testing.T) {
 	s, err := NewStream("cri+text", Options{})

@@ -187,9 +187,8 @@ func (syslogLine) open(w *wrapped, f frame) bool {
 	case level != "" && bytes.HasPrefix(text, []byte("1 ")):
 		found = w.fromSyslog5424(text[2:])
 	default:
-		head := text[:min(len(text), 72)]
-		if at, old := syslogTime(head, f.zone, f.received); old {
-			found = len(text) > len(time.Stamp) && text[len(time.Stamp)] == ' ' && w.fromHost(text[len(time.Stamp)+1:], at, false)
+		if at, rest, old := syslogHead(text, f); old {
+			found = w.fromHost(rest, at, false)
 			break
 		}
 		end := bytes.IndexByte(text, ' ')
@@ -201,6 +200,28 @@ func (syslogLine) open(w *wrapped, f frame) bool {
 		w.level = level
 	}
 	return found
+}
+
+// syslogHead reads "Nov 21 12:00:00 ", or "Nov 21 12:00:00.123456 " as journalctl -o short-precise has it.
+func syslogHead(text []byte, f frame) (at time.Time, rest []byte, ok bool) {
+	const size = len(time.Stamp)
+	at, ok = syslogTime(text[:min(len(text), 72)], f.zone, f.received)
+	if !ok || len(text) <= size {
+		return at, nil, false
+	}
+	rest = text[size:]
+	if rest[0] == '.' {
+		end := bytes.IndexByte(rest[:min(len(rest), 11)], ' ')
+		if end < 0 {
+			return at, nil, false
+		}
+		fraction, isClock := clockIn(append([]byte("00:00:00"), rest[:end]...))
+		if !isClock {
+			return at, nil, false
+		}
+		at, rest = at.Add(fraction), rest[end:]
+	}
+	return at, rest[1:], rest[0] == ' '
 }
 
 // afterPriority reads "<131>": eight times the facility and the severity. Files have lines without it.
