@@ -61,6 +61,15 @@ type sourceLine struct {
 	Late     int64      `json:"late"`
 	LagS     *float64   `json:"lag_s"` // now less the time of the newest line
 	LastRead *time.Time `json:"last_read"`
+	// Unknown are values that neither the lines nor the inventory give a provider and a region.
+	Unknown []sourcePlace `json:"not_in_inventory,omitempty"`
+}
+
+// sourcePlace is one such value.
+type sourcePlace struct {
+	By      string `json:"by"` // deployment, backend, base_url, host or key_alias; absent for all beyond the bound
+	Value   string `json:"value"`
+	Records int64  `json:"records"`
 }
 
 // follow prints until ctx ends or done is closed; look sees each snapshot.
@@ -113,6 +122,9 @@ func aboutSource(v *desk.SourceView, now time.Time) sourceLine {
 	l := sourceLine{
 		Name: v.Name, Kind: v.Kind, Where: redact.Secrets(v.Where), Format: v.Format, State: cmp.Or(v.Health, "starting"), Detail: redact.Secrets(v.Detail),
 		Lines: v.Lines, Bytes: v.Bytes, Unparsed: v.Unparsed, Dropped: v.Dropped, Late: v.Late,
+	}
+	for _, p := range v.UnknownPlaces {
+		l.Unknown = append(l.Unknown, sourcePlace{By: p.By, Value: safe(p.Value), Records: p.N})
 	}
 	if v.Lag >= 0 {
 		s := seconds(v.Lag)

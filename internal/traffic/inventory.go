@@ -3,7 +3,6 @@ package traffic
 import (
 	"path"
 	"strings"
-	"sync"
 )
 
 // Mapping is one line of the inventory: records whose labels match get the labels of Set where they have none.
@@ -18,20 +17,15 @@ type Mapping struct {
 // gateway logs a region. It is safe for use from several goroutines.
 type Inventory struct {
 	mappings []Mapping
-	mu       sync.Mutex
-	unmapped map[string]int64
 }
-
-// maxUnmapped bounds the list of values without a mapping.
-const maxUnmapped = 200
 
 // NewInventory makes an inventory; the first mapping that matches and sets a label wins that label.
 func NewInventory(mappings []Mapping) *Inventory {
-	return &Inventory{mappings: mappings, unmapped: make(map[string]int64)}
+	return &Inventory{mappings: mappings}
 }
 
 // Fill adds what the inventory knows to labels, never overwriting what the source said.
-// It tells whether any mapping matched; a deployment that none matched is remembered as unmapped.
+// It tells whether any mapping matched.
 func (i *Inventory) Fill(labels map[string]string) bool {
 	if i == nil {
 		return false
@@ -48,28 +42,7 @@ func (i *Inventory) Fill(labels map[string]string) bool {
 			}
 		}
 	}
-	if d := labels["deployment"]; d != "" && !hit {
-		i.mu.Lock()
-		if _, seen := i.unmapped[d]; seen || len(i.unmapped) < maxUnmapped {
-			i.unmapped[d]++
-		}
-		i.mu.Unlock()
-	}
 	return hit
-}
-
-// Unmapped gives the deployments that no mapping knew, with how often each was seen.
-func (i *Inventory) Unmapped() map[string]int64 {
-	out := make(map[string]int64)
-	if i == nil {
-		return out
-	}
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	for k, n := range i.unmapped {
-		out[k] = n
-	}
-	return out
 }
 
 func (m Mapping) matches(labels map[string]string) bool {
