@@ -66,6 +66,9 @@ func (s *Splitter) Reset() int {
 }
 
 func (s *Splitter) hold(part []byte) {
+	if len(s.held) == 0 && !s.over {
+		part = bytes.TrimLeft(part, "\x00") // a hole may be longer than any line
+	}
 	if room := MaxLine - len(s.held); len(part) > room {
 		s.Lost += int64(len(part) - room)
 		if !s.over {

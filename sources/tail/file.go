@@ -6,131 +6,199 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"syscall"
+	"time"
 
 	"signalbox/sources/decode"
 )
 
-const (
-	blockSize = 256 << 10
-	markSize  = 256
-)
-
-var gzipMagic = []byte{0x1f, 0x8b}
+const blockSize = 256 << 10
 
 // generation is one open file: what a path named at one time. While it is open its inode cannot be used
 // again, so os.SameFile is its identity.
 type generation struct {
+	place
 	f     *os.File
-	info  os.FileInfo
-	off   int64
-	size  int64  // as last seen
-	mark  []byte // the last bytes before off, to see that they are still there
+	info  os.FileInfo // as opened
+	size  int64       // as last seen
 	split decode.Splitter
+	trail trail
+	// Where the line begins whose end has not come, and the bytes before it: what a restart may begin at.
+	lineAt   int64
+	lineMark []byte
+	grew     time.Time   // when it was opened or last read from
+	found    bool        // it was rotated away already when it was opened
+	drained  bool        // since it was rotated away it has been read to its end once
+	before   *generation // the copy that was made of the file before it was truncated, until more is read
+	z        *unpacker   // of a compressed file, which is read in order; nil for any other
+	shut     func()      // called once it is closed
 }
 
 // errGzip says that a file is compressed: not text, and nothing appends to it.
 var errGzip = errors.New("compressed with gzip")
 
-// open opens a path that is followed.
-func open(path string) (*generation, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("opening: %w", err)
-	}
+// adopt makes a generation of an open file, which it owns from then on, even when it gives an error.
+func adopt(f *os.File) (*generation, error) {
 	info, err := f.Stat()
 	if err != nil {
 		_ = f.Close()
-		return nil, fmt.Errorf("looking at %s: %w", path, err)
+		return nil, fmt.Errorf("looking at %s: %w", f.Name(), err)
 	}
-	if info.IsDir() {
+	if !info.Mode().IsRegular() {
 		_ = f.Close()
-		return nil, fmt.Errorf("%s is a folder: name the files in it, such as %s/*.log", path, path)
+		return nil, fmt.Errorf("%s is no regular file: name the file that is written to", f.Name())
 	}
-	head := make([]byte, len(gzipMagic))
-	if n, _ := f.ReadAt(head, 0); n == len(head) && bytes.Equal(head, gzipMagic) {
-		_ = f.Close()
-		return nil, fmt.Errorf("%s: %w", path, errGzip)
+	g := &generation{f: f, info: info, size: info.Size(), trail: newTrail(0)}
+	g.id = identify(info)
+	if g.extend(); bytes.HasPrefix(g.head, gzipMagic) {
+		g.packed, g.packedTime, g.packedSize = true, info.ModTime().UnixNano(), info.Size()
+		return g, fmt.Errorf("%s: %w", f.Name(), errGzip)
 	}
-	return &generation{f: f, info: info, size: info.Size()}, nil
+	return g, nil
 }
 
-// seek begins at an offset instead of the start.
-func (g *generation) seek(off int64) error {
-	g.off = off
-	from := max(0, off-markSize)
-	g.mark = make([]byte, off-from)
-	if _, err := g.f.ReadAt(g.mark, from); err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("reading %s: %w", g.f.Name(), err)
+// extend reads the head of a file that was shorter when it was last looked at.
+func (g *generation) extend() {
+	if len(g.head) < headSize && g.size > int64(len(g.head)) {
+		head := make([]byte, min(headSize, g.size))
+		n, _ := g.f.ReadAt(head, 0)
+		g.head = head[:n]
 	}
+}
+
+// seek begins at an offset instead of the start; it must be the start of a line, or within one that is not wanted.
+func (g *generation) seek(off int64) error {
+	mark, err := bytesBefore(g.f, off, markSize)
+	if err != nil {
+		return fmt.Errorf("%s: %w", g.f.Name(), err)
+	}
+	g.off, g.mark, g.trail = off, mark, newTrail(off)
+	g.lineAt, g.lineMark = off, bytes.Clone(mark)
 	return nil
 }
 
 // read reads one block into buf and hands over the lines that end in it. It gives the number of bytes
 // read, 0 at the end.
 func (g *generation) read(buf []byte, line func(decode.Line)) (int, error) {
-	n, err := g.f.ReadAt(buf, g.off)
+	var n int
+	var err error
+	if g.z != nil {
+		n, err = g.z.read(g, buf)
+	} else {
+		n, err = g.f.ReadAt(buf, g.off)
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, fmt.Errorf("reading %s: %w", g.f.Name(), err)
 	}
-	if n > 0 {
-		g.off += int64(n)
-		g.size = max(g.size, g.off)
-		g.remember(buf[:n])
-		g.split.Feed(buf[:n], line)
+	if n == 0 {
+		return 0, nil
 	}
+	block := buf[:n]
+	if end := bytes.LastIndexByte(block, '\n'); end >= 0 {
+		g.lineAt = g.off + int64(end) + 1
+		g.lineMark = lastOf(append(g.lineMark[:0], g.mark...), block[:end+1], markSize)
+	}
+	g.off += int64(n)
+	g.mark = lastOf(g.mark, block, markSize)
+	g.trail.add(block)
+	if g.z == nil {
+		g.size = max(g.size, g.off)
+	}
+	g.split.Feed(block, line)
 	return n, nil
 }
 
-func (g *generation) remember(block []byte) {
-	if len(block) >= markSize {
-		g.mark = append(g.mark[:0], block[len(block)-markSize:]...)
-		return
+// changed tells whether what was read of the file is not in it any more: it is shorter, or the bytes at its
+// beginning or before the offset are others, as after a truncation that has grown past the offset again. was is
+// how long it was when it was last looked at.
+func (g *generation) changed() (yes bool, was int64, err error) {
+	if g.z != nil {
+		return false, g.size, nil
 	}
-	g.mark = append(g.mark, block...)
-	if over := len(g.mark) - markSize; over > 0 {
-		g.mark = append(g.mark[:0], g.mark[over:]...)
-	}
-}
-
-// truncated tells whether the file is shorter than what was read of it, or the bytes before the offset are
-// others, as after a truncation that has grown past the offset again. unread is what it had beyond the offset.
-func (g *generation) truncated() (yes bool, unread int64, err error) {
 	info, err := g.f.Stat()
 	if err != nil {
 		return false, 0, fmt.Errorf("looking at %s: %w", g.f.Name(), err)
 	}
-	was := g.size
+	was = g.size
 	g.size = info.Size()
-	if g.size >= g.off && g.matches(g.f) {
-		return false, 0, nil
+	if !g.proves(g.f, g.size) {
+		return true, was, nil
 	}
-	return true, max(0, was-g.off), nil
+	g.extend()
+	return false, was, nil
 }
 
-// restart begins the file anew, after a truncation. It gives the bytes of an unfinished line that are lost.
-func (g *generation) restart() int64 {
-	g.off, g.mark = 0, g.mark[:0]
-	return int64(g.split.Reset())
+// intact gives how much of a file that has changed is still what was read of it.
+func (g *generation) intact() int64 {
+	tr := &g.trail
+	if !holds(g.f, 0, g.head[:min(int64(len(g.head)), tr.base)]) {
+		return 0
+	}
+	keep := tr.intact(g.f, g.size)
+	short := g.size > 0 && g.size < tr.at && (len(tr.points) == 0 || g.size < tr.points[0].off)
+	if keep == 0 && short && tr.gap > 1 && tr.base == 0 && holds(g.f, 0, g.head[:min(int64(len(g.head)), g.size)]) {
+		return g.size // shorter than the first point: its head has to do
+	}
+	return keep
 }
 
-// matches tells whether r holds, before our offset, the bytes that we read there.
-func (g *generation) matches(r io.ReaderAt) bool {
-	if len(g.mark) == 0 {
-		return true
+// restart goes on after a truncation: at the start, or behind what is left of what was read. It gives the
+// bytes of an unfinished line that are lost.
+func (g *generation) restart(keep int64) (lost int64) {
+	lost = g.off - g.lineAt
+	if keep >= g.lineAt && keep > 0 {
+		lost, keep = g.off-keep, g.lineAt // the line that was not finished begins anew
 	}
-	have := make([]byte, len(g.mark))
-	n, _ := r.ReadAt(have, g.off-int64(len(g.mark)))
-	return bytes.Equal(have[:n], g.mark)
+	g.split.Reset()
+	g.head = g.head[:min(int64(len(g.head)), keep)]
+	was := g.trail
+	if keep > 0 && g.seek(keep) == nil {
+		g.trail = was
+		g.trail.cut(keep, g.f)
+	} else {
+		g.off, g.mark, g.trail, g.lineAt, g.lineMark = 0, g.mark[:0], newTrail(0), 0, g.lineMark[:0]
+	}
+	g.extend()
+	return lost
 }
+
+// reached is how far the file was read, for the ledger.
+func (g *generation) reached() place {
+	p := g.place
+	p.head, p.mark = bytes.Clone(p.head), bytes.Clone(p.mark)
+	p.sum, p.whole = g.trail.sum, g.trail.base == 0 && g.trail.at == g.off
+	return p
+}
+
+// resumable is how far the file was read in whole lines, for a restart.
+func (g *generation) resumable() place {
+	p := g.place
+	p.off, p.head, p.mark = g.lineAt, bytes.Clone(p.head), bytes.Clone(g.lineMark)
+	if p.off > 0 {
+		p.head = p.head[:min(int64(len(p.head)), p.off)] // what comes behind may be written anew
+	}
+	return p
+}
+
+// untouched tells whether nothing was read of it since it was opened.
+func (g *generation) untouched() bool {
+	return !g.drained && g.off == g.trail.base && g.trail.at == g.trail.base
+}
+
+// unfinished is how many bytes of a line without an end were read.
+func (g *generation) unfinished() int64 { return g.off - g.lineAt }
 
 // behind is how many bytes wait to be read.
-func (g *generation) behind() int64 { return max(0, g.size-g.off) }
+func (g *generation) behind() int64 {
+	if g.z != nil {
+		return 0
+	}
+	return max(0, g.size-g.off)
+}
 
-func (g *generation) close() { _ = g.f.Close() } // opened for reading: nothing can be lost
-
-// deleted tells whether no name leads to an open file any more.
-func deleted(info os.FileInfo) bool {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	return ok && stat.Nlink == 0
+func (g *generation) close() {
+	_ = g.f.Close() // opened for reading: nothing can be lost
+	if g.shut != nil {
+		g.shut()
+		g.shut = nil
+	}
 }

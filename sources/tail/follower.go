@@ -3,8 +3,10 @@ package tail
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -12,69 +14,209 @@ import (
 	"signalbox/sources/decode"
 )
 
-// quiet is how long a file that was rotated away is still read after it last grew: its writer may keep it
-// open for a while.
-const quiet = 10 * time.Second
+// How long a file that was rotated away is kept open after it last grew, because its writer may keep it open
+// too. One that is deleted keeps its room on the disk until we close it; the end of a line that was begun is
+// waited for longest.
+const (
+	quietDeleted = 10 * time.Second
+	quiet        = time.Minute
+	quietMidLine = 10 * time.Minute
+	rescanEvery  = 5 * time.Second // late writers of files that were closed since
+	maxOld       = 32              // files of one path that are kept open though they are read to their ends
+)
 
 // follower reads one path over all its rotations.
 type follower struct {
-	path   string
-	lines  *decode.Stream
-	live   *generation
-	old    []*retired // rotated away, oldest first; read before the live one
-	known  []sibling  // rotated files that were there before, or are read
-	opened bool       // the path has been opened once: whatever comes next is read from its start
-	health traffic.Health
-	detail string
-}
-
-// retired is a file that the path does not name any more.
-type retired struct {
-	*generation
-	grew time.Time
+	path    string
+	target  string // what the path linked to when it was opened
+	lines   *decode.Stream
+	live    *generation
+	old     []*generation // rotated away, oldest first; read before the live one
+	opened  bool          // the path has been opened once: whatever comes next is read from its start
+	seen    time.Time     // when the path last named the live file
+	scanned time.Time
+	listed  time.Time // when the folder had changed as the files beside the path were last listed
+	waits   bool      // a rotated file is not decided on yet
+	met     int       // rotated files that were taken in
+	health  traffic.Health
+	detail  string
+	resumed *place // what an earlier program had read last, until it is looked for
+	aside   []misread
+	fill    *filling // while lines are read that are older than the start
 }
 
 // step looks at the path and reads one block of each of its files. It tells whether there is more to do.
 func (f *follower) step(t *Tail, now time.Time, buf []byte) bool {
 	f.look(t, now)
+	more := false
 	for i := 0; i < len(f.old); {
-		o := f.old[i]
-		switch n := t.block(f, o.generation, now, buf); {
+		g := f.old[i]
+		n := t.block(f, g, now, buf)
+		switch {
 		case n > 0:
-			o.grew = now
-			return true // in order: the next file waits for the end of this one
-		case t.opt.Once || now.Sub(o.grew) >= quiet:
+			late := g.drained // a late writer does not keep the others waiting
+			g.drained = late || g.z == nil && g.behind() == 0
+			if !late {
+				return true // in order: the next file waits for the end of this one
+			}
+			more = true
+			i++
+		case t.opt.Once || now.Sub(g.grew) >= f.patience(g, i):
 			f.drop(t, i, now)
 		default:
+			g.drained = true
 			i++
 		}
 	}
-	return f.live != nil && t.block(f, f.live, now, buf) > 0
+	return f.live != nil && t.block(f, f.live, now, buf) > 0 || more
+}
+
+func (f *follower) patience(g *generation, i int) time.Duration {
+	info, err := g.f.Stat()
+	switch {
+	case err != nil || deleted(info):
+		return quietDeleted
+	case len(f.old)-i > maxOld:
+		return 0
+	case g.unfinished() > 0:
+		return quietMidLine
+	}
+	return quiet
 }
 
 // look compares the path with the file that is held open.
 func (f *follower) look(t *Tail, now time.Time) {
 	info, err := os.Stat(f.path)
-	if f.live != nil && (err != nil || !os.SameFile(info, f.live.info)) {
-		f.old = append(f.old, &retired{generation: f.live, grew: now})
-		f.live = nil
-	}
+	f.retire(info, err, now)
+	before := f.met
+	vanished := f.caught(t, info, now)
 	switch {
 	case f.live != nil:
+		f.seen = now
+		f.rescan(t, now)
 		return
-	case err == nil && t.holds(info):
+	case err == nil && f.promote(info):
+		f.health, f.detail = traffic.Live, ""
+		return
+	case err == nil && t.ledger.holds(info):
 		f.health, f.detail = traffic.Live, "" // another name of a file that is read already
 		return
-	case err == nil:
-		again := f.opened
-		if again {
-			f.missed(t, now)
-		}
-		if err = f.open(t); err == nil && again {
-			f.slippedBy(t, now)
+	}
+	again := f.opened
+	if f.resumed != nil {
+		f.resumes(t)
+	}
+	if again {
+		f.scan(t, now, nil)
+	}
+	if err == nil {
+		if err = f.open(t, now); err == nil && again {
+			f.slipped(t, now)
 		}
 	}
+	if lost := vanished - (f.met - before); lost > 0 {
+		t.say(fmt.Sprintf("a file called %s came and went before it could be opened (%d times): what it held is missing", f.path, lost))
+	}
 	f.explain(err)
+}
+
+// retire puts the live file into the queue when the path does not name it any more.
+func (f *follower) retire(info os.FileInfo, err error, now time.Time) {
+	if f.live == nil || err == nil && os.SameFile(info, f.live.info) {
+		return
+	}
+	g := f.live
+	f.live = nil
+	if i, err := g.f.Stat(); err == nil {
+		g.info = i // with the time of its last line
+	}
+	g.grew = now
+	f.old = append(f.old, g)
+}
+
+// promote makes a file live that comes back under its name.
+func (f *follower) promote(info os.FileInfo) bool {
+	i := slices.IndexFunc(f.old, func(g *generation) bool { return g.z == nil && os.SameFile(info, g.info) })
+	if i < 0 {
+		return false
+	}
+	f.live = f.old[i]
+	f.old = slices.Delete(f.old, i, i+1)
+	return true
+}
+
+// caught takes the files that the waker opened the moment they appeared under the path, but for the one that
+// the path names now. It gives how many were gone before they could be opened.
+func (f *follower) caught(t *Tail, info os.FileInfo, now time.Time) (vanished int) {
+	files, vanished := t.wake.caught(f.path)
+	for _, file := range files {
+		g, err := adopt(file)
+		if g == nil {
+			continue
+		}
+		var from int64
+		p, known := t.ledger.of(g.id, g.f, g.size)
+		if known {
+			from = p.off
+		}
+		g.path = f.path
+		switch {
+		case err != nil, !t.running, info != nil && os.SameFile(info, g.info), known && g.size <= p.off,
+			t.ledger.holds(g.info), !f.take(t, g, verdict{off: from}, now):
+			g.close()
+		}
+	}
+	return vanished
+}
+
+// rescan looks now and then for rotated files that have grown, or that could not be decided on.
+func (f *follower) rescan(t *Tail, now time.Time) {
+	if f.live.off == 0 {
+		// What was written, copied and truncated since the last look has left no other trace than its copy.
+		if at := f.changedAt(); !at.Equal(f.listed) || now.Sub(at) < time.Second {
+			was := f.met
+			if f.slipped(t, now); f.met > was && len(f.old) > 0 {
+				f.live.before = f.old[len(f.old)-1]
+			}
+			return
+		}
+	}
+	if !f.waits && now.Sub(f.scanned) < rescanEvery {
+		return
+	}
+	if f.waits && now.Sub(f.scanned) >= t.opt.Poll {
+		f.slipped(t, now)
+		return
+	}
+	f.scanned = now
+	for _, s := range f.siblings() {
+		if t.ledger.holds(s.info) || t.ledger.knows(s.info) {
+			continue
+		}
+		g, err := t.open(s.path)
+		if err != nil {
+			if g != nil {
+				g.close()
+			}
+			continue
+		}
+		g.path = f.path
+		if p, known := t.ledger.of(g.id, g.f, g.size); !known || g.size <= p.off || !f.take(t, g, verdict{off: p.off}, now) {
+			g.close()
+		}
+	}
+}
+
+// slipped takes in what was rotated away after the last scan had looked and before the live file was opened.
+// As long as the path still names the live file after the folder was listed, whatever lies beside it came before it.
+func (f *follower) slipped(t *Tail, now time.Time) {
+	if len(f.siblings()) == 0 {
+		f.waits, f.listed = false, f.changedAt()
+		return
+	}
+	if info, err := os.Stat(f.path); err == nil && f.live != nil && os.SameFile(info, f.live.info) {
+		f.scan(t, now, nil)
+	}
 }
 
 // explain says why the path cannot be read, if it cannot.
@@ -98,89 +240,99 @@ func (f *follower) explain(err error) {
 
 // open opens what the path names now. The first file is read from where the options say; one that came
 // later is read whole, and one that was read before under another name from where that ended.
-func (f *follower) open(t *Tail) error {
-	g, err := open(f.path)
+func (f *follower) open(t *Tail, now time.Time) error {
+	g, err := t.open(f.path)
+	if errors.Is(err, errGzip) && (t.opt.Once || t.opt.FromStart) {
+		g.unpack(0) // a finished file
+		err = nil
+	}
 	if err != nil {
+		if g != nil {
+			g.close()
+		}
 		return err
 	}
-	switch off, known := t.readBefore(g); {
+	g.path = f.path
+	if !t.hold(g) {
+		g.close()
+		return nil // another source was faster: it is read as the other one
+	}
+	p, known := t.ledger.of(g.id, g.f, g.size)
+	switch {
+	case g.z != nil:
 	case known:
-		err = g.seek(off)
-	case f.opened || t.running || t.opt.FromStart || t.opt.Once && t.opt.Backfill == 0:
+		err = g.seek(p.off)
+	case f.opened:
+		f.replace(g)
+	case t.running:
 	default:
-		err = backfill(g, t.opt.Backfill)
+		err = f.start(t, g, now)
 	}
 	if err != nil {
 		g.close()
 		return err
 	}
+	f.target, _ = filepath.EvalSymlinks(f.path)
 	if !f.opened {
-		f.known = siblings(f.path)
+		f.begin(t)
 	}
-	f.live, f.opened = g, true
+	g.grew = now
+	f.live, f.opened, f.seen = g, true, now
 	return nil
 }
 
-// drop ends a retired file. Its last line may have no end: nobody will write it any more.
+// replace goes on in a file that was written anew with the same content and put in the place of a deleted
+// one, as editors do: what was read of the one is not read again of the other.
+func (f *follower) replace(g *generation) {
+	if len(f.old) == 0 {
+		return
+	}
+	last := f.old[len(f.old)-1]
+	info, err := last.f.Stat()
+	if err != nil || !deleted(info) || last.off == 0 || last.z != nil || g.size < info.Size() || !last.proves(g.f, g.size) || !sameContent(last.f, g.f, info.Size()) {
+		return
+	}
+	f.old = f.old[:len(f.old)-1]
+	g.off, g.mark, g.split, g.trail, g.lineAt, g.lineMark = last.off, last.mark, last.split, last.trail, last.lineAt, last.lineMark
+	last.close()
+}
+
+// sameContent tells whether two files begin with the same bytes.
+func sameContent(a, b io.ReaderAt, size int64) bool {
+	one, other := make([]byte, 64<<10), make([]byte, 64<<10)
+	for at := int64(0); at < size; {
+		n, _ := a.ReadAt(one[:min(int64(len(one)), size-at)], at)
+		m, _ := b.ReadAt(other[:n], at)
+		if n == 0 || m != n || string(one[:n]) != string(other[:n]) {
+			return false
+		}
+		at += int64(n)
+	}
+	return true
+}
+
+// drop ends a file that was rotated away. Its last line may have no end: nobody will write it any more.
 func (f *follower) drop(t *Tail, i int, now time.Time) {
-	g := f.old[i].generation
+	g := f.old[i]
 	f.old = slices.Delete(f.old, i, i+1)
 	g.split.Flush(func(l decode.Line) { f.lines.Take(l, now) })
+	g.lineAt, g.lineMark = g.off, g.mark
 	t.dropped += g.split.Lost
-	t.remember(g)
+	t.cut += g.split.Cuts
+	if g.z != nil && (g.z.broken != nil || g.z.short) {
+		t.say(fmt.Sprintf("%s ends too early or is damaged: what it held beyond %d bytes is missing", g.f.Name(), g.off))
+	}
+	if info, err := g.f.Stat(); err == nil && !deleted(info) {
+		t.ledger.note(g.reached())
+	}
 	g.close()
 }
 
+// files are those that are open, oldest first.
 func (f *follower) files() []*generation {
-	var out []*generation
-	for _, o := range f.old {
-		out = append(out, o.generation)
-	}
+	out := slices.Clone(f.old)
 	if f.live != nil {
 		out = append(out, f.live)
 	}
 	return out
-}
-
-// backfill sets a file to the beginning of its last n lines.
-func backfill(g *generation, n int) error {
-	end := g.size
-	if n <= 0 {
-		return g.seek(lastLineStart(g, end))
-	}
-	buf := make([]byte, 64<<10)
-	for at := end; at > 0; {
-		from := max(0, at-int64(len(buf)))
-		part := buf[:at-from]
-		if _, err := g.f.ReadAt(part, from); err != nil {
-			return fmt.Errorf("reading the end of %s: %w", g.f.Name(), err)
-		}
-		for i := len(part) - 1; i >= 0; i-- {
-			if part[i] != '\n' || from+int64(i) == end-1 {
-				continue
-			}
-			if n--; n == 0 {
-				return g.seek(from + int64(i) + 1)
-			}
-		}
-		at = from
-	}
-	return g.seek(0)
-}
-
-// lastLineStart is the end of a file, or the beginning of its last line when that has no end yet: half a
-// line is read when its rest comes.
-func lastLineStart(g *generation, end int64) int64 {
-	buf := make([]byte, min(end, decode.MaxLine))
-	from := end - int64(len(buf))
-	n, _ := g.f.ReadAt(buf, from)
-	for i := n - 1; i >= 0; i-- {
-		if buf[i] == '\n' {
-			return from + int64(i) + 1
-		}
-	}
-	if from == 0 {
-		return 0
-	}
-	return end
 }

@@ -21,14 +21,22 @@ func (t *Tail) reader() io.Reader {
 	return os.Stdin
 }
 
-// runPipe reads a named pipe or device, such as what <(command) makes.
-func (t *Tail) runPipe(ctx context.Context, emit sources.Emit) error {
-	f, err := os.Open(t.opt.Path)
+// runPipe reads a named pipe over its writers, or a device.
+func (t *Tail) runPipe(ctx context.Context, info os.FileInfo, emit sources.Emit) error {
+	if info.Mode()&os.ModeNamedPipe == 0 {
+		f, err := os.Open(t.opt.Path)
+		if err != nil {
+			return fmt.Errorf("source %s: %w", t.opt.Name, err)
+		}
+		defer func() { _ = f.Close() }()
+		return t.runReader(ctx, f, emit)
+	}
+	p, err := openFifo(t.opt.Path, t.opt.Poll, t.opt.Once)
 	if err != nil {
 		return fmt.Errorf("source %s: %w", t.opt.Name, err)
 	}
-	defer func() { _ = f.Close() }()
-	return t.runReader(ctx, f, emit)
+	defer func() { _ = p.Close() }()
+	return t.runReader(ctx, p, emit)
 }
 
 // chunk is one block of a reader. The reading goroutine waits for its buffer to come back.
@@ -40,11 +48,12 @@ type chunk struct {
 // runReader reads to the end of r. A read that blocks cannot be ended by ctx everywhere: the goroutine that
 // reads is waited for where r can be closed, and otherwise ends with the next byte or with the process.
 func (t *Tail) runReader(ctx context.Context, r io.Reader, emit sources.Emit) error {
-	lines, err := t.newStream()
+	f := &follower{path: t.opt.Path, health: traffic.Live}
+	lines, err := t.newStream(t.misreads(f))
 	if err != nil {
 		return err
 	}
-	f := &follower{path: t.opt.Path, lines: lines, health: traffic.Live}
+	f.lines = lines
 	t.follow[f.path], t.order = f, []string{f.path}
 	chunks, taken := make(chan chunk), make(chan struct{})
 	stop := make(chan struct{})
@@ -70,7 +79,7 @@ func pump(r io.Reader, chunks chan<- chunk, taken <-chan struct{}, stop <-chan s
 		case <-stop:
 			return
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, errPause) {
 			return
 		}
 		select {
@@ -97,12 +106,17 @@ func (t *Tail) drain(ctx context.Context, f *follower, chunks <-chan chunk, take
 			now := t.opt.Kit.Now()
 			t.bytes += int64(len(c.data))
 			t.read = now
-			lost := split.Lost
-			split.Feed(c.data, func(l decode.Line) { f.lines.Take(l, now) })
-			if c.err != nil {
+			take := func(l decode.Line) { f.lines.Take(l, now) }
+			lost, cut := split.Lost, split.Cuts
+			split.Feed(c.data, take)
+			t.dropped += split.Lost - lost
+			t.cut += split.Cuts - cut
+			switch {
+			case errors.Is(c.err, errPause):
+				split.Flush(take) // the next writer begins with a line of its own
+			case c.err != nil:
 				return t.endReader(ctx, e, f, &split, c.err)
 			}
-			t.dropped += split.Lost - lost
 			taken <- struct{}{}
 			idle = false
 		}

@@ -1,7 +1,10 @@
 package tail
 
 import (
+	"bytes"
 	"cmp"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,6 +12,10 @@ import (
 	"strings"
 	"time"
 )
+
+// beforeLook is how much older than the last look at a path a file beside it may be and still count as
+// rotated since: what lies there with an older time was put there, not rotated.
+const beforeLook = time.Minute
 
 // sibling is a file beside a followed one whose name says that it was rotated out of its place.
 type sibling struct {
@@ -20,8 +27,9 @@ type sibling struct {
 // -2026-01-31T10-00-00.000, .old.
 var rotatedName = regexp.MustCompile(`^[.\-_](\d[\d.\-_T:+Z]*|old|bak|prev)$`)
 
-// isRotated tells whether name is what rotation makes of base.
+// isRotated tells whether name is what rotation makes of base, compressed or not.
 func isRotated(base, name string) bool {
+	name, _ = beforePacking(name)
 	if rest, ok := strings.CutPrefix(name, base); ok && rotatedName.MatchString(rest) {
 		return true
 	}
@@ -35,7 +43,18 @@ func isRotated(base, name string) bool {
 	return ok && rotatedName.MatchString(rest)
 }
 
-// siblings lists the rotated files beside a path, oldest first.
+// siblings lists the rotated files beside a path, and beside the file that it links to, oldest first.
+func (f *follower) siblings() []sibling {
+	out := siblings(f.path)
+	if f.target != "" && f.target != f.path {
+		out = append(out, siblings(f.target)...)
+	}
+	slices.SortStableFunc(out, func(a, b sibling) int {
+		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), cmp.Compare(a.path, b.path))
+	})
+	return slices.CompactFunc(out, func(a, b sibling) bool { return a.path == b.path })
+}
+
 func siblings(path string) []sibling {
 	dir, base := filepath.Split(path)
 	if dir == "" {
@@ -54,85 +73,217 @@ func siblings(path string) []sibling {
 			out = append(out, sibling{filepath.Join(dir, e.Name()), info})
 		}
 	}
-	slices.SortFunc(out, func(a, b sibling) int {
-		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), cmp.Compare(a.path, b.path))
-	})
 	return out
 }
 
-// isKnown tells whether a sibling was there before. Its time counts too: an inode number is used again.
-func (f *follower) isKnown(s sibling) bool {
-	return slices.ContainsFunc(f.known, func(k sibling) bool {
-		return os.SameFile(k.info, s.info) && k.info.ModTime().Equal(s.info.ModTime())
-	})
-}
-
-// missed takes in files that lived and were rotated away between two looks at the path, called when the
-// path is found to name a file that is not open yet. A copy of what was read is not one of them.
-func (f *follower) missed(t *Tail, now time.Time) {
-	present := siblings(f.path)
-	for _, s := range present {
-		f.takeIn(t, s, now)
+// begin remembers the rotated files that are there at the start, as read to where they end: what a late
+// writer adds to them is new.
+func (f *follower) begin(t *Tail) {
+	for _, s := range f.siblings() {
+		f.settle(t, s)
 	}
-	f.known = present
 }
 
-// slippedBy takes in what was rotated away after missed had looked and before the live file was opened.
-// What was written to after that file is of a rotation to come: the next look finds it.
-func (f *follower) slippedBy(t *Tail, now time.Time) {
-	for _, s := range siblings(f.path) {
-		if s.info.ModTime().After(f.live.info.ModTime()) || f.isKnown(s) || t.holds(s.info) {
+// settle remembers a file as read to its end.
+func (f *follower) settle(t *Tail, s sibling) {
+	if t.ledger.holds(s.info) || t.ledger.knows(s.info) {
+		return
+	}
+	g, err := t.open(s.path)
+	if g == nil {
+		return
+	}
+	defer g.close()
+	g.path = f.path
+	switch _, known := t.ledger.of(g.id, g.f, g.size); {
+	case known && !g.packed:
+	case errors.Is(err, errGzip), g.seek(g.size) == nil:
+		t.ledger.note(g.reached())
+	}
+}
+
+// scan takes in the rotated files that hold what was not read: those that lived and were rotated away
+// between two looks, those that a late writer has added to, and the copies of a file that was truncated, of,
+// if there is one. It gives the copy that goes on where of was read to.
+func (f *follower) scan(t *Tail, now time.Time, of *generation) (rest *generation) {
+	f.scanned, f.waits, f.listed = now, false, f.changedAt()
+	for _, s := range f.siblings() {
+		if t.ledger.holds(s.info) || t.ledger.knows(s.info) {
 			continue
 		}
-		f.takeIn(t, s, now)
-		f.known = append(f.known, s)
-	}
-}
-
-// takeIn opens a rotated file to read it whole, unless it has been read, or is a copy of what was.
-func (f *follower) takeIn(t *Tail, s sibling, now time.Time) {
-	if f.isKnown(s) || t.holds(s.info) {
-		return
-	}
-	g, err := open(s.path)
-	if err != nil {
-		return // compressed, or gone again
-	}
-	if _, known := t.readBefore(g); known || f.copied(g) {
+		g, err := t.open(s.path)
+		if g == nil {
+			continue // gone again, or it may not be read
+		}
+		g.path = f.path
+		v := verdict{what: passes}
+		switch {
+		case err == nil:
+			v = f.judge(t, g, of)
+		case errors.Is(err, errGzip):
+			v = f.judgePacked(t, s, g, of)
+		}
+		if v.what == taken && f.take(t, g, v, now) {
+			if of != nil && v.of == of {
+				rest, of = g, nil // what was copied later is of what was written later
+			}
+			continue
+		}
 		g.close()
-		return
+		switch v.what {
+		case settled:
+			f.settle(t, s)
+		case waits:
+			f.waits = true
+		case passes, taken:
+		}
 	}
-	f.old = append(f.old, &retired{generation: g, grew: now})
+	return rest
 }
 
-// copied tells whether a file begins with what was read of the file that was retired last.
-func (f *follower) copied(g *generation) bool {
-	if len(f.old) == 0 {
+// changedAt is when something appeared beside the path, or went.
+func (f *follower) changedAt() time.Time {
+	info, err := os.Stat(filepath.Dir(cmp.Or(f.target, f.path)))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// verdict is what a rotated file is.
+type verdict struct {
+	what int
+	off  int64       // taken: where what was not read begins
+	of   *generation // taken: whose copy it is
+}
+
+// The verdicts: passes has nothing for us, waits is looked at again because it may still be in the making,
+// settled holds nothing that was not read, taken does.
+const (
+	passes = iota
+	waits
+	settled
+	taken
+)
+
+// judge says what an unknown rotated file is.
+func (f *follower) judge(t *Tail, g, of *generation) verdict {
+	if p, known := t.ledger.of(g.id, g.f, g.size); known {
+		if g.size > p.off {
+			return verdict{what: taken, off: p.off}
+		}
+		return verdict{what: passes}
+	}
+	if g.size == 0 {
+		return verdict{what: waits} // a copy that is being made, or a file whose writer is late
+	}
+	for _, h := range f.files() {
+		switch whole, part := h.copiedBy(g, h == of); {
+		case whole && h == of:
+			return verdict{taken, h.off, h}
+		case part && h == of:
+			return verdict{what: settled}
+		case whole || part:
+			return verdict{what: waits} // what it holds is read from the file itself, unless that is truncated
+		}
+	}
+	var read int64 // of a file that this is a copy of
+	for _, p := range t.ledger.under(f.path) {
+		if p.off > read && !p.empty() && p.proves(g.f, g.size) {
+			read = p.off
+		}
+	}
+	switch {
+	case read > 0 && g.size > read:
+		return verdict{what: taken, off: read}
+	case read > 0:
+		return verdict{what: settled}
+	}
+	if g.info.ModTime().Before(f.seen.Add(-beforeLook)) {
+		return verdict{what: settled}
+	}
+	return verdict{what: taken}
+}
+
+// copiedBy tells whether c is a copy of a file, which may still be in the making. Of a file that was truncated
+// it tells whether c begins with all that was read of it, whole, or holds a part of that.
+func (g *generation) copiedBy(c *generation, truncated bool) (whole, part bool) {
+	if g.z != nil || c.size == 0 {
+		return false, false
+	}
+	if truncated {
+		n := min(len(g.head), len(c.head))
+		switch {
+		case n == 0 || !bytes.Equal(g.head[:n], c.head[:n]):
+			return false, false
+		case c.size >= g.off:
+			return holds(c.f, g.off-int64(len(g.mark)), g.mark), false
+		}
+		return false, g.trail.intact(c.f, c.size) == c.size
+	}
+	info, err := g.f.Stat()
+	if err != nil || c.size > info.Size() {
+		return false, false
+	}
+	end, err := bytesBefore(c.f, c.size, markSize)
+	return false, err == nil && holds(g.f, 0, c.head) && holds(g.f, c.size-int64(len(end)), end)
+}
+
+// judgePacked says what an unknown compressed file is: of what it was made, and how far that was read.
+func (f *follower) judgePacked(t *Tail, s sibling, g, of *generation) verdict {
+	if plain, ok := beforePacking(s.path); ok {
+		if _, err := os.Lstat(plain); err == nil {
+			return verdict{what: waits} // it is being made
+		}
+	}
+	held := f.files()
+	var places []place
+	for _, h := range held {
+		places = append(places, h.reached())
+	}
+	places = append(places, t.ledger.under(f.path)...)
+	i, err := matchPacked(g.f, places, t.halted)
+	switch {
+	case t.halted():
+		return verdict{what: waits}
+	case err != nil:
+		t.say(fmt.Sprintf("%s was rotated before it was read, and cannot be unpacked: %v", s.path, err))
+		return verdict{what: settled}
+	case i < 0 && s.info.ModTime().Before(f.seen.Add(-beforeLook)):
+		return verdict{what: settled}
+	case i < 0:
+		return verdict{what: taken}
+	case i < len(held) && held[i] == of:
+		return verdict{taken, of.off, of}
+	case i < len(held), wholePacked(g.f, places[i:i+1]) == 0:
+		return verdict{what: settled}
+	}
+	return verdict{what: taken, off: places[i].off}
+}
+
+// take puts a rotated file in the queue, from where it was not read yet.
+func (f *follower) take(t *Tail, g *generation, v verdict, now time.Time) bool {
+	switch {
+	case g.packed:
+		g.unpack(v.off)
+	case v.off > 0 && g.seek(v.off) != nil:
 		return false
 	}
-	last := f.old[len(f.old)-1].generation
-	return last.off > 0 && g.size >= last.off && last.matches(g.f)
+	if !t.hold(g) {
+		return false
+	}
+	g.grew, g.found = now, true
+	f.queue(g)
+	f.met++
+	return true
 }
 
-// copyOf finds the copy that was made of a file before it was truncated: what was not read yet stands in it.
-func (f *follower) copyOf(t *Tail, g *generation) *generation {
-	all := siblings(f.path)
-	defer func() { f.known = all }()
-	if g.off == 0 {
-		return nil
+// queue puts a rotated file behind those that were rotated before it: all that were followed, and of those
+// that were found and not read from yet the ones with an older time.
+func (f *follower) queue(g *generation) {
+	i := len(f.old)
+	for i > 0 && f.old[i-1].found && f.old[i-1].untouched() && g.info.ModTime().Before(f.old[i-1].info.ModTime()) {
+		i--
 	}
-	for _, s := range slices.Backward(all) {
-		if f.isKnown(s) || t.holds(s.info) || s.info.Size() < g.off {
-			continue
-		}
-		c, err := open(s.path)
-		if err != nil {
-			continue
-		}
-		if g.matches(c.f) && c.seek(g.off) == nil {
-			return c
-		}
-		c.close()
-	}
-	return nil
+	f.old = slices.Insert(f.old, i, g)
 }

@@ -1,5 +1,5 @@
-// Package tail reads logs: it follows files, globs and pipes, and reads finished files. A file is read as
-// fast as its batches are taken and no faster, so the disk is the queue and no line is dropped.
+// Package tail reads logs: it follows files, globs, folders and pipes, and reads finished files. A file is
+// read as fast as its batches are taken and no faster, so the disk is the queue and no line is dropped.
 package tail
 
 import (
@@ -10,8 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"signalbox/internal/traffic"
@@ -21,21 +21,23 @@ import (
 
 const (
 	pollEvery  = 250 * time.Millisecond
+	pollFast   = 25 * time.Millisecond // while files are being rotated
+	breath     = 5 * time.Millisecond  // between two looks, however many events come
 	stateEvery = time.Second
 	batchWait  = 100 * time.Millisecond
 	maxBatch   = 512
-	maxPaths   = 500 // files of one glob
-	maxDone    = 256 // files read to their end that are remembered
+	maxPaths   = 500 // files of one glob or folder
 )
 
 // Options say what to follow and how.
 type Options struct {
 	Name      string
-	Path      string    // a file, a glob, or "-" for Reader
+	Path      string    // a file, a glob, a folder, a named pipe, or "-" for Reader
 	Reader    io.Reader // for "-"; nil: standard input
 	FromStart bool      // read what is there already; without it a file begins at its end
 	Backfill  int       // without FromStart: read this many of the last lines first
-	Once      bool      // stop at the end instead of following; begins at the start unless Backfill is set
+	Since     time.Time // without FromStart: read first the lines from this time on, of rotated files too
+	Once      bool      // stop at the end instead of following; begins at the start unless Backfill or Since is set
 	Poll      time.Duration
 	NoNotify  bool // poll only
 	Format    string
@@ -44,34 +46,40 @@ type Options struct {
 	Zone      *time.Location
 	Labels    sources.Labels
 	Kit       sources.Kit
+	Ledger    *Ledger  // shared with the other sources, so that a file of two paths is read once; nil: its own
+	Offsets   *Offsets // where to go on after a restart; nil: nowhere. It overrules FromStart, Backfill and Since
+	Afresh    bool     // write Offsets, but do not go by them
+	// Misread is told of each line that could not be read, in order with the records: those before it were
+	// emitted before. line is not to be kept, and is untrusted. It is called from Run.
+	Misread func(line []byte, why string)
 }
 
 // Tail is a source that follows a log. It implements sources.Source.
 type Tail struct {
-	opt     Options
-	buf     []byte
-	out     []traffic.Record
-	follow  map[string]*follower
-	order   []string
-	done    []finished
-	looked  time.Time // when the path was last expanded
-	busy    bool      // the last step has read something
-	running bool      // the first look is over: what appears now is new
-	dropped int64
-	bytes   int64
-	read    time.Time
-	unknown traffic.UnknownPlaces
+	opt      Options
+	openFile func(path string) (*os.File, error)
+	halted   func() bool // Run is to end: what takes long gives up
+	wake     *waker
+	ledger   *Ledger
+	buf      []byte
+	out      []traffic.Record
+	aside    []misread // lines that could not be read, between the records of out
+	follow   map[string]*follower
+	order    []string
+	looked   time.Time // when the path was last expanded
+	busy     bool      // the last step has read something
+	running  bool      // the first look is over: what appears now is new
+	dropped  int64
+	cut      int64
+	gone     decode.Tally // of files that a glob names no more
+	bytes    int64
+	read     time.Time
+	notes    []note
+	unknown  traffic.UnknownPlaces
 
 	mu       sync.Mutex // guards what follows, for Examples and Proposal while Run is on
 	examples []string
 	sample   [][]byte
-}
-
-// finished is a file that was read to its end.
-type finished struct {
-	info os.FileInfo
-	off  int64
-	mark []byte
 }
 
 // New makes a source. A mistake in the options is an error here, not later.
@@ -89,17 +97,23 @@ func New(opt Options) (*Tail, error) {
 	if _, err := filepath.Match(opt.Path, ""); err != nil {
 		return nil, fmt.Errorf("source %s: %q is not a pattern: %w", opt.Name, opt.Path, err)
 	}
-	t := &Tail{opt: opt, follow: make(map[string]*follower)}
-	if _, err := t.newStream(); err != nil {
+	if opt.Ledger == nil {
+		opt.Ledger = NewLedger()
+	}
+	t := &Tail{
+		opt: opt, openFile: openToRead, halted: func() bool { return false }, wake: newWaker(nil), ledger: opt.Ledger,
+		buf: make([]byte, blockSize), follow: make(map[string]*follower),
+	}
+	if _, err := t.newStream(nil); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-func (t *Tail) newStream() (*decode.Stream, error) {
+func (t *Tail) newStream(misread func([]byte, string)) (*decode.Stream, error) {
 	return decode.NewStream(t.opt.Format, decode.Options{
 		Kit: t.opt.Kit, Source: t.opt.Name, Labels: t.opt.Labels, Fields: t.opt.Fields, Formats: t.opt.Formats, Zone: t.opt.Zone,
-		Unknown: &t.unknown,
+		Unknown: &t.unknown, Misread: misread,
 	})
 }
 
@@ -127,28 +141,24 @@ func (t *Tail) Run(ctx context.Context, emit sources.Emit) error {
 		return t.runReader(ctx, t.reader(), emit)
 	}
 	if info, err := os.Stat(t.opt.Path); err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeCharDevice) != 0 {
-		return t.runPipe(ctx, emit)
+		return t.runPipe(ctx, info, emit)
 	}
 	return t.runFiles(ctx, emit)
 }
 
 // runFiles looks at the paths and reads from them until ctx ends, or once.
-func (t *Tail) runFiles(ctx context.Context, emit sources.Emit) error {
-	t.buf = make([]byte, blockSize)
-	wake := newWaker(t.opt.NoNotify)
-	defer wake.close()
+func (t *Tail) runFiles(ctx context.Context, emit sources.Emit) (err error) {
+	t.halted = func() bool { return ctx.Err() != nil }
+	if !t.opt.NoNotify {
+		t.wake = newWaker(notifications)
+	}
+	defer t.wake.close()
 	defer t.closeAll()
-	poll := time.NewTicker(t.opt.Poll)
-	defer poll.Stop()
+	defer func() { err = errors.Join(err, t.save(true)) }()
 	e := &emitter{emit: emit}
 	for ctx.Err() == nil {
-		if now := t.opt.Kit.Now(); now.Sub(t.looked) >= t.opt.Poll || !t.busy {
-			t.looked = now
-			t.expand(wake)
-		}
-		more := t.step()
-		t.busy = more
-		if err := t.flush(ctx, e, !more); err != nil {
+		more, err := t.pass(ctx, e)
+		if err != nil {
 			return ended(ctx, err)
 		}
 		if more {
@@ -161,13 +171,58 @@ func (t *Tail) runFiles(ctx context.Context, emit sources.Emit) error {
 			}
 			return t.unread()
 		}
-		select {
-		case <-ctx.Done():
-		case <-wake.woken():
-		case <-poll.C:
+		if !t.rest(ctx) {
+			return nil
 		}
 	}
 	return nil
+}
+
+// pass looks once at everything, reads a block of each file and emits. It tells whether there is more to read.
+func (t *Tail) pass(ctx context.Context, e *emitter) (more bool, err error) {
+	if now := t.opt.Kit.Now(); now.Sub(t.looked) >= t.opt.Poll || !t.busy {
+		t.looked = now
+		t.expand()
+	}
+	more = t.step()
+	t.busy = more
+	if err := t.flush(ctx, e, !more); err != nil {
+		return false, err
+	}
+	return more, t.save(false)
+}
+
+// rest waits for an event or for the next poll. It tells whether ctx still is.
+func (t *Tail) rest(ctx context.Context) bool {
+	pause := time.NewTimer(min(breath, t.opt.Poll))
+	defer pause.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-pause.C:
+	}
+	every := t.opt.Poll
+	if t.rotating() {
+		every = min(every, pollFast)
+	}
+	poll := time.NewTimer(every)
+	defer poll.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.wake.woken():
+	case <-poll.C:
+	}
+	return true
+}
+
+// rotating tells whether some file was rotated a moment ago.
+func (t *Tail) rotating() bool {
+	now := t.opt.Kit.Now()
+	return slices.ContainsFunc(t.order, func(p string) bool {
+		f := t.follow[p]
+		return f.waits || slices.ContainsFunc(f.old, func(g *generation) bool { return now.Sub(g.grew) < 3*time.Second })
+	})
 }
 
 // ended makes of the end of ctx the ordinary end that it is.
@@ -190,109 +245,97 @@ func (t *Tail) step() bool {
 		f.lines.SettleDue(now)
 	}
 	t.running = true
+	t.forget()
 	return more
 }
 
 // block reads one block of a file, after a look whether it was truncated.
 func (t *Tail) block(f *follower, g *generation, now time.Time, buf []byte) int {
-	cut, unread, err := g.truncated()
-	if err == nil && cut {
-		if c := f.copyOf(t, g); c != nil {
-			c.split, g.split = g.split, decode.Splitter{}
-			f.old = append(f.old, &retired{generation: c, grew: now})
-		} else {
-			t.dropped += unread
-		}
-		t.dropped += g.restart()
-		return 1 // look again: the copy comes first
+	yes, was, err := g.changed()
+	if err == nil && yes {
+		t.rewritten(f, g, was, now)
+		return 1 // look again: a copy comes first
 	}
 	n := 0
 	if err == nil {
-		n, err = g.read(buf, func(l decode.Line) { f.lines.Take(l, now) })
+		t.join(g)
+		n, err = g.read(f.fill.limit(g, f.live, buf), func(l decode.Line) { f.lines.Take(l, now) })
 	}
 	if err != nil {
 		f.health, f.detail = traffic.Failing, err.Error()+"; it is tried again by itself"
 		return 0
 	}
 	if n > 0 {
+		g.grew = now
 		t.bytes += int64(n)
 		t.read = now
 	}
 	return n
 }
 
-// holds tells whether a file is open already, under whatever name.
-func (t *Tail) holds(info os.FileInfo) bool {
-	for _, f := range t.follow {
-		for _, g := range f.files() {
-			if os.SameFile(g.info, info) {
-				return true
-			}
+// rewritten sees to a file whose bytes are not those that were read: it was truncated, or written anew in
+// place. What was not read yet may stand in a copy; what stands nowhere any more is counted and said.
+func (t *Tail) rewritten(f *follower, g *generation, was int64, now time.Time) {
+	var lost, keep int64
+	if rest := f.scan(t, now, g); rest != nil {
+		rest.split, g.split = g.split, decode.Splitter{Lost: g.split.Lost, Cuts: g.split.Cuts}
+		rest.split.Lost, rest.split.Cuts = 0, 0
+		rest.lineAt, rest.lineMark = g.lineAt, g.lineMark
+		g.lineAt = g.off // the copy has the rest of the line
+		g.before = rest
+		if rest.z == nil {
+			lost = max(0, was-rest.size)
 		}
+	} else {
+		lost = max(0, was-g.off)
+		keep = g.intact()
 	}
-	return false
+	if lost += g.restart(keep); lost > 0 {
+		t.dropped += lost
+		t.say(fmt.Sprintf("%s was truncated and no copy of it was found: at least %d bytes that were not read are missing", f.path, lost))
+	}
 }
 
-// remember keeps where a file was read to, so that it is not read again under another name. A deleted file
-// has no name to come back under, and its inode number may come back for another one.
-func (t *Tail) remember(g *generation) {
-	info, err := g.f.Stat()
-	if err != nil || deleted(info) {
+// join puts the half of a line at the end of a copy before what was written after the truncation: a writer
+// that appends goes on in mid-line. Where a new line begins there instead, as the bytes say that it does, the
+// rest of the old one fell between copy and truncation.
+func (t *Tail) join(g *generation) {
+	c := g.before
+	if c == nil || g.size == 0 {
 		return
 	}
-	t.done = append(t.done, finished{g.info, g.off, slices.Clone(g.mark)})
-	if len(t.done) > maxDone {
-		t.done = slices.Delete(t.done, 0, len(t.done)-maxDone)
+	g.before = nil
+	half := make([]byte, min(8, c.unfinished(), g.size))
+	if n, _ := c.f.ReadAt(half, c.lineAt); n == 0 || c.z != nil || holds(g.f, 0, half) {
+		return
 	}
+	t.dropped += g.split.Lost
+	t.cut += g.split.Cuts
+	g.split, c.split = c.split, decode.Splitter{}
+	c.lineAt = c.off
 }
 
-// readBefore tells how far a file was read before, if it was: same inode and the same bytes at that place.
-func (t *Tail) readBefore(g *generation) (int64, bool) {
-	for _, d := range slices.Backward(t.done) {
-		probe := generation{off: d.off, mark: d.mark}
-		if os.SameFile(d.info, g.info) && g.size >= d.off && probe.matches(g.f) {
-			return d.off, true
-		}
-	}
-	return 0, false
+// openToRead opens a file, and does not wait for the writer of a pipe that has taken its name.
+func openToRead(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:wrapcheck // each caller says what it was for
 }
 
-// expand finds the files that the path names now.
-func (t *Tail) expand(wake *waker) {
-	paths := []string{t.opt.Path}
-	if strings.ContainsAny(t.opt.Path, "*?[") {
-		if _, err := os.Lstat(t.opt.Path); err != nil { // a file may be called so
-			paths, _ = filepath.Glob(t.opt.Path) // the pattern was tried in New
-		}
+// open opens a file to read it. A compressed one comes with errGzip, and is to be closed all the same.
+func (t *Tail) open(path string) (*generation, error) {
+	file, err := t.openFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening: %w", err)
 	}
-	wake.watch(t.opt.Path)
-	for _, p := range paths {
-		if t.follow[p] != nil || len(t.follow) >= maxPaths || t.isRotation(p) {
-			continue
-		}
-		lines, err := t.newStream()
-		if err != nil {
-			continue // the options were tried in New
-		}
-		t.follow[p] = &follower{path: p, lines: lines, health: traffic.Starting}
-		t.order = append(t.order, p)
-	}
-	for _, p := range t.order {
-		wake.watch(p)
-	}
+	return adopt(file)
 }
 
-// isRotation tells whether a file that a glob has found anew is a rotation of one that is followed; its
-// follower sees to it. At the start all that is there is followed.
-func (t *Tail) isRotation(path string) bool {
-	if !t.running {
+// hold makes sure that nobody else reads a file, until it is closed.
+func (t *Tail) hold(g *generation) bool {
+	if !t.ledger.claim(g.id, t.opt.Name) {
 		return false
 	}
-	dir, name := filepath.Split(path)
-	return slices.ContainsFunc(t.order, func(other string) bool {
-		d, base := filepath.Split(other)
-		return d == dir && isRotated(base, name)
-	})
+	g.shut = func() { t.ledger.release(g.id) }
+	return true
 }
 
 // finish hands over what is held back, at the end of finished input.

@@ -669,7 +669,7 @@ func TestNewRefuses(t *testing.T) {
 func TestIsRotated(t *testing.T) {
 	tests := map[string]bool{
 		"a.log.1": true, "a.log.12": true, "a.log-20260131": true, "a.log.old": true, "a-2026-01-31T10-00-00.000.log": true,
-		"a.log": false, "a.log.lock": false, "b.log.1": false, "ab.log": false, "a.log.1.gz": false, "access.log": false,
+		"a.log": false, "a.log.lock": false, "b.log.1": false, "ab.log": false, "a.log.1.gz": true, "a.log.gz": false, "access.log": false,
 	}
 	for name, want := range tests {
 		if got := isRotated("a.log", name); got != want {
