@@ -157,3 +157,11 @@ func detailHas(t *testing.T, s traffic.SourceState, what string) {
 		t.Errorf("detail %q does not say %q", s.Detail, what)
 	}
 }
+
+func offsets(t *testing.T, path string) *Offsets {
+	t.Helper()
+	o, err := OpenOffsets(path, time.Now())
+	must(t, err)
+	t.Cleanup(func() { _ = o.Close() })
+	return o
+}

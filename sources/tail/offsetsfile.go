@@ -62,8 +62,13 @@ func formatOffsets(files map[logName]saved) []byte {
 		}
 		body.Write(append(raw, '\n'))
 	}
-	sum := sha256.Sum256(body.Bytes())
-	return append([]byte(offsetsMagic+hex.EncodeToString(sum[:])+"\n"), body.Bytes()...)
+	return sealed(body.Bytes())
+}
+
+// sealed puts the first line before the others.
+func sealed(body []byte) []byte {
+	sum := sha256.Sum256(body)
+	return append([]byte(offsetsMagic+hex.EncodeToString(sum[:])+"\n"), body...)
 }
 
 // parseOffsets reads the file, all of it or nothing.

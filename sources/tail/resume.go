@@ -27,7 +27,12 @@ func (t *Tail) keepPlaces() {
 		if len(places) == 0 {
 			continue
 		}
-		t.opt.Offsets.put(t.opt.Name, p, append(places, t.ledger.under(p)...), t.opt.Kit.Now())
+		for _, past := range t.ledger.under(p) {
+			if !slices.ContainsFunc(places, func(q place) bool { return q.id == past.id }) {
+				places = append(places, past)
+			}
+		}
+		t.opt.Offsets.put(t.opt.Name, p, places, t.opt.Kit.Now())
 	}
 }
 

@@ -80,7 +80,9 @@ func siblings(path string) []sibling {
 // writer adds to them is new.
 func (f *follower) begin(t *Tail) {
 	for _, s := range f.siblings() {
-		f.settle(t, s)
+		if t.follow[s.path] == nil { // else it has a follower of its own
+			f.settle(t, s)
+		}
 	}
 }
 

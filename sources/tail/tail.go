@@ -58,6 +58,7 @@ type Options struct {
 type Tail struct {
 	opt      Options
 	openFile func(path string) (*os.File, error)
+	notify   func() (*watcher, error)
 	halted   func() bool // Run is to end: what takes long gives up
 	wake     *waker
 	ledger   *Ledger
@@ -101,7 +102,7 @@ func New(opt Options) (*Tail, error) {
 		opt.Ledger = NewLedger()
 	}
 	t := &Tail{
-		opt: opt, openFile: openToRead, halted: func() bool { return false }, wake: newWaker(nil), ledger: opt.Ledger,
+		opt: opt, openFile: openToRead, notify: notifications, halted: func() bool { return false }, wake: newWaker(nil), ledger: opt.Ledger,
 		buf: make([]byte, blockSize), follow: make(map[string]*follower),
 	}
 	if _, err := t.newStream(nil); err != nil {
@@ -150,7 +151,7 @@ func (t *Tail) Run(ctx context.Context, emit sources.Emit) error {
 func (t *Tail) runFiles(ctx context.Context, emit sources.Emit) (err error) {
 	t.halted = func() bool { return ctx.Err() != nil }
 	if !t.opt.NoNotify {
-		t.wake = newWaker(notifications)
+		t.wake = newWaker(t.notify)
 	}
 	defer t.wake.close()
 	defer t.closeAll()

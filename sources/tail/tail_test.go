@@ -36,6 +36,11 @@ type reading struct {
 
 func follow(t *testing.T, opt Options) *reading {
 	t.Helper()
+	return followPrepared(t, opt, nil)
+}
+
+func followPrepared(t *testing.T, opt Options, prepare func(*Tail)) *reading {
+	t.Helper()
 	if opt.Poll == 0 {
 		opt.Poll = 10 * time.Millisecond
 	}
@@ -46,6 +51,9 @@ func follow(t *testing.T, opt Options) *reading {
 	tl, err := New(opt)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if prepare != nil {
+		prepare(tl)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &reading{t: t, tail: tl, cancel: cancel, done: make(chan error, 1), change: make(chan struct{})}
