@@ -11,7 +11,10 @@ import (
 	"signalbox/sources/decode"
 )
 
-const blockSize = 256 << 10
+const (
+	blockSize = 256 << 10
+	lineHead  = 8 // bytes by which a line is known to begin
+)
 
 // generation is one open file: what a path named at one time. While it is open its inode cannot be used
 // again, so os.SameFile is its identity.
@@ -25,6 +28,7 @@ type generation struct {
 	// Where the line begins whose end has not come, and the bytes before it: what a restart may begin at.
 	lineAt   int64
 	lineMark []byte
+	lineHead []byte      // the first bytes of that line
 	grew     time.Time   // when it was opened or last read from
 	found    bool        // it was rotated away already when it was opened
 	drained  bool        // since it was rotated away it has been read to its end once
@@ -93,9 +97,15 @@ func (g *generation) read(buf []byte, line func(decode.Line)) (int, error) {
 		return 0, nil
 	}
 	block := buf[:n]
+	g.join(block)
 	if end := bytes.LastIndexByte(block, '\n'); end >= 0 {
 		g.lineAt = g.off + int64(end) + 1
 		g.lineMark = lastOf(append(g.lineMark[:0], g.mark...), block[:end+1], markSize)
+		g.lineHead = g.lineHead[:0]
+	}
+	if more := lineHead - len(g.lineHead); more > 0 {
+		rest := block[max(0, g.lineAt-g.off):]
+		g.lineHead = append(g.lineHead, rest[:min(more, len(rest))]...)
 	}
 	g.off += int64(n)
 	g.mark = lastOf(g.mark, block, markSize)
@@ -149,6 +159,7 @@ func (g *generation) restart(keep int64) (lost int64) {
 		lost, keep = g.off-keep, g.lineAt // the line that was not finished begins anew
 	}
 	g.split.Reset()
+	g.lineHead = g.lineHead[:0]
 	g.head = g.head[:min(int64(len(g.head)), keep)]
 	was := g.trail
 	if keep > 0 && g.seek(keep) == nil {
@@ -182,6 +193,37 @@ func (g *generation) resumable() place {
 // untouched tells whether nothing was read of it since it was opened.
 func (g *generation) untouched() bool {
 	return !g.drained && g.off == g.trail.base && g.trail.at == g.trail.base
+}
+
+// follows says after which copies a truncated file goes on, oldest first.
+func (g *generation) follows(copies []*generation) {
+	for _, c := range copies {
+		if c.before == nil && c.untouched() && c.unfinished() == 0 {
+			c.before = g.before
+		}
+		g.before = c
+	}
+}
+
+// join puts the half of a line at the end of a copy before the first block that was written after the
+// truncation: a writer that appends goes on in mid-line. Where a new line begins there instead, as the bytes
+// say that it does, the rest of the old one fell between copy and truncation.
+func (g *generation) join(block []byte) {
+	c := g.before
+	g.before = nil
+	for c != nil && c.before != nil {
+		c = c.before // nothing was in that copy
+	}
+	if c == nil || len(c.lineHead) == 0 || c.unfinished() == 0 {
+		return
+	}
+	if n := min(len(c.lineHead), len(block)); bytes.Equal(c.lineHead[:n], block[:n]) {
+		return
+	}
+	c.split.Lost += g.split.Lost
+	c.split.Cuts += g.split.Cuts
+	g.split, c.split = c.split, decode.Splitter{}
+	g.lineHead, c.lineHead, c.lineAt = c.lineHead, nil, c.off
 }
 
 // unfinished is how many bytes of a line without an end were read.

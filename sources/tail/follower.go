@@ -35,9 +35,10 @@ type follower struct {
 	opened  bool          // the path has been opened once: whatever comes next is read from its start
 	seen    time.Time     // when the path last named the live file
 	scanned time.Time
-	listed  time.Time // when the folder had changed as the files beside the path were last listed
-	waits   bool      // a rotated file is not decided on yet
-	met     int       // rotated files that were taken in
+	listed  time.Time     // when the folder had changed as the files beside the path were last listed
+	waits   bool          // a rotated file is not decided on yet
+	met     int           // rotated files that were taken in
+	fresh   []*generation // of them, those that the last scan took
 	health  traffic.Health
 	detail  string
 	resumed *place // what an earlier program had read last, until it is looked for
@@ -68,7 +69,11 @@ func (f *follower) step(t *Tail, now time.Time, buf []byte) bool {
 			i++
 		}
 	}
-	return f.live != nil && t.block(f, f.live, now, buf) > 0 || more
+	if f.live != nil {
+		more = t.block(f, f.live, now, buf) > 0 || more
+		f.seen = now
+	}
+	return more
 }
 
 func (f *follower) patience(g *generation, i int) time.Duration {
@@ -87,12 +92,11 @@ func (f *follower) patience(g *generation, i int) time.Duration {
 // look compares the path with the file that is held open.
 func (f *follower) look(t *Tail, now time.Time) {
 	info, err := os.Stat(f.path)
-	f.retire(info, err, now)
+	f.retire(t, info, err, now)
 	before := f.met
 	vanished := f.caught(t, info, now)
 	switch {
 	case f.live != nil:
-		f.seen = now
 		f.rescan(t, now)
 		return
 	case err == nil && f.promote(info):
@@ -106,11 +110,13 @@ func (f *follower) look(t *Tail, now time.Time) {
 	if f.resumed != nil {
 		f.resumes(t)
 	}
+	f.fresh = nil
 	if again {
 		f.scan(t, now, nil)
 	}
 	if err == nil {
-		if err = f.open(t, now); err == nil && again {
+		if err = f.open(t, now); err == nil && again && f.live != nil {
+			f.live.follows(f.fresh) // as it may have been copied and truncated before it was ever seen
 			f.slipped(t, now)
 		}
 	}
@@ -121,7 +127,7 @@ func (f *follower) look(t *Tail, now time.Time) {
 }
 
 // retire puts the live file into the queue when the path does not name it any more.
-func (f *follower) retire(info os.FileInfo, err error, now time.Time) {
+func (f *follower) retire(t *Tail, info os.FileInfo, err error, now time.Time) {
 	if f.live == nil || err == nil && os.SameFile(info, f.live.info) {
 		return
 	}
@@ -132,6 +138,9 @@ func (f *follower) retire(info os.FileInfo, err error, now time.Time) {
 	}
 	g.grew = now
 	f.old = append(f.old, g)
+	if yes, was, err := g.changed(); err == nil && yes {
+		t.rewritten(f, g, was, now) // before its copies are taken for something else
+	}
 }
 
 // promote makes a file live that comes back under its name.
@@ -171,13 +180,15 @@ func (f *follower) caught(t *Tail, info os.FileInfo, now time.Time) (vanished in
 
 // rescan looks now and then for rotated files that have grown, or that could not be decided on.
 func (f *follower) rescan(t *Tail, now time.Time) {
+	if info, err := f.live.f.Stat(); err != nil || !f.live.proves(f.live.f, info.Size()) {
+		return // it was truncated: that is seen to first
+	}
 	if f.live.off == 0 {
 		// What was written, copied and truncated since the last look has left no other trace than its copy.
 		if at := f.changedAt(); !at.Equal(f.listed) || now.Sub(at) < time.Second {
-			was := f.met
-			if f.slipped(t, now); f.met > was && len(f.old) > 0 {
-				f.live.before = f.old[len(f.old)-1]
-			}
+			f.fresh = nil
+			f.slipped(t, now)
+			f.live.follows(f.fresh)
 			return
 		}
 	}
@@ -293,7 +304,8 @@ func (f *follower) replace(g *generation) {
 		return
 	}
 	f.old = f.old[:len(f.old)-1]
-	g.off, g.mark, g.split, g.trail, g.lineAt, g.lineMark = last.off, last.mark, last.split, last.trail, last.lineAt, last.lineMark
+	g.off, g.mark, g.split, g.trail = last.off, last.mark, last.split, last.trail
+	g.lineAt, g.lineMark, g.lineHead = last.lineAt, last.lineMark, last.lineHead
 	last.close()
 }
 

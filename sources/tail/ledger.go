@@ -70,7 +70,7 @@ func (l *Ledger) of(id identity, r io.ReaderAt, size int64) (place, bool) {
 	l.mu.Lock()
 	p, known := l.places[id]
 	l.mu.Unlock()
-	return p, known && !p.packed && !(p.empty() && p.off > 0) && p.proves(r, size)
+	return p, known && !p.packed && !p.empty() && p.proves(r, size)
 }
 
 // knows tells whether a compressed file was seen before as it is now, or any file under its number.

@@ -82,8 +82,8 @@ func (z *unpacker) ends(g *generation, err error) error {
 }
 
 // matchPacked finds out of which of some places a compressed file is the rest, by the bytes at their offsets.
-// The place that was read furthest wins; none is -1. It ends early, without a match, when stop says so.
-func matchPacked(f *os.File, places []place, stop func() bool) (int, error) {
+// The place that was read furthest wins, those with fewer than least bytes left out; none is -1. It ends early, without a match, when stop says so.
+func matchPacked(f *os.File, places []place, least int64, stop func() bool) (int, error) {
 	if i := wholePacked(f, places); i >= 0 {
 		return i, nil
 	}
@@ -93,7 +93,7 @@ func matchPacked(f *os.File, places []place, stop func() bool) (int, error) {
 	}
 	order := make([]int, 0, len(places))
 	for i, p := range places {
-		if !p.packed && !p.empty() && p.off > 0 {
+		if !p.packed && !p.empty() && p.off >= least {
 			order = append(order, i)
 		}
 	}

@@ -2,6 +2,7 @@ package tail
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -72,7 +73,7 @@ func bytesBefore(r io.ReaderAt, end int64, size int) ([]byte, error) {
 	from := max(0, end-int64(size))
 	out := make([]byte, end-from)
 	n, err := r.ReadAt(out, from)
-	if err != nil && err != io.EOF { //nolint:errorlint // ReadAt gives io.EOF itself
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("reading the bytes before %d: %w", end, err)
 	}
 	return out[:n], nil

@@ -67,7 +67,7 @@ func (f *follower) resumes(t *Tail) {
 		}
 		found := err == nil && was.proves(g.f, g.size)
 		if errors.Is(err, errGzip) {
-			i, _ := matchPacked(g.f, []place{*was}, t.halted)
+			i, _ := matchPacked(g.f, []place{*was}, 1, t.halted)
 			found = i >= 0
 		}
 		g.close()

@@ -17,6 +17,9 @@ import (
 // rotated since: what lies there with an older time was put there, not rotated.
 const beforeLook = time.Minute
 
+// leastCopy is how many bytes it takes to tell a copy.
+const leastCopy = 32
+
 // sibling is a file beside a followed one whose name says that it was rotated out of its place.
 type sibling struct {
 	path string
@@ -108,7 +111,7 @@ func (f *follower) settle(t *Tail, s sibling) {
 // between two looks, those that a late writer has added to, and the copies of a file that was truncated, of,
 // if there is one. It gives the copy that goes on where of was read to.
 func (f *follower) scan(t *Tail, now time.Time, of *generation) (rest *generation) {
-	f.scanned, f.waits, f.listed = now, false, f.changedAt()
+	f.scanned, f.waits, f.listed, f.fresh = now, false, f.changedAt(), nil
 	for _, s := range f.siblings() {
 		if t.ledger.holds(s.info) || t.ledger.knows(s.info) {
 			continue
@@ -126,6 +129,7 @@ func (f *follower) scan(t *Tail, now time.Time, of *generation) (rest *generatio
 			v = f.judgePacked(t, s, g, of)
 		}
 		if v.what == taken && f.take(t, g, v, now) {
+			f.fresh = append(f.fresh, g)
 			if of != nil && v.of == of {
 				rest, of = g, nil // what was copied later is of what was written later
 			}
@@ -179,19 +183,22 @@ func (f *follower) judge(t *Tail, g, of *generation) verdict {
 	if g.size == 0 {
 		return verdict{what: waits} // a copy that is being made, or a file whose writer is late
 	}
-	for _, h := range f.files() {
-		switch whole, part := h.copiedBy(g, h == of); {
-		case whole && h == of:
-			return verdict{taken, h.off, h}
-		case part && h == of:
+	if of != nil {
+		switch whole, part := of.copiedBy(g); {
+		case whole:
+			return verdict{taken, of.off, of}
+		case part:
 			return verdict{what: settled}
-		case whole || part:
+		}
+	}
+	for _, h := range f.files() {
+		if h.contains(g) {
 			return verdict{what: waits} // what it holds is read from the file itself, unless that is truncated
 		}
 	}
 	var read int64 // of a file that this is a copy of
 	for _, p := range t.ledger.under(f.path) {
-		if p.off > read && !p.empty() && p.proves(g.f, g.size) {
+		if p.off > read && p.off >= leastCopy && !p.empty() && p.proves(g.f, g.size) {
 			read = p.off
 		}
 	}
@@ -207,28 +214,28 @@ func (f *follower) judge(t *Tail, g, of *generation) verdict {
 	return verdict{what: taken}
 }
 
-// copiedBy tells whether c is a copy of a file, which may still be in the making. Of a file that was truncated
-// it tells whether c begins with all that was read of it, whole, or holds a part of that.
-func (g *generation) copiedBy(c *generation, truncated bool) (whole, part bool) {
-	if g.z != nil || c.size == 0 {
+// copiedBy tells whether c begins with all that was read of a file that was truncated since, whole, or holds a
+// part of that.
+func (g *generation) copiedBy(c *generation) (whole, part bool) {
+	n := min(len(g.head), len(c.head))
+	switch {
+	case g.z != nil || n == 0 || !bytes.Equal(g.head[:n], c.head[:n]):
 		return false, false
+	case c.size >= g.off:
+		return holds(c.f, g.off-int64(len(g.mark)), g.mark), false
 	}
-	if truncated {
-		n := min(len(g.head), len(c.head))
-		switch {
-		case n == 0 || !bytes.Equal(g.head[:n], c.head[:n]):
-			return false, false
-		case c.size >= g.off:
-			return holds(c.f, g.off-int64(len(g.mark)), g.mark), false
-		}
-		return false, g.trail.intact(c.f, c.size) == c.size
-	}
+	return false, g.trail.intact(c.f, c.size) == c.size
+}
+
+// contains tells whether c is a copy of a file as it is, which may still be in the making. A few bytes are not
+// enough to tell: all lines of a log may begin with them.
+func (g *generation) contains(c *generation) bool {
 	info, err := g.f.Stat()
-	if err != nil || c.size > info.Size() {
-		return false, false
+	if g.z != nil || err != nil || c.size > info.Size() || c.size < leastCopy {
+		return false
 	}
 	end, err := bytesBefore(c.f, c.size, markSize)
-	return false, err == nil && holds(g.f, 0, c.head) && holds(g.f, c.size-int64(len(end)), end)
+	return err == nil && holds(g.f, 0, c.head) && holds(g.f, c.size-int64(len(end)), end)
 }
 
 // judgePacked says what an unknown compressed file is: of what it was made, and how far that was read.
@@ -238,13 +245,18 @@ func (f *follower) judgePacked(t *Tail, s sibling, g, of *generation) verdict {
 			return verdict{what: waits} // it is being made
 		}
 	}
+	if of != nil {
+		if i, _ := matchPacked(g.f, []place{of.reached()}, 1, t.halted); i == 0 {
+			return verdict{taken, of.off, of}
+		}
+	}
 	held := f.files()
 	var places []place
 	for _, h := range held {
-		places = append(places, h.reached())
+		places = append(places, h.asItIs())
 	}
 	places = append(places, t.ledger.under(f.path)...)
-	i, err := matchPacked(g.f, places, t.halted)
+	i, err := matchPacked(g.f, places, leastCopy, t.halted)
 	switch {
 	case t.halted():
 		return verdict{what: waits}
@@ -255,12 +267,27 @@ func (f *follower) judgePacked(t *Tail, s sibling, g, of *generation) verdict {
 		return verdict{what: settled}
 	case i < 0:
 		return verdict{what: taken}
-	case i < len(held) && held[i] == of:
-		return verdict{taken, of.off, of}
 	case i < len(held), wholePacked(g.f, places[i:i+1]) == 0:
 		return verdict{what: settled}
 	}
 	return verdict{what: taken, off: places[i].off}
+}
+
+// asItIs is the place at the end of a file, which is what a copy of it holds.
+func (g *generation) asItIs() place {
+	p := g.reached()
+	info, err := g.f.Stat()
+	if g.z != nil || err != nil || info.Size() == g.off && g.proves(g.f, g.off) {
+		return p
+	}
+	end := generation{f: g.f}
+	if end.seek(info.Size()) != nil {
+		return p
+	}
+	end.size = info.Size()
+	end.extend()
+	p.off, p.mark, p.head, p.whole = end.off, end.mark, end.head, false
+	return p
 }
 
 // take puts a rotated file in the queue, from where it was not read yet.

@@ -222,7 +222,7 @@ func (t *Tail) rotating() bool {
 	now := t.opt.Kit.Now()
 	return slices.ContainsFunc(t.order, func(p string) bool {
 		f := t.follow[p]
-		return f.waits || slices.ContainsFunc(f.old, func(g *generation) bool { return now.Sub(g.grew) < 3*time.Second })
+		return slices.ContainsFunc(f.old, func(g *generation) bool { return now.Sub(g.grew) < 3*time.Second })
 	})
 }
 
@@ -259,7 +259,6 @@ func (t *Tail) block(f *follower, g *generation, now time.Time, buf []byte) int 
 	}
 	n := 0
 	if err == nil {
-		t.join(g)
 		n, err = g.read(f.fill.limit(g, f.live, buf), func(l decode.Line) { f.lines.Take(l, now) })
 	}
 	if err != nil {
@@ -278,42 +277,29 @@ func (t *Tail) block(f *follower, g *generation, now time.Time, buf []byte) int 
 // place. What was not read yet may stand in a copy; what stands nowhere any more is counted and said.
 func (t *Tail) rewritten(f *follower, g *generation, was int64, now time.Time) {
 	var lost, keep int64
-	if rest := f.scan(t, now, g); rest != nil {
+	rest := f.scan(t, now, g)
+	switch {
+	case rest != nil:
 		rest.split, g.split = g.split, decode.Splitter{Lost: g.split.Lost, Cuts: g.split.Cuts}
 		rest.split.Lost, rest.split.Cuts = 0, 0
-		rest.lineAt, rest.lineMark = g.lineAt, g.lineMark
+		rest.lineAt, rest.lineMark, rest.lineHead = g.lineAt, g.lineMark, slices.Clone(g.lineHead)
 		g.lineAt = g.off // the copy has the rest of the line
-		g.before = rest
 		if rest.z == nil {
 			lost = max(0, was-rest.size)
 		}
-	} else {
+	case g.off == 0 && g.before != nil:
+		lost = max(0, was-g.before.size) // the copy was met before the truncation was
+	default:
 		lost = max(0, was-g.off)
 		keep = g.intact()
+	}
+	if keep == 0 {
+		g.follows(f.fresh)
 	}
 	if lost += g.restart(keep); lost > 0 {
 		t.dropped += lost
 		t.say(fmt.Sprintf("%s was truncated and no copy of it was found: at least %d bytes that were not read are missing", f.path, lost))
 	}
-}
-
-// join puts the half of a line at the end of a copy before what was written after the truncation: a writer
-// that appends goes on in mid-line. Where a new line begins there instead, as the bytes say that it does, the
-// rest of the old one fell between copy and truncation.
-func (t *Tail) join(g *generation) {
-	c := g.before
-	if c == nil || g.size == 0 {
-		return
-	}
-	g.before = nil
-	half := make([]byte, min(8, c.unfinished(), g.size))
-	if n, _ := c.f.ReadAt(half, c.lineAt); n == 0 || c.z != nil || holds(g.f, 0, half) {
-		return
-	}
-	t.dropped += g.split.Lost
-	t.cut += g.split.Cuts
-	g.split, c.split = c.split, decode.Splitter{}
-	c.lineAt = c.off
 }
 
 // openToRead opens a file, and does not wait for the writer of a pipe that has taken its name.
