@@ -155,6 +155,17 @@ func (s *Stream) Settle(now time.Time) {
 	s.settleLanes(now, now)
 }
 
+// HeldFor is for how long lines may be held back yet: to tell the format by, or for what belongs to them; 0 when none is.
+func (s *Stream) HeldFor() time.Duration {
+	switch {
+	case s.chain != nil && len(s.chain.parts) > 0:
+		return partWithin
+	case len(s.held) > 0 || s.lanes.busy > 0:
+		return settleWithin
+	}
+	return 0
+}
+
 // start tells the format by the lines held back, and decodes them.
 func (s *Stream) start(now time.Time) {
 	held := s.held

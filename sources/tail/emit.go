@@ -62,7 +62,7 @@ func (t *Tail) misreads(f *follower) func([]byte, string) {
 
 // pending tells whether lines were read that have not become records yet.
 func (f *follower) pending() bool {
-	return len(f.lines.Records()) > 0 || f.lines.Format() == "" && f.lines.Tally().Lines > 0
+	return len(f.lines.Records()) > 0 || f.lines.HeldFor() > 0
 }
 
 // collect takes the records that a follower's stream has made, and between them the lines it could not read.
@@ -219,7 +219,7 @@ func (t *Tail) state() traffic.SourceState {
 	s := traffic.SourceState{
 		Name: t.opt.Name, Kind: traffic.LogSource, Gateway: t.opt.Labels.Gateway, Where: t.opt.Path, Format: t.opt.Format,
 		Lines: t.gone.Lines, Unparsed: t.gone.Unparsed, Skewed: t.gone.Skewed, Unmapped: t.gone.Unmapped,
-		Bytes: t.bytes, Dropped: t.dropped, LastRead: t.read,
+		Bytes: t.bytes, Dropped: t.dropped + t.gone.Lost, LastRead: t.read,
 	}
 	s.Health, s.Detail = t.condition(t.opt.Kit.Now())
 	var formats, examples []string

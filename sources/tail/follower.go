@@ -41,9 +41,12 @@ type follower struct {
 	fresh   []*generation // of them, those that the last scan took
 	health  traffic.Health
 	detail  string
-	resumed *place // what an earlier program had read last, until it is looked for
+	resumed *place  // what an earlier program had read last, until it is looked for
+	reached []place // how far the files were read when lines were held back, until those must have come
 	aside   []misread
-	fill    *filling // while lines are read that are older than the start
+
+	reachedDue time.Time
+	fill       *filling // while lines are read that are older than the start
 }
 
 // step looks at the path and reads one block of each of its files. It tells whether there is more to do.
@@ -132,15 +135,15 @@ func (f *follower) retire(t *Tail, info os.FileInfo, err error, now time.Time) {
 		return
 	}
 	g := f.live
+	if yes, was, err := g.changed(); err == nil && yes {
+		t.rewritten(f, g, was, now) // its copies come before it, and are not to be taken for something else
+	}
 	f.live = nil
 	if i, err := g.f.Stat(); err == nil {
 		g.info = i // with the time of its last line
 	}
 	g.grew = now
 	f.old = append(f.old, g)
-	if yes, was, err := g.changed(); err == nil && yes {
-		t.rewritten(f, g, was, now) // before its copies are taken for something else
-	}
 }
 
 // promote makes a file live that comes back under its name.

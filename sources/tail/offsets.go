@@ -23,10 +23,11 @@ const (
 // one stopped. A log is known by its bytes, not by its name or number alone.
 //
 // The guarantee is at least once: an offset is kept only for lines in batches whose Emit has returned, so no
-// line is skipped. A program that ends in order leaves exact offsets and no line comes twice; one that is
-// killed repeats what it took after the last save, which is about a second of lines. The file is written
-// whole and put in place at once, about once a second and at the end. What it says is not trusted: a file
-// that is damaged is set aside, and an offset that does not fit the bytes of its log is not gone by.
+// line is skipped. The next program takes again what this one took since the offsets it left: nothing or a
+// second of lines after an orderly end, about two after a kill, and up to ten where the runtime's wrapper splits
+// lines. Each program counts from nothing, so no line is counted twice in one. The file is written whole and
+// put in place at once, about once a second and at the end. What it says is not trusted: a file that is
+// damaged is set aside, and an offset that does not fit the bytes of its log is not gone by.
 //
 // One program at a time writes the file. Others that run beside it read it and write nothing.
 type Offsets struct {

@@ -142,6 +142,7 @@ func (t *Tail) forget() {
 		t.gone.Lines += n.Lines
 		t.gone.Unparsed += n.Unparsed
 		t.gone.Skewed += n.Skewed
+		t.gone.Lost += n.Lost
 		t.gone.Unmapped += n.Unmapped
 		delete(t.follow, p)
 		t.wake.unexpect(p)

@@ -7,33 +7,53 @@ import (
 	"time"
 )
 
+// settleMargin is for how much longer than it says a stream may hold lines back, because nobody has looked.
+const settleMargin = time.Second
+
 // keepPlaces tells the offsets how far each file was read in lines that were taken. It is called when
-// everything that was read has been emitted, except by streams that still hold lines back.
+// everything that was read has been emitted, but for what streams hold back: how far files were read by then
+// counts once that must have come out too.
 func (t *Tail) keepPlaces() {
 	if t.opt.Offsets == nil || len(t.out)+len(t.aside) > 0 {
 		return
 	}
+	now := t.opt.Kit.Now()
 	for _, p := range t.order {
 		f := t.follow[p]
-		if f.pending() {
-			continue
+		if f.reached != nil && !now.Before(f.reachedDue) {
+			t.opt.Offsets.put(t.opt.Name, p, f.reached, now)
+			f.reached = nil
 		}
-		var places []place
-		for _, g := range slices.Backward(f.files()) {
-			if g.z == nil && g.size > 0 {
-				places = append(places, g.resumable())
+		held := f.lines.HeldFor()
+		switch {
+		case held == 0:
+			f.reached = nil
+			if places := t.places(f); len(places) > 0 {
+				t.opt.Offsets.put(t.opt.Name, p, places, now)
 			}
+		case f.reached == nil:
+			f.reached, f.reachedDue = t.places(f), now.Add(held+settleMargin)
 		}
-		if len(places) == 0 {
-			continue
-		}
-		for _, past := range t.ledger.under(p) {
-			if !slices.ContainsFunc(places, func(q place) bool { return q.id == past.id }) {
-				places = append(places, past)
-			}
-		}
-		t.opt.Offsets.put(t.opt.Name, p, places, t.opt.Kit.Now())
 	}
+}
+
+// places are how far the files of a path were read, the newest first.
+func (t *Tail) places(f *follower) []place {
+	var out []place
+	for _, g := range slices.Backward(f.files()) {
+		if g.z == nil && g.size > 0 {
+			out = append(out, g.resumable())
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	for _, past := range t.ledger.under(f.path) {
+		if !slices.ContainsFunc(out, func(q place) bool { return q.id == past.id }) {
+			out = append(out, past)
+		}
+	}
+	return out
 }
 
 // resume has a follower go on where an earlier program stopped, if the offsets know its path: as if that had
