@@ -165,11 +165,17 @@ func (a *app) sources(ctx context.Context, st *station, cfg *config.Config, file
 	var all []sources.Source
 	if len(files) == 0 {
 		for _, s := range cfg.Sources {
+			if o.once && endless(s.Kind) {
+				continue
+			}
 			src, err := a.source(ctx, st, cfg, s, o)
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, src)
+		}
+		if o.once && len(all) == 0 {
+			return nil, &usageError{err: errors.New("no source of the configuration has an end"), try: "watch without --once, or name a file"}
 		}
 		return all, nil
 	}
@@ -244,6 +250,11 @@ func childEnvironment(secret []string) []string {
 		name, _, _ := strings.Cut(kv, "=")
 		return slices.Contains(secret, name)
 	})
+}
+
+// endless tells whether a source of this kind never comes to an end of its own, so that watch --once leaves it out.
+func endless(kind string) bool {
+	return kind == config.SourceOTLP || kind == config.SourceWebhook || kind == config.SourceScrape
 }
 
 // environments lists the environments that the configuration names.
