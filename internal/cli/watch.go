@@ -215,7 +215,7 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 			return nil, err
 		}
 		return checked(s, otlp.New, otlp.Options{
-			Name: s.Name, Listen: s.Listen, Token: token, Fields: s.Fields, Zone: s.Location(), Labels: labels, Kit: st.kit,
+			Name: s.Name, Listen: s.Listen, Token: token, Fields: s.Fields, Formats: a.formats, Zone: s.Location(), Labels: labels, Kit: st.kit,
 		})
 	case config.SourceChanges:
 		return checked(s, change.NewFile, change.FileOptions{Name: s.Name, Path: s.Path, Zone: s.Location(), Labels: labels, Kit: st.kit, Once: o.once})

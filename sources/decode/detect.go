@@ -73,6 +73,9 @@ func DetectWith(sample [][]byte, fields map[string]string, zone *time.Location) 
 	return detect(sample, Options{Fields: fields, Zone: zone})
 }
 
+// DetectBy is Detect with the options of a source, its mapping files included.
+func DetectBy(sample [][]byte, opt Options) Detection { return detect(sample, opt) }
+
 func detect(sample [][]byte, opt Options) Detection { return detectIn(nil, sample, opt) }
 
 // detectIn is detect inside of wrappers that are known.

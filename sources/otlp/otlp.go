@@ -39,6 +39,7 @@ type Options struct {
 	Listen   string // a loopback address such as 127.0.0.1:4318
 	Token    string // asked for as a bearer token; "": none
 	Fields   map[string]string
+	Formats  []*decode.Mapping // the mapping files of the configuration, for bodies that are log lines
 	Zone     *time.Location
 	Labels   sources.Labels
 	Kit      sources.Kit
@@ -103,7 +104,9 @@ func New(opt Options) (*Source, error) {
 }
 
 func (s *Source) decoding() decode.Options {
-	return decode.Options{Kit: s.opt.Kit, Source: s.opt.Name, Labels: s.opt.Labels, Fields: s.opt.Fields, Zone: s.opt.Zone, Unknown: &s.places}
+	return decode.Options{
+		Kit: s.opt.Kit, Source: s.opt.Name, Labels: s.opt.Labels, Fields: s.opt.Fields, Formats: s.opt.Formats, Zone: s.opt.Zone, Unknown: &s.places,
+	}
 }
 
 // Name implements sources.Source.

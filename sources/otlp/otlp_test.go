@@ -290,7 +290,12 @@ func TestBodiesThatAreLogLines(t *testing.T) {
 		},
 		{
 			name: "prose alone", format: "otlp+text", attrs: attr("gen_ai.request.model", "claude"),
-			lines: []string{"the cat sat on the mat", "anthropic answered 529 overloaded_error: Overloaded"}, want: []string{"0 claude   12:00:01"},
+			lines: []string{"the cat sat on the mat", "anthropic answered 529 overloaded_error: Overloaded"}, want: []string{"529 claude   12:00:01"},
+		},
+		{
+			name: "a traceback in pieces", format: "otlp+text", attrs: attr("gen_ai.request.model", "gpt-4o"),
+			lines: []string{"Traceback (most recent call last):", `  File "app.py", line 7, in ask`, "openai.RateLimitError: Error code: 429 - Rate limit reached"},
+			want:  []string{"429 gpt-4o   12:00:00"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

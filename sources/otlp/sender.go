@@ -2,6 +2,7 @@ package otlp
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,8 @@ const (
 	judgeEvery   = 200                    // bodies after which a format that reads less than half is given up
 	maxHeld      = 1 << 20
 	maxSample    = 16 << 10
+	maxPending   = 16
+	maxLead      = 512 // bytes of a line that tell which it is
 )
 
 // sender makes records of what one instance of one service sends. A record with fields is read as a JSON line of them.
@@ -21,10 +24,12 @@ const (
 // the first ones, as that of a file, and what the line does not say the attributes add. It is not safe for concurrent use.
 type sender struct {
 	opt    decode.Options
-	fields *decode.Stream
-	text   *decode.Stream // nil until the format of bodies is told, and where it is that of fields
+	fields decode.Decoder // of records as lines of JSON
+	text   *decode.Stream // of bodies; nil until their format is told
 	adds   decode.Decoder // of what attributes say beside a line
 	format string         // of bodies, "" until it is told
+
+	pending []item // the latest bodies given to text, which holds a failure back until it knows that no trace follows
 
 	held      []item
 	heldBytes int
@@ -37,16 +42,16 @@ type sender struct {
 	unparsed int64
 	newest   time.Time
 	used     time.Time
-	past     decode.Tally // of streams given up
+	past     decode.Tally // of what no stream counts: records of fields, and of streams given up
 }
 
 func newSender(opt decode.Options) (*sender, error) {
-	fields, err := decode.NewStream(decode.JSON, opt)
+	fields, err := decode.New(decode.JSON, opt)
 	if err != nil {
 		return nil, err
 	}
 	quiet := opt
-	quiet.Misread = nil
+	quiet.Misread, quiet.Unknown = nil, nil
 	adds, err := decode.New(decode.JSON, quiet)
 	if err != nil {
 		return nil, err
@@ -58,7 +63,7 @@ func newSender(opt decode.Options) (*sender, error) {
 func (s *sender) take(it item, now time.Time) {
 	s.used = now
 	if len(bytes.TrimSpace(it.text)) == 0 {
-		s.keep(s.put(s.fields, it.whole(), now), &it, now)
+		s.keep(s.field(it.whole(), now), &it, now)
 		return
 	}
 	if s.format != "" {
@@ -71,18 +76,36 @@ func (s *sender) take(it item, now time.Time) {
 	s.held = append(s.held, it)
 	s.heldBytes += it.size()
 	if len(s.held) >= decode.SampleLines || s.heldBytes >= maxHeld {
-		s.settle(now)
+		s.begin(now)
 	}
 }
 
-// settleDue tells the format by what there is once the first body has waited long enough.
+// settleDue tells the format by what there is once the first body has waited long enough, and takes what was held back
+// for what it is.
 func (s *sender) settleDue(now time.Time) {
 	if len(s.held) > 0 && now.Sub(s.since) >= settleWithin {
-		s.settle(now)
+		s.begin(now)
+	}
+	if s.text != nil {
+		s.text.SettleDue(now)
+		s.harvest(now)
+	}
+	if now.Sub(s.used) > time.Second {
+		s.pending = nil
 	}
 }
 
+// settle takes everything that is held back for what it is: nothing more comes.
 func (s *sender) settle(now time.Time) {
+	s.begin(now)
+	if s.text != nil {
+		s.text.Settle(now)
+		s.harvest(now)
+	}
+}
+
+// begin tells the format of bodies by those that are held, and reads them.
+func (s *sender) begin(now time.Time) {
 	if len(s.held) == 0 {
 		return
 	}
@@ -92,15 +115,15 @@ func (s *sender) settle(now time.Time) {
 	for _, it := range held {
 		sample = append(sample, it.text[:min(len(it.text), maxSample)])
 	}
-	s.choose(sample)
+	s.choose(sample, now)
 	for i := range held {
 		s.read(&held[i], now)
 	}
 }
 
 // choose tells the format by a sample of bodies.
-func (s *sender) choose(sample [][]byte) {
-	found := decode.DetectWith(sample, s.opt.Fields, s.opt.Zone)
+func (s *sender) choose(sample [][]byte, now time.Time) {
+	found := decode.DetectBy(sample, s.opt)
 	if found.Format == s.format {
 		return
 	}
@@ -109,6 +132,8 @@ func (s *sender) choose(sample [][]byte) {
 		return // the options were tried when the sender was made
 	}
 	if s.text != nil {
+		s.text.Settle(now)
+		s.harvest(now)
 		s.past = addTally(s.past, s.text.Tally())
 	}
 	s.format, s.text = found.Format, text
@@ -118,32 +143,30 @@ func (s *sender) choose(sample [][]byte) {
 func (s *sender) read(it *item, now time.Time) {
 	switch {
 	case s.format == decode.Text || strings.HasSuffix(s.format, "+"+decode.Text): // prose: what the attributes say comes first
-		got := s.put(s.fields, it.whole(), now)
+		got := s.field(it.whole(), now)
 		if len(got.records) == 0 {
-			got = s.put(s.text, it.text, now)
-			s.add(got.records, it, now)
+			s.body(it, now)
 		}
 		s.keep(got, it, now)
 		return
 	case s.format == decode.JSON: // attributes and the line's own fields are one line
-		if got := s.put(s.fields, it.line(inner(it.text)), now); !got.unparsed {
+		if got := s.field(it.line(inner(it.text)), now); !got.unparsed {
 			s.keep(got, it, now)
 			return
 		}
 	}
-	got := s.put(s.text, it.text, now)
-	s.add(got.records, it, now)
-	if got.unparsed {
+	unparsed := s.body(it, now)
+	if unparsed {
 		// Beside lines that tell of requests, an error in prose is no request of its own: what tells how one ended counts.
-		second := s.put(s.fields, it.whole(), now)
+		second := s.field(it.whole(), now)
 		if len(second.records) == 1 && (second.records[0].Explains || second.records[0].Known != 0) {
-			got = second
+			s.keep(second, it, now)
+			unparsed = false
 		} else {
 			s.unparsed++
 		}
 	}
-	s.judge(it.text, got.unparsed)
-	s.keep(got, it, now)
+	s.judge(it.text, unparsed, now)
 }
 
 // inner gives the members of a text that looks like a JSON object, without its braces.
@@ -161,12 +184,56 @@ type got struct {
 	unparsed bool
 }
 
-func (s *sender) put(to *decode.Stream, line []byte, now time.Time) got {
-	before := to.Tally().Unparsed
-	to.Take(decode.Line{Text: line}, now)
-	records := append([]traffic.Record(nil), to.Records()...)
-	to.Clear()
-	return got{records, to.Tally().Unparsed > before}
+// field reads a record as a line of JSON.
+func (s *sender) field(line []byte, now time.Time) got {
+	rec, res := s.fields.Decode(line, now)
+	switch res.Kind {
+	case decode.Request, decode.Explains:
+		if res.Skewed {
+			s.past.Skewed++
+		}
+		if res.Unmapped {
+			s.past.Unmapped++
+		}
+		return got{records: []traffic.Record{rec}}
+	}
+	return got{unparsed: res.Kind == decode.Unparsed}
+}
+
+// body gives a body to its stream, and tells whether that could not read it. A failure may come of it later.
+func (s *sender) body(it *item, now time.Time) (unparsed bool) {
+	if len(s.pending) == maxPending {
+		s.pending = slices.Delete(s.pending, 0, 1)
+	}
+	s.pending = append(s.pending, *it)
+	before := s.text.Tally().Unparsed
+	s.text.Take(decode.Line{Text: it.text}, now)
+	s.harvest(now)
+	return s.text.Tally().Unparsed > before
+}
+
+// harvest hands on what the stream of bodies has made, each with what the attributes of its own record say.
+func (s *sender) harvest(now time.Time) {
+	for _, rec := range s.text.Records() {
+		it, one := s.origin(&rec), []traffic.Record{rec}
+		s.add(one, it, now)
+		s.keep(got{records: one}, it, now)
+	}
+	s.text.Clear()
+}
+
+// origin finds the item that a record came of by the beginning of its line; the latest where none fits.
+func (s *sender) origin(rec *traffic.Record) *item {
+	if len(s.pending) == 0 {
+		return &item{}
+	}
+	for i := len(s.pending) - 1; i >= 0; i-- {
+		it := &s.pending[i]
+		if strings.HasPrefix(rec.Raw, string(it.text[:min(len(it.text), maxLead)])) {
+			return it
+		}
+	}
+	return &s.pending[len(s.pending)-1]
 }
 
 // keep gives records their time and hands them on. Of the times, the one that OTLP calls the event's counts first, then
@@ -258,7 +325,7 @@ func fill(rec, more *traffic.Record) {
 }
 
 // judge gives a format up when it reads less than half of the bodies, as after a deploy that changed the sender's log.
-func (s *sender) judge(text []byte, unparsed bool) {
+func (s *sender) judge(text []byte, unparsed bool, now time.Time) {
 	s.judged++
 	if unparsed {
 		s.misread++
@@ -270,14 +337,14 @@ func (s *sender) judge(text []byte, unparsed bool) {
 		return
 	}
 	if s.misread*2 > s.judged {
-		s.choose(s.recent)
+		s.choose(s.recent, now)
 	}
 	s.judged, s.misread, s.recent = 0, 0, nil
 }
 
 // tally sums up what the streams have counted. Lines are counted by the source: one item may be tried twice.
 func (s *sender) tally() decode.Tally {
-	t := addTally(s.past, s.fields.Tally())
+	t := s.past
 	if s.text != nil {
 		t = addTally(t, s.text.Tally())
 	}
