@@ -218,3 +218,53 @@ func BenchmarkTraceback(b *testing.B) {
 		s.Clear()
 	}
 }
+
+// What a stream costs over its decoder: wrappers, lanes and counting, on lines that succeed and that fail.
+func BenchmarkStream(b *testing.B) {
+	all := lines(b, "testdata/json.log")
+	wrappedLine := lines(b, "testdata/streams/cri+json.log")[0]
+	for _, bb := range []struct {
+		name, format string
+		line         []byte
+	}{{"json", JSON, all[0]}, {"json fails", JSON, all[1]}, {"cri+json", "cri+json", wrappedLine}} {
+		b.Run(bb.name, func(b *testing.B) {
+			s, err := NewStream(bb.format, Options{Kit: testKit()})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(bb.line)))
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Take(Line{Text: bb.line}, received)
+				s.Clear()
+			}
+		})
+	}
+}
+
+// The way through a stream costs a success nothing that the decoder does not cost.
+func TestStreamAddsNoAllocation(t *testing.T) {
+	line := lines(t, "testdata/json.log")[0]
+	kit := testKit()
+	d, err := New(JSON, Options{Kit: kit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewStream(JSON, Options{Kit: kit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range SampleLines + 1 { // the first lines are kept as a sample
+		d.Decode(line, received)
+		s.Take(Line{Text: line}, received)
+		s.Clear()
+	}
+	alone := testing.AllocsPerRun(200, func() { d.Decode(line, received) })
+	through := testing.AllocsPerRun(200, func() {
+		s.Take(Line{Text: line}, received)
+		s.Clear()
+	})
+	if through > alone {
+		t.Errorf("%v allocations a line, of the decoder alone %v", through, alone)
+	}
+}

@@ -256,28 +256,32 @@ func (s *Stream) line(raw []byte, now time.Time) {
 // decode makes a record of what was inside. raw is the line as it was read. Every line of an envelope counts
 // as one. What may have a trace under it waits in its lane, if there are lanes.
 func (s *Stream) decode(l *lane, w *wrapped, raw []byte, now time.Time) {
-	kind := Unparsed
-	many, ok := s.dec.(several)
-	switch {
-	case ok:
-		s.tally.Lines--
-		eachInside(many, w, s.opt, now, func(inner []byte, rec traffic.Record, res Result) {
-			s.tally.Lines++
-			kind = res.Kind
-			s.count(inner, inner, rec, res)
-		})
-	case len(s.chain.names) == 0:
-		rec, res := s.dec.Decode(w.text, now)
-		kind = res.Kind
-		s.place(l, w, raw, rec, res, now)
-	default:
-		rec, res := decodeInside(s.dec, w, s.opt, now)
-		kind = res.Kind
+	var rec traffic.Record
+	var res Result
+	if many, ok := s.dec.(several); ok {
+		res.Kind = s.envelope(many, w, now)
+	} else {
+		if len(s.chain.names) == 0 {
+			rec, res = s.dec.Decode(w.text, now)
+		} else {
+			rec, res = decodeInside(s.dec, w, s.opt, now)
+		}
 		s.place(l, w, raw, rec, res, now)
 	}
 	if s.auto() {
-		s.judge(raw, kind, now)
+		s.judge(raw, res.Kind, now)
 	}
+}
+
+// envelope takes the lines that are in one line, each for itself. It gives the kind of the last.
+func (s *Stream) envelope(many several, w *wrapped, now time.Time) (kind Kind) {
+	s.tally.Lines--
+	eachInside(many, w, s.opt, now, func(inner []byte, rec traffic.Record, res Result) {
+		s.tally.Lines++
+		kind = res.Kind
+		s.count(inner, inner, rec, res)
+	})
+	return kind
 }
 
 // count takes what a line gave.
