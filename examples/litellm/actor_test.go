@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,9 @@ type actor struct {
 	seen    map[string]int
 }
 
+// cues are found in the body of any interface.
+var cues = regexp.MustCompile(`\b([a-z]+)=([a-z0-9-]+)`)
+
 // prompt marks what must not be in any line of the callback.
 const prompt = "the-prompt-stays-here"
 
@@ -32,19 +36,17 @@ func (a *actor) count(name string) int {
 func (a *actor) as(name string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var asked struct {
-			Model    string
-			Stream   bool
-			Messages []struct{ Content string }
+			Model  string
+			Stream bool
 		}
 		body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-		if err != nil || json.Unmarshal(body, &asked) != nil || len(asked.Messages) == 0 {
+		if err != nil || json.Unmarshal(body, &asked) != nil {
 			http.Error(w, "no request", http.StatusBadRequest)
 			return
 		}
 		cue := make(map[string]string)
-		for _, w := range strings.Fields(asked.Messages[0].Content) {
-			k, v, _ := strings.Cut(w, "=")
-			cue[k] = v
+		for _, m := range cues.FindAllStringSubmatch(string(body), -1) {
+			cue[m[1]] = m[2]
 		}
 		a.mu.Lock()
 		a.seen[cue["case"]]++
@@ -74,6 +76,11 @@ func (a *actor) as(name string) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
+		if strings.HasSuffix(r.URL.Path, "/responses") {
+			fmt.Fprintf(w, `{"id":"resp_1","object":"response","created_at":1795264800,"status":"completed","model":%q,"output":[{"type":"message","id":"msg_1","status":"completed","role":"assistant",`+
+				`"content":[{"type":"output_text","text":"the-answer-stays-here","annotations":[]}]}],"usage":{"input_tokens":12,"output_tokens":5,"total_tokens":17},"parallel_tool_calls":true,"tool_choice":"auto","tools":[]}`, asked.Model)
+			return
+		}
 		fmt.Fprintf(w, `{"id":"chatcmpl-%s","object":"chat.completion","created":1795264800,"model":%q,"choices":[{"index":0,"message":{"role":"assistant","content":"the-answer-stays-here"},"finish_reason":"stop"}],`+
 			`"usage":{"prompt_tokens":12,"completion_tokens":5,"total_tokens":17,"prompt_tokens_details":{"cached_tokens":4}}}`, cue["case"], asked.Model)
 	}

@@ -30,6 +30,8 @@ func calls() []*asked {
 		{name: "fallback", model: "gpt-4o", cue: "eu=500 us=500", status: 200, class: "none", from: "gpt-4o"},
 		{name: "retry", model: "single", cue: "once=500", status: 200, class: "none"},
 		{name: "left", model: "single", cue: "all=long", stream: true, leaves: true, status: 200, class: "cancelled"},
+		{name: "messages", model: "single", path: "/v1/messages", status: 200, class: "none"},
+		{name: "messages-broken", model: "single", path: "/v1/messages", cue: "all=500", status: 500, class: "server_error"},
 		{name: "no-model", model: "no-such-model", status: 400, class: "model_not_found"},
 		{name: "wrong-key", model: "gpt-4o", wrongKey: true, status: 400, class: "auth"},
 	}

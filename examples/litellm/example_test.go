@@ -4,6 +4,7 @@ package litellm_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -137,7 +138,7 @@ func start(t *testing.T) *proxy {
 func (p *proxy) ready(t *testing.T, ended chan struct{}) {
 	t.Helper()
 	began := time.Now()
-	for time.Since(began) < 2*time.Minute {
+	for time.Since(began) < 3*time.Minute {
 		select {
 		case <-ended:
 			t.Fatalf("LiteLLM ended:\n%s", read(t, filepath.Join(p.dir, "run", "litellm.log")))
@@ -182,6 +183,7 @@ func (s *sink) lines() []byte {
 // asked is one request of a client, and what has to come of it.
 type asked struct {
 	name, model, cue string
+	path             string // of the interface, chat completions by default
 	stream, wrongKey bool
 	leaves, cuts     bool // the client hangs up, the provider breaks off, once the stream has begun
 
@@ -196,8 +198,8 @@ func (p *proxy) ask(t *testing.T, a *asked) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	body := fmt.Sprintf(`{"model":%q,"stream":%v,"messages":[{"role":"user","content":"%s case=%s %s"}],"metadata":{"workload":"batch"}}`, a.model, a.stream, prompt, a.name, a.cue)
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+"/v1/chat/completions", strings.NewReader(body))
+	body := fmt.Sprintf(`{"model":%q,"stream":%v,"messages":[{"role":"user","content":"%s case=%s %s"}],"metadata":{"workload":"batch"},"max_tokens":100}`, a.model, a.stream, prompt, a.name, a.cue)
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+cmp.Or(a.path, "/v1/chat/completions"), strings.NewReader(body))
 	if err != nil {
 		t.Error(err)
 		return

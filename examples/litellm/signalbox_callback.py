@@ -171,12 +171,16 @@ class SignalboxLogger(CustomLogger):
         call = self._of(kwargs, make=True)
         if call is None:
             return
+        if call.open and call.first is None:
+            return  # one interface translated into another: two hooks for one attempt
         call.attempts += 1
         call.attempt_began, call.open, call.first = time.monotonic(), True, None
         call.stream = call.stream or bool(kwargs.get("stream"))
 
     def _attempt_failed(self, data, error):
         call = self._of(data, make=True) or Call()
+        if call.attempts and not call.open:
+            return  # told by the inner of two hooks
         meta = metadata(data)
         info = data.get("model_info") if isinstance(data.get("model_info"), dict) else meta.get("model_info") or {}
         line = self._line("attempt", data, call)
@@ -193,10 +197,11 @@ class SignalboxLogger(CustomLogger):
         payload = kwargs.get("standard_logging_object") or {}
         call = self._of(payload) or Call()
         line = self._of_payload(payload, kwargs, call)
-        line.update(status=200, tokens_in=payload.get("prompt_tokens"), tokens_out=payload.get("completion_tokens"), finish_reason=finish(response))
+        line.update(status=200, tokens_in=payload.get("prompt_tokens"), tokens_out=payload.get("completion_tokens"), finish_reason=finish(response) or ("unknown" if line["stream"] else None))
         line["tokens_cached"] = cached(payload)
-        if payload.get("cache_hit") is not True:
+        if payload.get("cache_hit") is not True and (call.open or not call.attempts):
             self._attempt(dict(line), call)
+        call.open = False
         asked = (kwargs.get("litellm_params") or {}).get("proxy_server_request")
         if call.told or not (asked or call.began):
             return  # nobody asked: a health check, or the SDK without a proxy

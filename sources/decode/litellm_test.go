@@ -79,7 +79,7 @@ func TestLiteLLMCountsAFailureOnce(t *testing.T) {
 		"two of one kind":    {[]string{proxyLine(1.1, "a", limited), proxyLine(1.11, "b", limited), uvicornLine(1.13, 429), uvicornLine(1.14, 429)}, 2, 2, "rate_limited rate_limited"},
 		"two kinds, crossed": {[]string{proxyLine(1.1, "a", limited), proxyLine(1.11, "b", broken), uvicornLine(1.13, 500), uvicornLine(1.14, 429)}, 2, 2, "rate_limited server_error"},
 		"another failure":    {[]string{proxyLine(1.1, "a", limited), uvicornLine(1.13, 422), uvicornLine(1.14, 429)}, 2, 2, "rate_limited bad_request"},
-		"an old error":       {[]string{proxyLine(1.1, "a", limited), uvicornLine(19.13, 429)}, 2, 2, "rate_limited rate_limited"},
+		"an old error":       {[]string{proxyLine(1.1, "a", limited), uvicornLine(49.13, 429)}, 2, 2, "rate_limited rate_limited"},
 		"one after another":  {[]string{uvicornLine(1.13, 429), proxyLine(1.4, "a", limited), uvicornLine(1.42, 429)}, 2, 2, "rate_limited rate_limited"},
 		"a stream":           {[]string{uvicornLine(9.1, 200), refused}, 2, 1, "truncated"},
 		"a stream at once":   {[]string{refused, uvicornLine(9.6, 500)}, 1, 1, "truncated"},

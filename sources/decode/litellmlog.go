@@ -9,11 +9,11 @@ import (
 )
 
 // Bounds on how an access line and the error line of the same answer find each other: by status, within so much
-// time where both have one to the microsecond, else within so many lines. A busy LiteLLM may let seconds pass.
+// time where both have one to the microsecond, else within so many lines. Ten seconds have been seen between them, of a LiteLLM that had too little CPU.
 const (
 	maxTwins    = 512
 	twinsWithin = 256
-	twinsApart  = 10 * time.Second
+	twinsApart  = 30 * time.Second
 	maxGoesOn   = 500 // lines of a traceback
 )
 
