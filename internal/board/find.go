@@ -1,10 +1,6 @@
 package board
 
-import (
-	"strings"
-
-	"signalbox/internal/traffic"
-)
+import "signalbox/internal/traffic"
 
 // Find says which records are looked for. The zero Find keeps none: it asks for no failure and no success.
 type Find struct {
@@ -275,6 +271,9 @@ func (f *Finder) scanWide(entries []entry, yes state) {
 			continue
 		}
 		at := e.at
+		if f.needle.beyond && plain(f.u.text[at:e.end()]) {
+			continue
+		}
 		for _, size := range [...]int{e.id, e.code, e.kind, e.message, e.raw} {
 			f.folded = foldWide(f.folded[:0], f.u.text[at:at+size])
 			if f.needle.index(f.folded) >= 0 {
@@ -304,5 +303,3 @@ func (f *Finder) inNotes(s *segment, i int, seq int64) bool {
 	}
 	return false
 }
-
-func lower(s string) string { return strings.ToLower(s) }

@@ -9,9 +9,10 @@ import (
 
 // needle is a text that is looked for.
 type needle struct {
-	text  []byte
-	folds bool // letter case does not count, and the text has letters
-	wide  bool // it folds letters beyond ASCII
+	text   []byte
+	folds  bool // letter case does not count, and the text has letters
+	wide   bool // it folds letters beyond ASCII
+	beyond bool // and has some of them folded: no text of ASCII alone has it
 }
 
 func newNeedle(text string, caseCounts bool) needle {
@@ -27,6 +28,7 @@ func newNeedle(text string, caseCounts bool) needle {
 	}
 	if n.wide {
 		n.text = foldWide(nil, n.text)
+		n.beyond = !plain(n.text)
 	} else if n.folds {
 		n.text, _ = foldASCII(n.text, nil)
 	}
@@ -79,6 +81,22 @@ func foldInto(dst, src []byte) {
 		}
 		dst[i] = c
 	}
+}
+
+// plain tells whether a text is ASCII.
+func plain(text []byte) bool {
+	i := 0
+	for ; i+8 <= len(text); i += 8 {
+		if binary.LittleEndian.Uint64(text[i:])&highs != 0 {
+			return false
+		}
+	}
+	for ; i < len(text); i++ {
+		if text[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // foldWide appends the text in lower case.

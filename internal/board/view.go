@@ -1,6 +1,7 @@
 package board
 
 import (
+	"strings"
 	"time"
 
 	"signalbox/internal/traffic"
@@ -170,7 +171,7 @@ func (r Records) LastBy(n int, head func(Head) bool, keep func(traffic.Record) b
 // Search gives the newest n records that contain the text, newest first. Letter case counts only where the text has
 // an upper-case letter.
 func (r Records) Search(text string, n int) []traffic.Record {
-	hits, _ := r.Finder(Find{Text: text, CaseCounts: text != lower(text), Failures: n, Successes: n}).Look(noEnd{}, r.base, r.base+int64(r.n))
+	hits, _ := r.Finder(Find{Text: text, CaseCounts: text != strings.ToLower(text), Failures: n, Successes: n}).Look(noEnd{}, r.base, r.base+int64(r.n))
 	var out []traffic.Record
 	d := r.Reader()
 	for _, h := range hits[:min(n, len(hits))] {
