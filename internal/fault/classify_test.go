@@ -362,10 +362,34 @@ func TestClassifyLinesOfAHealthyProgram(t *testing.T) {
 		`INFO circuit breaker configured: opens at 50% for 30s`,
 		`INFO retry policy: at most 3 attempts, timeout 60s`,
 		`INFO rate limiter ready: 500 requests per minute`,
+		`{"id":"resp_1","status":"completed","error":null,"incomplete_details":null}`,
+		`Response(status='completed', error=None, usage=12)`, `{"errors":[],"error":false,"ok":true}`,
+		`done: 0 errors, 2 warnings`, `no errors found`, `{"ok":true,"error":""}`,
 		`config reloaded in 12ms`, `connection pool resized to 500`, `worker 502 started`,
 	} {
 		if v := Classify(Input{Text: line}); v.Class != None {
 			t.Errorf("%s (%s): %s", v.Class, v.Why, line)
 		}
+	}
+}
+
+func TestClassifyDeniesNoFailure(t *testing.T) {
+	for line, want := range map[string]Class{
+		`10 errors`:           ServerError,
+		`finished: 20 errors`: ServerError,
+		`piano error`:         ServerError,
+		`Error:`:              ServerError,
+		`{"error":{"code":null,"message":"boom"}}`:                     ServerError,
+		"IllegalStateException\n\tat org.example.internal.Parts.take(": ServerError,
+		`Error: hit rate limit`:                                        RateLimited,
+		`Net::OpenTimeout: execution expired`:                          Timeout,
+		`账户余额已用尽`:                                                      QuotaExhausted,
+	} {
+		if v := Classify(Input{Text: line}); v.Class != want {
+			t.Errorf("%s: %s (%s), want %s", line, v.Class, v.Why, want)
+		}
+	}
+	if v := Classify(Input{Text: "IllegalStateException\n\tat org.example.internal.Parts.take("}); v.Confidence > guess {
+		t.Errorf("a package's name is taken for a code: %s %v", v.Why, v.Confidence)
 	}
 }

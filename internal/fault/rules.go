@@ -57,7 +57,7 @@ var moneyRules = []rule{
 			"request allowance", "monthly usage", "monthly spend", "monthly quota", "usage limit", "hard limit", "check your billing", "included credits", "billing details", "account balance", "account is not active", "outstanding balance", "unpaid",
 			"out of quota", "quota exhausted", "exhausted your", "allocated quota", "quota has been", "quota is exhausted", "extra usage", "exceeded your quota", "free tier has been", "free tier of the model", "free quota", "trial expired", "trial ended", "subscription expired",
 			"plan has expired", "欠费", "配额",
-		}, not: []string{"error code 429", "over capacity", "overloaded", "负载已"},
+		}, near: []near{{a: []string{"余额", "额度", "积分", "点数"}, b: []string{"不足", "用尽", "用完", "耗尽"}, within: 24}}, not: []string{"error code 429", "over capacity", "overloaded", "负载已"},
 	},
 	{
 		name: "allowance of a day or more", class: QuotaExhausted, from: "Groq, Google, OpenRouter, Anthropic limits", doc: []string{"(TPD)", "(RPD)", "PerDay", "free-models-per-day", "5-hour limit", "5 hour limit"},
@@ -106,6 +106,7 @@ var sizeRules = []rule{
 				b: []string{
 					"too long", "exceeds the maximum", "exceed the maximum", "exceeds maximum", "exceeds the limit", "exceed the limit", "exceeds the available", "exceeds the model", "exceed the model", "longer than the", "must have less than", "maximum allowed length",
 					"predefined maximum length", "exceeds max", "exceeded the maximum", "larger than the maximum", "exceeds limit", "over the limit of", "exceeded max", "maximum sequence length",
+					"greater than the context", "larger than the context", "longer than the context", "too large to process",
 				},
 			},
 		},

@@ -62,7 +62,7 @@ var capacityRules = []rule{
 	{
 		name: "rate words", class: RateLimited, faint: []string{"rate limit", "ratelimit", "per minute", "|rpm|", "|tpm|", "per second", "throttl", "速率", "频率", "限流", "并发", "每分钟", "concurrent request", "parallel request"},
 		any: []string{
-			"too many requests", "toomanyrequests", "requests per min", "tokens per min", "(rpm)", "(tpm)", "concurrency limit", "concurrency exceeded", "max parallel requests",
+			"too many requests", "toomanyrequests", "hit rate limit", "hit the rate limit", "hit a rate limit", "hitting rate limit", "due to rate limit", "rate limit hit", "requests per min", "tokens per min", "(rpm)", "(tpm)", "concurrency limit", "concurrency exceeded", "max parallel requests",
 			"too many tokens", "too many concurrent", "too many connections", "requests too frequent", "request frequency", "too frequently", "slow down", "resource has been exhausted", "resource exhausted", "quota exceeded", "limit of requests", "请求过于频繁", "频繁",
 			"请求数限制", "请求过多", "次数过多",
 		}, not: []string{"ratelimit remaining", "rate limit reset", "ratelimit limit", "tokens per second", "tok per second", "throughput"},

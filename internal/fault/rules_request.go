@@ -72,7 +72,7 @@ var outputRules = []rule{
 	}},
 	{name: "output cut", class: Truncated, from: "OpenAI SDKs, pydantic, V8, Go", doc: []string{"EOF while parsing", "unexpected end of json", "LengthFinishReason", "Unexpected end of JSON input"}, any: []string{"unterminated json", "truncated json", "json is truncated", "output was truncated", "response was truncated"}, not: []string{"tool call"}},
 	{name: "output code", class: InvalidOutput, confidence: sure, from: "Google, Groq, Vercel AI SDK, LangChain, LiteLLM, instructor", doc: []string{
-		"MALFORMED_FUNCTION_CALL", "tool_use_failed", "NoObjectGenerated", "OutputParserException", "invalid_output", "invalid_tool_call", "UNEXPECTED_TOOL_CALL", "json_validate_failed", "AI_JSONParseError", "AI_TypeValidation", "ToolCallParse", "InvalidToolArguments", "InvalidToolInput",
+		"MALFORMED_FUNCTION_CALL", "tool_use_failed", "NoObjectGenerated", "OutputParserException", "invalid_output", "invalid_tool_call", "UNEXPECTED_TOOL_CALL", "json_validate_failed", "AI_JSONParseError", "failed to process successful response", "AI_TypeValidation", "ToolCallParse", "InvalidToolArguments", "InvalidToolInput",
 		"NoSuchTool", "malformed_tool", "JSONSchemaValidationError", "InstructorRetryException", "OUTPUT_PARSING_FAILURE", "EmptyResponseBody", "IncompleteOutputException", "output_parse_error", "NoOutputGenerated", "UnexpectedModelBehavior", "ModelBehaviorError",
 	}},
 	{
@@ -82,11 +82,12 @@ var outputRules = []rule{
 			"no object generated", "response did not match", "did not match schema", "match schema", "match the schema", "match the expected schema", "match expected schema", "empty response", "empty content", "empty candidates", "no candidates", "no choices", "without choices", "missing choices",
 			"empty completion", "empty output", "empty stream", "returned no content", "no content in response", "no content returned", "not valid json", "invalid json", "malformed json", "json decode error", "JSONDecodeError", "expecting value:line",
 			"invalid function call", "invalid args", "invalid arguments", "validation error for", "validation errors for", "unterminated string", "expecting property name", "expecting , delimiter", "unexpected token", "no text content", "failed to generate json", "failed to parse",
-			"returned empty", "no valid json", "failed to validate json", "returned an empty", "empty or malformed", "cannot parse", "unparseable", "unparsable", "invalid utf 8", "json parsing failed", "error parsing", "bad json", "did not return valid", "did not return any",
+			"response cannot be null", "response is null", "response was null", "returned empty", "no valid json", "failed to validate json", "returned an empty", "empty or malformed", "cannot parse", "unparseable", "unparsable", "invalid utf 8", "json parsing failed", "error parsing", "bad json", "did not return valid", "did not return any",
 			"hallucinated", "unknown tool", "no such tool", "invalid format:", "missing action", "does not conform", "not conform to", "解析失败", "返回为空", "空响应",
 		},
 		near: []near{
 			{a: []string{"json", "tool call", "function call", "tool argument", "model output", "llm output", "arguments"}, b: []string{"malformed", "invalid character", "could not be parsed", "unexpected character", "not parse", "failed to decode", "is invalid|", "unparse", "not valid", "cut off in"}, within: 64},
+			{a: []string{"schema|"}, b: []string{"output does not match", "response does not match", "output doesn't match", "output did not match", "output violates", "mismatch"}, within: 40},
 			{a: []string{"|empty|", "|blank|"}, b: []string{"response", "content", "completion", "candidates", "choices", "|answer", "|reply", "output"}, within: 28},
 		},
 		not: []string{"invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token <", "parse request", "request was malformed", "loads request"},

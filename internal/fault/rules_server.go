@@ -35,7 +35,7 @@ var serverRules = []rule{
 		"bad gateway", "BadGateway", "invalid response from upstream", "invalid response from an upstream", "an invalid response was received from", "upstream sent too big header", "too large header", "upstream_error", "upstream sent invalid header", "web server reported a bad gateway",
 	}, any: []string{"too big header", "invalid header", "invalid response was received", "bad response from upstream", "网关错误"}, weak: true},
 	{name: "server code", class: ServerError, weak: true, from: "OpenAI, Anthropic, Google, AWS error references", doc: []string{
-		"api_error", "server_error", "internal_server_error", "InternalServerError", "InternalFailure", "internal_error", "INTERNAL|", "InternalServerException", "ModelErrorException",
+		"api_error", "server_error", "internal_server_error", "InternalServerError", "InternalFailure", "internal_error", "|INTERNAL:", "status: INTERNAL", "code = Internal", "code: INTERNAL", "InternalServerException", "ModelErrorException",
 	}, except: []int{502, 503, 504, 520, 524, 529}, not: []string{"bad gateway", "service unavailable", "temporarily unavailable", "service temporarily"}},
 	{name: "server words", class: ServerError, any: []string{
 		"server had an error", "server experienced an error", "error occurred while processing", "error while processing your request", "internal error", "internal server error", "something went wrong", "went wrong", "unexpected error", "unknown error", "内部错误", "服务器错误", "服务异常", "系统异常", "未知错误",

@@ -49,10 +49,10 @@ var transportRules = []rule{
 		not:  []string{"client.timeout", "timed out", "httpclient.timeout", "due to timeout", "timeout exceeded", "timeout error"},
 	},
 	{
-		name: "time ran out", class: Timeout, from: "Go, Python, undici, gRPC, Google, AWS, Cloudflare, Envoy, nginx, Java", doc: []string{
+		name: "time ran out", class: Timeout, from: "Go, Python, undici, gRPC, Google, AWS, Cloudflare, Envoy, nginx, Java, Ruby", doc: []string{
 			"timeout_error", "APITimeoutError", "ReadTimeout", "ConnectTimeout", "DEADLINE_EXCEEDED", "deadline expired", "ModelTimeout", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT", "i/o timeout", "TLS handshake timeout", "INTEGRATION_TIMEOUT",
 			"TimeoutError", "TimeoutException", "InterruptedIOException: timeout", "SocketTimeout", "upstream_timeout", "response_timeout", "ESOCKETTIMEDOUT", "error code: 522", "error code: 524", "a timeout occurred", "ERR_TIMED_OUT", "PoolTimeout", "HEADERS_TIMEOUT", "GatewayTimeout",
-			"ReadTimeoutError", "operation was timeout", "error code 524", "error code 522", "stream_idle_timeout", "TimedOut|", "curl: (28)",
+			"ReadTimeoutError", "operation was timeout", "error code 524", "error code 522", "stream_idle_timeout", "TimedOut|", "curl: (28)", "OpenTimeout", "WriteTimeout", "execution expired",
 		},
 		faint: []string{"timeout:|", ":timeout|", "等待时间"},
 		any: []string{
@@ -83,6 +83,6 @@ var transportRules = []rule{
 			"io exception", "stream disconnected before completion", "http2:client connection", "http2:server sent", "protocolerror", "protocol error", "peer closed", "closed connection", "connection was closed", "transport error", "error communicating with", "empty reply from server",
 			"网络错误", "无法连接", "连接失败", "连接被重置", "连接错误", "网络异常", "|eof|",
 		},
-		near: []near{{a: []string{"|connection", "|socket", "|network", "|websocket"}, b: []string{"|refused", "|reset", "|closed", "|lost", "|dropped", "|aborted", "|broken", "|failed", "unreachable", "|interrupted", "|terminated", "|rejected"}, within: 32}},
+		near: []near{{a: []string{"|connection", "|socket", "|network", "|websocket", "|transport|"}, b: []string{"|refused", "|reset", "|closed", "|lost", "|dropped", "|aborted", "|broken", "|failed", "unreachable", "|interrupted", "|terminated", "|rejected", "not connected"}, within: 32}},
 	},
 }

@@ -108,7 +108,7 @@ func (t *text) walk(set *ruleSet, a *automaton) {
 		}
 		state &^= loud
 		for _, id := range a.found[a.ends[state]] {
-			if !set.off(id) && set.words.alone(t.low, id, i+1) && !isNothing(t.low[i+1:]) {
+			if !set.off(id) && set.words.alone(t.low, id, i+1) && !isNothing(t.low, i+1) {
 				t.hit(set, id, i+1)
 			}
 		}
@@ -152,8 +152,28 @@ func (t *text) side(set *ruleSet, p pairSide, end int) {
 	}
 }
 
+// denied tells whether a word is said not to be there: "no errors", "0 errors".
+func denied(low []byte, start int) bool {
+	if start < len(low) && low[start] == ' ' {
+		start++
+	}
+	if start < 2 || low[start-1] != ' ' {
+		return false
+	}
+	switch low[start-2] {
+	case '0':
+		return start == 2 || !isWord(low[start-3]) && low[start-3] != '.'
+	case 'o':
+		return start > 2 && low[start-3] == 'n' && (start == 3 || !isWord(low[start-4]))
+	}
+	return false
+}
+
 // mark acts on a word that tells of something else than a class.
 func (t *text) mark(m mark, end, size int) {
+	if m.kinds&(markLevel|markTrouble|markFailing) != 0 && denied(t.low, end-size) {
+		return
+	}
 	if m.kinds&markLead != 0 {
 		t.lead(end)
 	}
@@ -195,11 +215,15 @@ func (t *text) reason(start, status int) {
 }
 
 // isNothing tells whether what follows the name of a field says that it is empty.
-func isNothing(rest []byte) bool {
+func isNothing(low []byte, end int) bool {
+	if end > 0 && low[end-1] == ':' {
+		end--
+	}
+	rest := low[end:]
 	if len(rest) < 2 || rest[0] != ':' {
 		return false
 	}
-	for _, empty := range [...]string{":null", ":none", ":false", ":[]", ":{}", ":,"} {
+	for _, empty := range [...]string{":null", ":none", ":false", ":[]", ":{}", ":,", ":}"} {
 		if len(rest) >= len(empty) && string(rest[:len(empty)]) == empty {
 			return true
 		}
