@@ -67,7 +67,7 @@ func (s *store) of(key traffic.Key, kind traffic.SourceKind) *series {
 		if len(s.folded) < 4*s.maxKeys {
 			s.folded[id] = struct{}{}
 		}
-		id.key = foldedKey(key)
+		id.key = key.Folded()
 		if have, ok := s.byKey[id]; ok {
 			return have
 		}
@@ -76,18 +76,6 @@ func (s *store) of(key traffic.Key, kind traffic.SourceKind) *series {
 	s.byKey[id] = made
 	s.all = append(s.all, made)
 	return made
-}
-
-// foldedKey is the key of the rest: everything but environment, gateway and side is "other".
-func foldedKey(key traffic.Key) traffic.Key {
-	for d := range key {
-		switch traffic.Dim(d) { //nolint:gosec // d counts the dimensions
-		case traffic.Env, traffic.Gateway, traffic.Side:
-		default:
-			key[d] = traffic.Other
-		}
-	}
-	return key
 }
 
 // add puts something into the bucket that holds the second.

@@ -1,11 +1,8 @@
 package cli
 
 import (
-	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -199,91 +196,6 @@ func sourceOf(cfg *config.Config, path string) (s config.Source, certain bool) {
 		return all[0], false
 	}
 	return config.Source{}, false
-}
-
-// readLogs hands over the records of all groups in order of event time.
-func readLogs(ctx context.Context, groups []logGroup, fn func([]traffic.Record) error) ([]tail.FileReport, error) {
-	if len(groups) == 1 {
-		rep, err := tail.ReadAll(ctx, groups[0].paths, groups[0].opt, fn)
-		return rep.Files, err
-	}
-	var open []*logStream
-	for _, g := range groups {
-		s := newLogStream(ctx, g)
-		defer s.stop()
-		open = append(open, s)
-	}
-	all := slices.Clone(open)
-	open = slices.DeleteFunc(open, func(s *logStream) bool { return !s.more() })
-	batch := make([]traffic.Record, 0, batchSize)
-	for len(open) > 0 {
-		s := slices.MinFunc(open, func(a, b *logStream) int { return a.batch[0].Time.Compare(b.batch[0].Time) })
-		batch = append(batch, s.batch[0])
-		s.batch = s.batch[1:]
-		if len(batch) == batchSize {
-			if err := fn(batch); err != nil {
-				return nil, err
-			}
-			batch = make([]traffic.Record, 0, batchSize)
-		}
-		if !s.more() {
-			open = slices.DeleteFunc(open, func(o *logStream) bool { return o == s })
-		}
-	}
-	var err error
-	if len(batch) > 0 {
-		err = fn(batch)
-	}
-	var files []tail.FileReport
-	for _, s := range all {
-		files = append(files, s.files...)
-		err = errors.Join(err, s.err)
-	}
-	slices.SortFunc(files, func(a, b tail.FileReport) int { return cmp.Compare(a.Path, b.Path) })
-	return files, err
-}
-
-// batchSize is how many records are handed over at once.
-const batchSize = 512
-
-// logStream is one group read as its records are asked for.
-type logStream struct {
-	batch []traffic.Record
-	next  func() ([]traffic.Record, bool)
-	stop  func()
-	files []tail.FileReport
-	err   error
-}
-
-var errEnough = errors.New("nobody asks for more")
-
-func newLogStream(ctx context.Context, g logGroup) *logStream {
-	s := &logStream{}
-	s.next, s.stop = iter.Pull(func(yield func([]traffic.Record) bool) {
-		rep, err := tail.ReadAll(ctx, g.paths, g.opt, func(b []traffic.Record) error {
-			if !yield(b) {
-				return errEnough
-			}
-			return nil
-		})
-		s.files = rep.Files
-		if !errors.Is(err, errEnough) {
-			s.err = err
-		}
-	})
-	return s
-}
-
-// more makes sure that there is a record, and tells whether there is.
-func (s *logStream) more() bool {
-	for len(s.batch) == 0 {
-		b, ok := s.next()
-		if !ok {
-			return false
-		}
-		s.batch = b
-	}
-	return true
 }
 
 // unopened is the error of files that could not be read, each named; nil for none.

@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -9,6 +11,7 @@ import (
 	"signalbox/internal/desk"
 	"signalbox/internal/traffic"
 	"signalbox/sources/change"
+	"signalbox/sources/decode"
 	"signalbox/sources/tail"
 )
 
@@ -53,9 +56,7 @@ type scannedFile struct {
 }
 
 // lacking counts the records that do not say what an operator asks for first.
-type lacking struct {
-	records, time, model, status int64
-}
+type lacking decode.Lack
 
 func (a *app) scan(ctx context.Context, args []string, o logOptions, changes string) error {
 	cfg, _, err := a.loadConfig()
@@ -122,21 +123,20 @@ func readChanges(ctx context.Context, path string, zone *time.Location) (all []t
 	return all, nil
 }
 
+// maxPlaces bounds the cells of a scan as those of the console; the rest counts as "other".
+const maxPlaces = 10_000
+
 func scanGroups(ctx context.Context, groups []logGroup, falsePerMonth float64, changes []traffic.Fact) (scanned, error) {
 	syms := groups[0].opt.Kit.Symbols
-	scan := desk.NewScan(syms, falsePerMonth)
+	places := traffic.NewPlaces(maxPlaces)
+	scan := desk.NewScan(syms, places, falsePerMonth)
 	scan.Tell(changes)
-	lack := map[traffic.Sym]*lacking{}
-	files, err := readLogs(ctx, groups, func(records []traffic.Record) error {
-		for i := range records {
-			l := lack[records[i].Source]
-			if l == nil {
-				l = &lacking{}
-				lack[records[i].Source] = l
-			}
-			l.count(&records[i])
-		}
-		scan.Add(records)
+	var logs []tail.Reading
+	for _, g := range groups {
+		logs = append(logs, tail.Reading{Paths: g.paths, Opt: g.opt})
+	}
+	rep, err := tail.Count(ctx, logs, places, func(briefs []traffic.Brief) error {
+		scan.Add(briefs)
 		return ctx.Err()
 	})
 	scan.Finish()
@@ -144,11 +144,9 @@ func scanGroups(ctx context.Context, groups []logGroup, falsePerMonth float64, c
 	s := scanned{report: scanReport{
 		V: 1, Requests: t.Requests, Failures: t.Failures, Classes: t.Classes, Cells: safeCells(scan.Cells()), Bursts: safeBursts(scan.Bursts()),
 	}}
-	for _, f := range files {
-		sf := scannedFile{FileReport: f}
-		if sym, ok := syms.Lookup(f.Path); ok && lack[sym] != nil {
-			sf.lack = *lack[sym]
-		}
+	slices.SortStableFunc(rep.Files, func(a, b tail.FileReport) int { return cmp.Compare(a.Path, b.Path) })
+	for _, f := range rep.Files {
+		sf := scannedFile{FileReport: f, lack: lacking(f.Lack)}
 		s.unknown = addUnknown(s.unknown, f.Unknown)
 		s.report.Lines += f.Lines
 		s.report.Unparsed += f.Unparsed
@@ -157,27 +155,14 @@ func scanGroups(ctx context.Context, groups []logGroup, falsePerMonth float64, c
 	return s, err
 }
 
-func (l *lacking) count(r *traffic.Record) {
-	l.records++
-	if r.Received {
-		l.time++
-	}
-	if r.Key[traffic.Model] == traffic.Unknown {
-		l.model++
-	}
-	if r.Known&traffic.HasStatus == 0 {
-		l.status++
-	}
-}
-
 // names lists what most records lack.
 func (l *lacking) names() []string {
 	var out []string
 	for _, f := range []struct {
 		name string
 		n    int64
-	}{{"time", l.time}, {"model", l.model}, {"status", l.status}} {
-		if 2*f.n > l.records {
+	}{{"time", l.Time}, {"model", l.Model}, {"status", l.Status}} {
+		if 2*f.n > l.Records {
 			out = append(out, f.name)
 		}
 	}

@@ -142,13 +142,13 @@ func printProposedFields(p *printer, f *scannedFile) {
 
 // printAccess says what access lines cannot tell.
 func printAccess(p *printer, f *scannedFile) {
-	if f.lack.records == 0 {
+	if f.lack.Records == 0 {
 		return
 	}
-	if 2*f.lack.time > f.lack.records {
+	if 2*f.lack.Time > f.lack.Records {
 		p.line("  its lines bear no time: they count at the time of reading, so a burst's start and end here say nothing")
 	}
-	if 2*f.lack.model > f.lack.records {
+	if 2*f.lack.Model > f.lack.Records {
 		p.line("  access lines name no model: bursts are told by endpoint; a log of the gateway itself says more")
 	}
 }

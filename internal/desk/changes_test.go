@@ -152,16 +152,18 @@ func TestScanListsWhatWasChanged(t *testing.T) {
 	t.Parallel()
 	syms := traffic.NewSymbols(0)
 	st := &stage{syms: syms}
-	s := NewScan(syms, 0)
+	places := traffic.NewPlaces(10)
+	s := NewScan(syms, places, 0)
 	born := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	var records []traffic.Record
+	var briefs []traffic.Brief
+	cell := places.Of(st.key(traffic.SideClient, "gpt-4o", "eu-west", "a"))
 	for sec := range 180 {
 		for i := range 20 {
 			o := traffic.NewOutcome(0, 200)
 			if sec >= 120 && i%2 == 0 {
 				o = traffic.NewOutcome(1, 502)
 			}
-			records = append(records, traffic.Record{Time: born.Add(time.Duration(sec) * time.Second), Key: st.key(traffic.SideClient, "gpt-4o", "eu-west", "a"), Outcome: o})
+			briefs = append(briefs, traffic.Brief{At: born.Add(time.Duration(sec) * time.Second).UnixNano(), Place: cell, Outcome: o})
 		}
 	}
 	s.Tell([]traffic.Fact{
@@ -169,7 +171,7 @@ func TestScanListsWhatWasChanged(t *testing.T) {
 		{Kind: traffic.ChangeDeploy, Text: "another model", From: born.Add(time.Minute), Scope: traffic.Scope{"model": "mini"}},
 		{Kind: traffic.ChangeDeploy, Text: "after", From: born.Add(170 * time.Second)},
 	})
-	s.Add(records)
+	s.Add(briefs)
 	s.Finish()
 	bursts := s.Bursts()
 	if len(bursts) == 0 {

@@ -7,16 +7,22 @@ import (
 
 	"signalbox/internal/board"
 	"signalbox/internal/burst"
+	"signalbox/internal/fault"
 	"signalbox/internal/traffic"
 )
 
-// Scan runs the same board and detector as the live desk over finished logs, in event time: what it
-// reports is what the console would have raised. It is owned by one goroutine and asks nobody.
+// Scan runs the detector of the live desk over finished logs, in event time, on counts like those of its board: what
+// it reports is what the console would have raised. It is owned by one goroutine and asks nobody.
 type Scan struct {
-	sig    *signals
+	sig    *signals // its detector, and its board for what was changed; traffic is counted by the digest
+	places *traffic.Places
+	digest *board.Digest
 	order  []string
 	bursts map[string]burst.Burst
-	totals ScanTotals
+
+	requests, failures int64
+	classes            []int64
+	upstream           []bool // by place: it tells of attempts
 }
 
 // ScanTotals are the sums of a scan over all that counts: clients' requests, or attempts where a log has only those.
@@ -66,19 +72,15 @@ type ScanChange struct {
 	Scope traffic.Scope `json:"scope,omitempty"`
 }
 
-// NewScan begins a scan. falsePerMonth is the detector's sensitivity, 0 its default.
-func NewScan(syms *traffic.Symbols, falsePerMonth float64) *Scan {
+// NewScan begins a scan of briefs whose places the table numbers. falsePerMonth is the detector's sensitivity, 0 its
+// default.
+func NewScan(syms *traffic.Symbols, places *traffic.Places, falsePerMonth float64) *Scan {
 	s := &Scan{
-		sig: newSignals(syms, falsePerMonth, time.Unix(0, 0)), bursts: map[string]burst.Burst{},
-		totals: ScanTotals{Classes: map[string]int64{}},
+		sig: newSignals(syms, falsePerMonth, time.Unix(0, 0)), places: places, digest: board.NewDigest(places),
+		bursts: map[string]burst.Burst{}, classes: make([]int64, len(fault.Classes())),
 	}
 	s.sig.board = board.New(board.Options{Symbols: syms, MaxRecords: -1}) // a scan shows no record
 	return s
-}
-
-// Add takes records, in event time order as far as the files had one.
-func (s *Scan) Add(records []traffic.Record) {
-	s.add(traffic.Batch{Source: "scan", Kind: traffic.LogSource, Records: records})
 }
 
 // Tell takes changes, in any order: each burst lists those shortly before it.
@@ -88,22 +90,40 @@ func (s *Scan) Tell(facts []traffic.Fact) {
 	s.sig.board.Apply(traffic.Batch{Source: "changes", Kind: traffic.ChangeSource, Facts: facts}, time.Time{})
 }
 
-func (s *Scan) add(b traffic.Batch) {
-	s.sig.apply(b, time.Time{})
-	for i := range b.Records {
-		s.count(&b.Records[i])
+// Add takes briefs, in event time order as far as the files had one. It keeps none of them.
+func (s *Scan) Add(briefs []traffic.Brief) {
+	for _, k := range s.places.Keys()[len(s.upstream):] {
+		s.upstream = append(s.upstream, k[traffic.Side] == s.sig.upstreamSym)
 	}
-	s.take(s.sig.advance(s.sig.board.Watermark(time.Time{}, false)))
+	for len(briefs) > 0 {
+		n, looked := s.digest.Take(briefs)
+		for i := range briefs[:n] {
+			s.count(&briefs[i])
+		}
+		briefs = briefs[n:]
+		if looked {
+			s.step(s.digest.Watermark())
+		}
+	}
 }
 
-func (s *Scan) count(r *traffic.Record) {
-	if r.Explains || (r.Key[traffic.Side] == s.sig.upstreamSym) {
+// step closes the seconds before a time.
+func (s *Scan) step(to time.Time) {
+	if to.IsZero() {
 		return
 	}
-	s.totals.Requests++
-	if r.Outcome.Failed() {
-		s.totals.Failures++
-		s.totals.Classes[r.Outcome.Class().String()]++
+	s.take(stepTo(s.sig.det, s.digest, &s.sig.stepped, to))
+	s.digest.Close(to.Unix())
+}
+
+func (s *Scan) count(b *traffic.Brief) {
+	if b.Marks&traffic.Explains != 0 || s.upstream[b.Place] {
+		return
+	}
+	s.requests++
+	if b.Outcome.Failed() {
+		s.failures++
+		s.classes[b.Outcome.Class()]++
 	}
 }
 
@@ -122,8 +142,10 @@ func (s *Scan) take(events []burst.Event) {
 
 // Finish closes the last seconds.
 func (s *Scan) Finish() {
-	if n := s.sig.board.Newest(); !n.IsZero() {
-		s.take(s.sig.advance(n.Add(2 * time.Second)))
+	s.digest.Pause()
+	if n := s.digest.Newest(); !n.IsZero() {
+		s.step(s.digest.Watermark())
+		s.step(n.Add(2 * time.Second))
 	}
 	for _, b := range s.sig.det.Bursts() {
 		if _, known := s.bursts[b.ID]; known {
@@ -134,10 +156,15 @@ func (s *Scan) Finish() {
 
 // Totals gives the sums. A log that tells only of attempts is summed over those.
 func (s *Scan) Totals() ScanTotals {
-	if s.totals.Requests > 0 {
-		return s.totals
+	t := ScanTotals{Requests: s.requests, Failures: s.failures, Classes: map[string]int64{}}
+	for c, n := range s.classes {
+		if n > 0 {
+			t.Classes[fault.Class(c).String()] = n //nolint:gosec // one of the classes
+		}
 	}
-	t := ScanTotals{Classes: map[string]int64{}}
+	if t.Requests > 0 {
+		return t
+	}
 	for _, c := range s.Cells() {
 		t.Requests += c.Requests
 		t.Failures += c.Failures
@@ -148,21 +175,20 @@ func (s *Scan) Totals() ScanTotals {
 	return t
 }
 
-// Cells gives all cells, busiest first. The board keeps a day: of a longer log, the last day.
+// Cells gives all cells, busiest first. The digest keeps a day: of a longer log, the last day.
 func (s *Scan) Cells() []ScanCell {
 	by := map[cellName]*ScanCell{}
-	newest := s.sig.board.Newest()
-	for _, k := range s.sig.board.Keys(traffic.Selector{}) {
-		id := cellName{s.name(k, traffic.Side), s.name(k, traffic.Env), s.name(k, traffic.Provider), s.name(k, traffic.Model), s.name(k, traffic.Region), s.name(k, traffic.Endpoint)}
-		if by[id] != nil {
-			continue
-		}
-		by[id] = &ScanCell{Side: id[0], Env: id[1], Provider: id[2], Model: id[3], Region: id[4], Endpoint: id[5], Classes: map[string]int64{}}
-		var sel traffic.Selector
+	for _, sum := range s.digest.Sums() {
+		var id cellName
 		for i, dim := range cellDims {
-			sel = sel.Is(dim, s.sig.syms.Intern(id[i]))
+			id[i] = s.sig.syms.Name(sum.Key[dim])
 		}
-		by[id].fill(s.sig.count(sel, newest.Add(-24*time.Hour), newest.Add(time.Second)))
+		c := by[id]
+		if c == nil {
+			c = &ScanCell{Side: id[0], Env: id[1], Provider: id[2], Model: id[3], Region: id[4], Endpoint: id[5], Classes: map[string]int64{}}
+			by[id] = c
+		}
+		c.add(sum)
 	}
 	out := make([]ScanCell, 0, len(by))
 	for _, c := range by {
@@ -179,14 +205,12 @@ type cellName [6]string
 
 var cellDims = [6]traffic.Dim{traffic.Side, traffic.Env, traffic.Provider, traffic.Model, traffic.Region, traffic.Endpoint}
 
-func (s *Scan) name(k traffic.Key, d traffic.Dim) string { return s.sig.syms.Name(k[d]) }
-
-func (c *ScanCell) fill(w board.Window) {
-	c.Requests = w.Req
-	for o, n := range w.ByOutcome {
-		if o.Failed() {
-			c.Failures += n
-			c.Classes[o.Class().String()] += n
+func (c *ScanCell) add(sum board.Sum) {
+	c.Requests += sum.Req
+	for _, o := range sum.ByOutcome {
+		if o.Outcome.Failed() {
+			c.Failures += o.N
+			c.Classes[o.Outcome.Class().String()] += o.N
 		}
 	}
 }

@@ -87,29 +87,40 @@ func (s *signals) placeOf(deployment string) place {
 
 // advance closes the seconds up to the watermark and gives what the detector says about them.
 func (s *signals) advance(watermark time.Time) []burst.Event {
+	return stepTo(s.det, s.board, &s.stepped, watermark)
+}
+
+// seconds is what counts by the second.
+type seconds interface {
+	NextSecond(sec int64) (int64, bool)
+	Leaves(sec int64) []board.Leaf
+}
+
+// stepTo steps a detector through the seconds up to the watermark. stepped is the last one that it has seen.
+func stepTo(det *burst.Detector, of seconds, stepped *int64, watermark time.Time) []burst.Event {
 	if watermark.IsZero() {
 		return nil
 	}
 	last := watermark.Unix() - 1 // the second that the watermark stands in is still open
-	if s.stepped == 0 {
-		first, ok := s.board.NextSecond(0)
+	if *stepped == 0 {
+		first, ok := of.NextSecond(0)
 		if !ok || first > last {
 			return nil
 		}
-		s.stepped = first - 1
+		*stepped = first - 1
 	}
 	var events []burst.Event
-	for s.stepped < last {
-		if last-s.stepped > maxCatchUp { // a jump in event time: the detector copes with idle seconds left out
-			if next, ok := s.board.NextSecond(s.stepped); !ok || next > s.stepped+maxIdle {
-				s.stepped = min(last, max(s.stepped+1, last-maxIdle)) - 1
+	for *stepped < last {
+		if last-*stepped > maxCatchUp { // a jump in event time: the detector copes with idle seconds left out
+			if next, ok := of.NextSecond(*stepped); !ok || next > *stepped+maxIdle {
+				*stepped = min(last, max(*stepped+1, last-maxIdle)) - 1
 				if ok {
-					s.stepped = min(last, next) - 1
+					*stepped = min(last, next) - 1
 				}
 			}
 		}
-		s.stepped++
-		events = append(events, s.det.Step(s.stepped, s.board.Leaves(s.stepped))...)
+		*stepped++
+		events = append(events, det.Step(*stepped, of.Leaves(*stepped))...)
 	}
 	return events
 }

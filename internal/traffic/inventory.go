@@ -45,6 +45,19 @@ func (i *Inventory) Fill(labels map[string]string) bool {
 	return hit
 }
 
+// Reads tells whether any mapping looks at a label: what no mapping looks at changes nothing of what is filled in.
+func (i *Inventory) Reads(label string) bool {
+	if i == nil {
+		return false
+	}
+	for _, m := range i.mappings {
+		if _, ok := m.Match[label]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 func (m Mapping) matches(labels map[string]string) bool {
 	if len(m.Match) == 0 {
 		return false

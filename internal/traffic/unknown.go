@@ -20,6 +20,7 @@ const MaxUnknownPlaces = 50
 // UnknownPlaces counts the values of one source that the inventory does not know. The zero value is ready for use,
 // from several goroutines; nil counts nothing.
 type UnknownPlaces struct {
+	Limit  int // values that it remembers; 0: MaxUnknownPlaces
 	mu     sync.Mutex
 	counts map[UnknownPlace]*atomic.Int64 // by places with N 0
 	more   atomic.Int64
@@ -36,7 +37,7 @@ func (u *UnknownPlaces) Counter(by, value string) *atomic.Int64 {
 	c := u.counts[p]
 	switch {
 	case c != nil:
-	case len(u.counts) >= MaxUnknownPlaces:
+	case len(u.counts) >= cmp.Or(u.Limit, MaxUnknownPlaces):
 		return &u.more
 	default:
 		if u.counts == nil {
@@ -68,4 +69,30 @@ func (u *UnknownPlaces) List() []UnknownPlace {
 		all = append(all, UnknownPlace{N: n})
 	}
 	return all
+}
+
+// Drain is List, and sets all counts back: for one who counts on behalf of another.
+func (u *UnknownPlaces) Drain() []UnknownPlace {
+	all := u.List()
+	for _, p := range all {
+		u.counter(p).Store(0)
+	}
+	return all
+}
+
+// Add adds what another has drained.
+func (u *UnknownPlaces) Add(all []UnknownPlace) {
+	if u == nil {
+		return
+	}
+	for _, p := range all {
+		u.counter(p).Add(p.N)
+	}
+}
+
+func (u *UnknownPlaces) counter(p UnknownPlace) *atomic.Int64 {
+	if p.By == "" {
+		return &u.more
+	}
+	return u.Counter(p.By, p.Value)
 }

@@ -25,6 +25,9 @@ func (d *draft) reset(line []byte) {
 	d.line, d.rank, d.at, d.term, d.noTried = line, [numFields]uint8{}, time.Time{}, "", false
 }
 
+// begin is reset for a line whose end is not known yet.
+func (d *draft) begin() { d.rank, d.at, d.term, d.noTried = [numFields]uint8{}, time.Time{}, "", false }
+
 // set keeps a value unless a better name has given one. The last of equals wins, as in encoding/json, even if it
 // says nothing.
 func (d *draft) set(f field, rank uint8, unit time.Duration, v value) {

@@ -181,11 +181,13 @@ func newJSON(opt Options) (Decoder, error) {
 	return &jsonLines{generic: g, lines: newObjects(g.name, &g.d, true)}, nil
 }
 
+const notObject = "not a JSON object"
+
 func (j *jsonLines) Format() string { return JSON }
 
 func (j *jsonLines) Decode(line []byte, received time.Time) (traffic.Record, Result) {
 	if !j.lines.read(line, &j.d) {
-		return traffic.Record{}, Result{Why: "not a JSON object"}
+		return traffic.Record{}, Result{Why: notObject}
 	}
 	return j.finish(received)
 }

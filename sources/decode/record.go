@@ -12,16 +12,16 @@ import (
 	"signalbox/sources"
 )
 
-// maxPlaces bounds how many different places (deployment, host, ...) a decoder remembers.
-const maxPlaces = 4096
-
 // recorder makes records of drafts: it interns, asks the inventory and classifies failures.
 type recorder struct {
-	kit    sources.Kit
-	labels sources.Labels
-	source traffic.Sym
-	places map[place]filled
-	outer  *draft // of an envelope; nil for lines that have none
+	kit      sources.Kit
+	labels   sources.Labels
+	source   traffic.Sym
+	places   nearby
+	verdicts verdicts
+	minute   minute
+	terse    bool   // records have neither the raw line nor the request id
+	outer    *draft // of an envelope; nil for lines that have none
 
 	unknown *traffic.UnknownPlaces // nil counts none
 }
@@ -35,15 +35,15 @@ type place struct {
 // filled is a place after the inventory was asked.
 type filled struct {
 	key      traffic.Key
-	provider string
 	unmapped bool
 	unknown  *atomic.Int64 // nil: the inventory knows the place, or there is nothing to know
+	cells    [2]uint32     // for a worker: one more than the number of its cell on the client's side, and upstream
 }
 
 func newRecorder(opt Options) *recorder {
 	kit := opt.Kit.Complete()
 	return &recorder{
-		kit: kit, labels: opt.Labels, source: kit.Symbols.Intern(opt.Source), places: make(map[place]filled), outer: opt.outer, unknown: opt.Unknown,
+		kit: kit, labels: opt.Labels, source: kit.Symbols.Intern(opt.Source), places: newNearby(), outer: opt.outer, unknown: opt.Unknown,
 	}
 }
 
@@ -56,7 +56,16 @@ func (r *recorder) label(b []byte) string {
 }
 
 // where finds the key of a draft's place, with what the configuration and the inventory add.
-func (r *recorder) where(d *draft) filled {
+func (r *recorder) where(d *draft) *filled {
+	hash := r.places.hash(d)
+	if f := r.places.find(hash, d); f != nil {
+		return f
+	}
+	return r.places.add(hash, d, r.fill(r.place(d)))
+}
+
+// place reads the place of a draft.
+func (r *recorder) place(d *draft) place {
 	p := place{
 		env: r.label(d.word(fEnv)), gateway: r.labels.Gateway, instance: r.label(d.word(fInstance)),
 		provider: r.label(d.word(fProvider)), model: r.label(d.word(fModel)), region: r.label(d.word(fRegion)),
@@ -74,15 +83,7 @@ func (r *recorder) where(d *draft) filled {
 	if p.instance == "" {
 		p.instance = r.labels.Instance
 	}
-	if f, ok := r.places[p]; ok {
-		return f
-	}
-	if len(r.places) >= maxPlaces {
-		clear(r.places)
-	}
-	f := r.fill(p)
-	r.places[p] = f
-	return f
+	return p
 }
 
 func (r *recorder) fill(p place) filled {
@@ -96,7 +97,6 @@ func (r *recorder) fill(p place) filled {
 	for d := traffic.Dim(0); d < traffic.NumDims; d++ {
 		f.key[d] = r.kit.Symbols.Intern(labels[d.String()])
 	}
-	f.provider = labels["provider"]
 	f.unmapped = !mapped && p.deployment != ""
 	if !mapped && (labels["provider"] == "" || labels["region"] == "") {
 		f.unknown = r.unknownOf(p)
@@ -149,7 +149,7 @@ func (r *recorder) record(d *draft, side string, received time.Time) (traffic.Re
 	if place.unknown != nil {
 		place.unknown.Add(1)
 	}
-	rec := traffic.Record{Key: place.key, Source: r.source, Raw: bounded(d.line, MaxRaw)}
+	rec := traffic.Record{Key: place.key, Source: r.source}
 	res := Result{Kind: Request, Unmapped: place.unmapped}
 	rec.Key[traffic.Side] = r.kit.Symbols.Intern(side)
 	if yes, known := d.streamed(); known {
@@ -158,8 +158,11 @@ func (r *recorder) record(d *draft, side string, received time.Time) (traffic.Re
 	rec.Served = r.kit.Symbols.InternBytes(d.word(fServed))
 	rec.FallbackFrom = r.kit.Symbols.InternBytes(d.word(fFallbackFrom))
 	rec.Finish = r.kit.Symbols.InternBytes(d.word(fFinish))
-	rec.Time, rec.Received, res.Skewed = when(d, received)
-	rec.RequestID = within(rec.Raw, d.line, d.word(fRequestID))
+	rec.Time, rec.Received, res.Skewed = r.when(d, received)
+	if !r.terse {
+		rec.Raw = bounded(d.line, MaxRaw)
+		rec.RequestID = within(rec.Raw, d.line, d.word(fRequestID))
+	}
 	if n, ok := d.count(fAttempt); ok && n < 1e6 {
 		rec.Attempt, rec.Known = int(n), rec.Known|traffic.HasAttempt
 	}
@@ -190,10 +193,14 @@ func (r *recorder) record(d *draft, side string, received time.Time) (traffic.Re
 }
 
 // when gives the event time, or the receive time where the line has none or one that lies in the future.
-func when(d *draft, received time.Time) (at time.Time, isReceived, skewed bool) {
+func (r *recorder) when(d *draft, received time.Time) (at time.Time, isReceived, skewed bool) {
 	at = d.at
 	if at.IsZero() && d.has(fTime) {
-		at, _ = parseTime(d.vals[fTime], d.zone)
+		if sec, nsec, ok := r.minute.read(d.vals[fTime]); ok {
+			at = time.Unix(sec, nsec).UTC()
+		} else {
+			at, _ = parseTime(d.vals[fTime], d.zone)
+		}
 	}
 	switch {
 	case at.IsZero():
@@ -215,18 +222,14 @@ func (r *recorder) explain(d *draft, received time.Time) (traffic.Record, Result
 
 // fail classifies a failure and keeps its texts.
 func (r *recorder) fail(d *draft, rec *traffic.Record, status int) fault.Verdict {
-	rec.Code, rec.Type = d.text(fCode, maxWord), d.text(fType, maxWord)
-	rec.Message = d.text(fMessage, MaxMessage)
-	v := fault.Classify(fault.Input{
-		Text: d.text(fMessage, 8<<10), Status: status, Code: rec.Code, Type: rec.Type,
-		Provider: r.kit.Symbols.Name(rec.Key[traffic.Provider]), Finish: d.text(fFinish, maxWord),
-		Term: d.term, Stream: rec.Key[traffic.Stream] == r.kit.Symbols.Intern("true"),
-	})
-	rec.Outcome = traffic.NewOutcome(v.Class, status)
+	stream := rec.Key[traffic.Stream] == r.kit.Symbols.Intern("true")
+	j := r.classify(d, rec.Key[traffic.Provider], stream, status)
+	rec.Code, rec.Type, rec.Message = j.codeText, j.kindText, j.text
+	rec.Outcome = traffic.NewOutcome(j.Class, status)
 	if status > 0 {
 		rec.Known |= traffic.HasStatus
 	}
-	return v
+	return j.Verdict
 }
 
 // outcome sets class and status of a record, by the cheap way where the line tells of a plain success.

@@ -114,6 +114,9 @@ func goesOn(line []byte) bool {
 		text := bytes.TrimLeft(line, " \t")
 		return len(text) > 0 && text[0] != '{' // indented JSON is a line of its own
 	}
+	if line[0] == '{' {
+		return false // and so is JSON that quotes what a trace says
+	}
 	return bytes.HasPrefix(line, causedBy) || bytes.HasPrefix(line, []byte("future: <Task")) ||
 		bytes.Contains(line[:min(len(line), 80)], []byte("Exception in ASGI application"))
 }

@@ -50,6 +50,7 @@ type FileReport struct {
 	Unknown  []traffic.UnknownPlace
 	Examples []string        // lines that could not be read, redacted, each with the reason
 	Proposal decode.Proposal // for a format that is not one of ours
+	Lack     decode.Lack     // what its records do not say; of Count alone
 }
 
 // ReadAll reads files, globs and "-" to their ends and hands over their records in order of event time, in
@@ -69,16 +70,19 @@ func ReadAll(ctx context.Context, paths []string, opt ReadOptions, fn func([]tra
 	err = merge(ctx, files, fn)
 	report := Report{}
 	for _, f := range files {
-		r := f.report()
-		report.Files = append(report.Files, r)
-		report.Lines += r.Lines
-		report.Bytes += r.Bytes
-		report.Records += r.Records
-		report.Unparsed += r.Unparsed
-		report.Skewed += r.Skewed
-		report.Dropped += r.Dropped
+		report.add(f.report())
 	}
 	return report, err
+}
+
+func (r *Report) add(f FileReport) {
+	r.Files = append(r.Files, f)
+	r.Lines += f.Lines
+	r.Bytes += f.Bytes
+	r.Records += f.Records
+	r.Unparsed += f.Unparsed
+	r.Skewed += f.Skewed
+	r.Dropped += f.Dropped
 }
 
 // merge takes the earliest of the files' next records until all files are at their ends.

@@ -20,6 +20,7 @@ type whole struct {
 	path   string
 	r      io.Reader
 	closer io.Closer // nil for a reader that is not ours
+	plain  *os.File  // the file where it is one that can be read anywhere, and is as it stands
 	buf    []byte
 	split  decode.Splitter
 	lines  *decode.Stream
@@ -29,6 +30,8 @@ type whole struct {
 	clock  time.Time // for lines without a time: the latest one before them, or the file's own
 	first  time.Time
 	bytes  int64
+	packed bool
+	asked  bool // whether the rest is to be taken otherwise
 	ended  bool
 	broken error // the input ended before its end
 }
@@ -60,7 +63,9 @@ func openWhole(path string, opt ReadOptions) (*whole, os.FileInfo, error) {
 		err = fmt.Errorf("%s is a folder: name the files in it, such as %s/*.log", path, path)
 	default:
 		w.clock = info.ModTime()
-		err = w.unpack()
+		if err = w.unpack(); err == nil && info.Mode().IsRegular() && !w.packed {
+			w.plain = f
+		}
 	}
 	if err != nil {
 		w.close()
@@ -80,7 +85,7 @@ func (w *whole) unpack() error {
 	if err != nil {
 		return fmt.Errorf("unpacking %s: %w", w.path, err)
 	}
-	w.r = z
+	w.r, w.packed = z, true
 	return nil
 }
 
@@ -93,7 +98,7 @@ func (w *whole) next(ctx context.Context) (bool, error) {
 	w.at = 0
 	for !w.ended && len(w.lines.Records()) == 0 {
 		if err := ctx.Err(); err != nil {
-			return false, fmt.Errorf("reading %s: %w", w.path, err)
+			return false, errReading(w.path, err)
 		}
 		if err := w.block(); err != nil {
 			return false, err
@@ -104,17 +109,47 @@ func (w *whole) next(ctx context.Context) (bool, error) {
 }
 
 func (w *whole) block() error {
+	_, err := w.begin(nil)
+	return err
+}
+
+// begin takes a block line by line, up to the first line after which the rest is to be taken otherwise: that rest it
+// gives. told is asked only until the format is told; nil: never.
+func (w *whole) begin(told func() bool) (rest []byte, err error) {
 	n, err := w.r.Read(w.buf)
 	now := w.now()
 	take := func(l decode.Line) { w.lines.Take(l, now) }
 	w.bytes += int64(n)
-	w.split.Feed(w.buf[:n], take)
+	for block := w.buf[:n]; len(block) > 0; {
+		end := len(block)
+		if told != nil && !w.asked {
+			end = 1 + bytes.IndexByte(block, '\n')
+			if end == 0 {
+				end = len(block)
+			}
+		}
+		w.split.Feed(block[:end], take)
+		block = block[end:]
+		if told != nil && !w.asked && w.split.Held() == 0 && w.lines.Format() != "" {
+			if w.asked = true; told() {
+				if err != nil {
+					err = w.end(err) // it is met again where the rest is read on
+				}
+				return block, err
+			}
+		}
+	}
 	if err == nil {
-		return nil
+		return nil, nil
 	}
 	w.ended = true
 	w.split.Flush(take)
 	w.lines.Settle(now)
+	return nil, w.end(err)
+}
+
+// end tells the end of the input from an error.
+func (w *whole) end(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil
@@ -122,8 +157,10 @@ func (w *whole) block() error {
 		w.broken = err // what could be unpacked has been read; the report says that it ends early
 		return nil
 	}
-	return fmt.Errorf("reading %s: %w", w.path, err)
+	return errReading(w.path, err)
 }
+
+func errReading(path string, err error) error { return fmt.Errorf("reading %s: %w", path, err) }
 
 // stamp gives lines without a time that of the line before them: the file is finished, now is not its time.
 func (w *whole) stamp() {

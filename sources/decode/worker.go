@@ -1,0 +1,262 @@
+package decode
+
+import (
+	"bytes"
+	"time"
+
+	"signalbox/internal/fault"
+	"signalbox/internal/traffic"
+)
+
+// maxCells bounds the cells that a worker numbers; a board keeps fewer.
+const maxCells = 32 << 10
+
+// Worker decodes blocks of JSON lines. It belongs to one goroutine at a time.
+type Worker struct {
+	dec    *jsonLines
+	syms   *traffic.Symbols
+	places *traffic.Places
+	finish []byte // the last finish reason that says nothing bad
+}
+
+func newWorker(opt Options) *Worker {
+	opt.Unknown = &traffic.UnknownPlaces{Limit: 20 * traffic.MaxUnknownPlaces}
+	d, err := newJSON(opt)
+	dec, ok := d.(*jsonLines)
+	if err != nil || !ok {
+		panic("decode: the options of a stream that runs do not make a decoder") // they were tried when it was made
+	}
+	w := &Worker{dec: dec, syms: dec.rec.kit.Symbols, places: traffic.NewPlaces(maxCells)}
+	dec.rec.terse = true
+	for _, f := range []struct {
+		f    field
+		name string
+	}{{fInstance, "instance"}, {fCaller, "caller"}, {fKeyAlias, "key_alias"}, {fHost, "host"}, {fBaseURL, "base_url"}, {fBackend, "backend"}, {fServer, "server"}} {
+		if !dec.rec.kit.Inventory.Reads(f.name) {
+			dec.rec.places.without(f.f)
+		}
+	}
+	return w
+}
+
+// mark notes which places have numbers at the end of a block: meanwhile the worker goes on to the next.
+func (w *Worker) mark(k *Block) {
+	k.keys = w.places.Keys()
+	if w.dec != nil {
+		k.unknown = w.dec.rec.unknown.Drain()
+	}
+}
+
+// Decode decodes a block that Begin has set up.
+func (w *Worker) Decode(k *Block) {
+	k.reset(w)
+	g := w.dec.generic
+	g.sawStatus, g.sawFinish = k.before.status, k.before.finish
+	buf := k.Buf[:len(k.Buf)+Room]
+	road := w.dec.lines.road
+	k.last = lastLine(k.Buf)
+	if line, _, _ := cutLine(k.Buf, k.last); len(line) > 0 && line[0] != '{' && mayBelong(line) {
+		k.together = true
+		return
+	}
+	for at := 0; at < k.last; {
+		if buf[at] == '{' {
+			g.d.begin()
+			if end, ok := road.follow(buf, at, &g.d); ok && end < k.last && end-at < MaxLine {
+				road.missed = max(road.missed-1, 0)
+				g.d.line = buf[at:end]
+				k.lines++
+				w.brief(k)
+				if at = end + 1; buf[end] == '\r' {
+					at++
+				}
+				continue
+			}
+		}
+		line, from, next := cutLine(k.Buf, at)
+		at = next
+		if len(line) == 0 {
+			continue
+		}
+		if line[0] != '{' && mayBelong(line) {
+			k.together = true
+			break
+		}
+		if w.dec.lines.exactly(line, &g.d) {
+			w.brief(k)
+		} else {
+			k.bads = append(k.bads, bad{line: k.lines, from: from, to: from + len(line), why: notObject})
+		}
+		k.lines++
+	}
+	k.after = learning{g.sawStatus, g.sawFinish}
+	w.mark(k)
+}
+
+// lastLine tells where the last line of a block begins that is not blank.
+func lastLine(buf []byte) int {
+	at := len(buf)
+	for at > 0 {
+		at = 1 + bytes.LastIndexByte(buf[:at-1], '\n')
+		if line, _, _ := cutLine(buf, at); len(bytes.TrimSpace(line)) > 0 {
+			break
+		}
+	}
+	return at
+}
+
+// mayBelong tells whether a line may be part of what stands before it or comes after it, or stand for nothing.
+func mayBelong(line []byte) bool {
+	return len(bytes.TrimSpace(line)) == 0 || traceOf(line) != noTrace || goesOn(line)
+}
+
+// cutLine gives the line at an offset as a Splitter does, where it begins, and the offset of the next.
+func cutLine(buf []byte, at int) (line []byte, from, next int) {
+	end := bytes.IndexByte(buf[at:], '\n')
+	if end < 0 {
+		end = len(buf) - at
+	}
+	next = min(at+end+1, len(buf))
+	line = buf[at : at+min(end, MaxLine)]
+	line = bytes.TrimSuffix(line, []byte{'\r'})
+	body := bytes.TrimLeft(line, "\x00")
+	return body, at + len(line) - len(body), next
+}
+
+// brief adds what the line in the draft comes to.
+func (w *Worker) brief(k *Block) {
+	if w.plain(k) {
+		return
+	}
+	rec, res := w.dec.finish(k.Now)
+	switch res.Kind {
+	case Request, Explains:
+		b := k.record(&rec)
+		b.Request = requestOf(&w.dec.d)
+		k.noted(b, res.Skewed, res.Unmapped)
+	case Unparsed:
+		line := w.dec.d.line
+		from := cap(k.Buf) - cap(line)
+		k.bads = append(k.bads, bad{line: k.lines, from: from, to: from + len(line), why: res.Why})
+	case Ignored:
+	}
+}
+
+// requestOf gives the number of the line's request id, as a record would have it.
+func requestOf(d *draft) uint64 {
+	id := d.word(fRequestID)
+	if len(id) > maxWord {
+		id = bytes.ToValidUTF8(id[:maxWord], []byte("�")) // as within does it
+	}
+	return traffic.RequestHash(id)
+}
+
+func (k *Block) noted(b *traffic.Brief, skewed, unmapped bool) {
+	k.tally.Records++
+	if skewed {
+		k.tally.Skewed++
+	}
+	if unmapped {
+		k.tally.Unmapped++
+	}
+	if b.Marks&traffic.Received == 0 {
+		if t := time.Unix(0, b.At); t.After(k.tally.Newest) {
+			k.tally.Newest = t
+		}
+	}
+}
+
+// plain does what finish does for a line that tells of a plain success, without a record; false where it is not
+// certain that the line is one.
+func (w *Worker) plain(k *Block) bool {
+	g := w.dec.generic
+	d := &g.d
+	if d.rank[fCode] != 0 || d.rank[fMessage] != 0 || d.rank[fSide] != 0 || !d.at.IsZero() {
+		return false
+	}
+	status, ok := smallInt(d.word(fStatus))
+	if !ok || status < 100 || status >= 400 {
+		return false
+	}
+	streamed, known := d.streamed()
+	finished := d.rank[fFinish] != 0
+	switch {
+	case finished && !w.wellFinished(d.word(fFinish)):
+		return false
+	case !finished && g.sawFinish && streamed && status == 200:
+		return false
+	}
+	g.sawStatus, g.sawFinish = true, g.sawFinish || finished
+	k.Briefs = append(k.Briefs, traffic.Brief{})
+	b := &k.Briefs[len(k.Briefs)-1]
+	b.Outcome, b.Known = traffic.NewOutcome(fault.None, int(status)), traffic.HasStatus
+	skewed := w.fill(b, k.Now)
+	switch {
+	case streamed:
+		b.Marks |= traffic.Streams
+	case known:
+		b.Marks |= traffic.Whole
+	}
+	at := g.rec.where(d)
+	if at.unknown != nil {
+		at.unknown.Add(1)
+	}
+	if at.cells[0] == 0 {
+		key := at.key
+		key[traffic.Side] = w.syms.Intern(traffic.SideClient)
+		at.cells[0] = w.places.Of(key.Cell()) + 1
+	}
+	b.Place = at.cells[0] - 1
+	k.Lack.count(at.key, b.Marks&traffic.Received != 0, b.Known)
+	k.noted(b, skewed, at.unmapped)
+	return true
+}
+
+// wellFinished tells whether a finish reason says nothing bad.
+func (w *Worker) wellFinished(finish []byte) bool {
+	if len(finish) == 0 || bytes.Equal(finish, w.finish) {
+		return true
+	}
+	if fault.BadFinish(string(finish)) {
+		return false
+	}
+	w.finish = append(w.finish[:0], finish...)
+	return true
+}
+
+// fill reads the numbers of a line, and tells whether its time lies in the future.
+func (w *Worker) fill(b *traffic.Brief, received time.Time) (skewed bool) {
+	r, d := w.dec.rec, &w.dec.d
+	at, isReceived, skewed := r.when(d, received)
+	if b.At = at.UnixNano(); isReceived {
+		b.Marks |= traffic.Received
+	}
+	if len(d.word(fFallbackFrom)) > 0 {
+		b.Marks |= traffic.FellBack
+	}
+	if n, ok := d.count(fAttempt); ok && n < 1e6 {
+		b.Attempt, b.Known = int32(n), b.Known|traffic.HasAttempt //nolint:gosec // bounded
+	}
+	if b.Attempt > 1 { // else nobody asks which request it was
+		b.Request = requestOf(d)
+	}
+	for _, s := range [...]struct {
+		f   field
+		to  *int64
+		has traffic.Field
+	}{{fLatency, &b.Latency, traffic.HasLatency}, {fTTFT, &b.TTFT, traffic.HasTTFT}} {
+		if took, ok := d.span(s.f); ok {
+			*s.to, b.Known = int64(took), b.Known|s.has
+		}
+	}
+	for _, c := range [...]struct {
+		f   field
+		to  *int64
+		has traffic.Field
+	}{{fTokensIn, &b.TokensIn, traffic.HasTokensIn}, {fTokensOut, &b.TokensOut, traffic.HasTokensOut}, {fTokensCached, &b.TokensCached, traffic.HasTokensCached}} {
+		if n, ok := d.count(c.f); ok {
+			*c.to, b.Known = n, b.Known|c.has
+		}
+	}
+	return skewed
+}
