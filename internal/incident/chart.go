@@ -49,9 +49,34 @@ const maxSpark = 60
 
 var sparks = []rune("▁▂▃▄▅▆▇█")
 
+// markline draws a mark under each bar in whose time something was changed, "" where nothing was.
+func markline(ps []point, at []time.Time) string {
+	per := perBar(len(ps))
+	marks := make([]bool, (len(ps)+per-1)/per)
+	some := false
+	for _, t := range at {
+		i := slices.IndexFunc(ps, func(p point) bool { return !p.at.Before(t) })
+		if i < 0 || i == 0 && ps[0].at.Sub(t) > time.Minute {
+			continue
+		}
+		marks[i/per], some = true, true
+	}
+	if !some {
+		return ""
+	}
+	var b strings.Builder
+	for _, m := range marks {
+		b.WriteString(map[bool]string{true: "▲", false: " "}[m])
+	}
+	return b.String()
+}
+
+// perBar is how many values share a bar.
+func perBar(values int) int { return max(1, (values+maxSpark-1)/maxSpark) }
+
 // sparkline draws values from 0 to their highest. Of more than maxSpark values neighbours share a bar, and the highest counts.
 func sparkline(values []float64) string {
-	per := max(1, (len(values)+maxSpark-1)/maxSpark)
+	per := perBar(len(values))
 	top := 0.0
 	var bars []float64
 	for part := range slices.Chunk(values, per) {

@@ -212,7 +212,17 @@ func (m *markdown) chart() {
 	m.printf("## Traffic\n\nFrom %s to %s, one sample a minute.\n\n```text\n", ps[0].at.UTC().Format(stamp), ps[len(ps)-1].at.UTC().Format(stamp))
 	m.printf("failed    %s  at most %s at %s\n", sparkline(rates), percent(worst.rate()), worst.at.UTC().Format("15:04:05"))
 	m.printf("p95       %s  at most %.0f ms\n", sparkline(p95s), slices.Max(p95s))
-	m.printf("requests  %s  at most %.0f\n```\n\n", sparkline(asked), slices.Max(asked))
+	m.printf("requests  %s  at most %.0f\n", sparkline(asked), slices.Max(asked))
+	var changed []time.Time
+	for _, l := range m.lines {
+		if l.Kind == Change {
+			changed = append(changed, l.At)
+		}
+	}
+	if marks := markline(ps, changed); marks != "" {
+		m.printf("changed   %s  what it was stands in the timeline\n", marks)
+	}
+	m.printf("```\n\n")
 }
 
 func (m *markdown) timeline() {

@@ -558,3 +558,36 @@ func check(t *testing.T, body []byte, read func([]byte) (*logspb.LogsData, error
 	}
 	own.settle(noon)
 }
+
+// BenchmarkRequest takes a request of 512 records with fields from its bytes to records for the desk.
+func BenchmarkRequest(b *testing.B) {
+	data, err := readJSON([]byte(request))
+	if err != nil {
+		b.Fatal(err)
+	}
+	scope := data.ResourceLogs[0].ScopeLogs[0]
+	for range 511 {
+		scope.LogRecords = append(scope.LogRecords, scope.LogRecords[0])
+	}
+	body, err := proto.Marshal(data)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := New(Options{Name: "otel", Listen: "127.0.0.1:0"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		data, err := readProtobuf(body)
+		if err != nil {
+			b.Fatal(err)
+		}
+		s.take(delivery{items: itemsOf(data)})
+		if len(s.out) != 512 {
+			b.Fatalf("%d records", len(s.out))
+		}
+		s.out = s.out[:0]
+	}
+}
