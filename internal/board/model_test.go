@@ -124,7 +124,7 @@ func (m *model) compare(t *testing.T, b *Board) []traffic.Record {
 	}
 	var shown []traffic.Record
 	d := v.Reader()
-	whole := false
+	whole, lost := false, int64(0)
 	for i := range v.Len() {
 		seq := v.First() + int64(i)
 		got := d.At(i)
@@ -135,8 +135,14 @@ func (m *model) compare(t *testing.T, b *Board) []traffic.Record {
 				t.Fatalf("record %d of %d, gone %v after a whole one %v:\ngot  %+v\nwant %+v", seq, len(m.all), gone, whole, got, want)
 			}
 		}
+		if gone {
+			lost++
+		}
 		whole = whole || !gone && !got.Outcome.Failed() && m.all[seq].Raw != "" && seq%blockRecords == 0
 		shown = append(shown, got)
+	}
+	if s.LetGo < lost || s.LetGo > lost+blockRecords { // a block of which some records have gone counts whole
+		t.Fatalf("%d have lost their line, %d are counted", lost, s.LetGo)
 	}
 	return shown
 }

@@ -36,12 +36,13 @@ type block struct {
 	dir   int32
 	size  int32 // of the text, unpacked
 	how   packing
-	thin  bool // successes have lost their raw lines
+	thin  bool  // successes have lost their raw lines
+	gone  int32 // how many those are
 	data  []byte
 }
 
 // blockOverhead is the memory of a block besides its data.
-const blockOverhead = 72
+const blockOverhead = 80
 
 func (b *block) end() int64 { return b.first + int64(b.n) }
 
@@ -231,11 +232,11 @@ func (u *unpacked) texts(seq int64) texts {
 	return texts{id: next(e.id), code: next(e.code), kind: next(e.kind), message: next(e.message), raw: next(e.raw)}
 }
 
-// thinned gives the block without the raw lines that drop names, and how many those were. draft is used for it.
-func (b *block) thinned(u *unpacked, d *draft, scratch *[]byte, drop func(seq int64) bool) (*block, int64) {
+// thinned gives the block without the raw lines that drop names. The draft is used for it.
+func (b *block) thinned(u *unpacked, d *draft, scratch *[]byte, drop func(seq int64) bool) *block {
 	u.open(b)
 	d.reset(b.first)
-	var gone int64
+	var gone int32
 	for i := range u.entries {
 		e := &u.entries[i]
 		if e.raw > 0 && drop(b.first+int64(i)) {
@@ -246,6 +247,6 @@ func (b *block) thinned(u *unpacked, d *draft, scratch *[]byte, drop func(seq in
 		d.enter(e.id, e.code, e.kind, e.message, e.raw)
 	}
 	n := d.pack(max(b.how, fastPacking), scratch)
-	n.thin = true
-	return n, gone
+	n.thin, n.gone = true, gone
+	return n
 }

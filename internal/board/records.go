@@ -104,9 +104,9 @@ func (r *records) thin() {
 		if b.thin {
 			continue
 		}
-		thin, gone := b.thinned(&r.unpacked, &spare, &r.scratch, func(seq int64) bool { return seq < r.base || !r.failedAt(seq) })
+		thin := b.thinned(&r.unpacked, &spare, &r.scratch, func(seq int64) bool { return seq < r.base || !r.failedAt(seq) })
 		r.text += thin.bytes() - b.bytes()
-		r.letGoN += gone
+		r.letGoN += int64(thin.gone)
 		r.blocks[r.thinned] = thin
 	}
 }
@@ -128,6 +128,7 @@ func (r *records) dropTo(base int64) {
 	n := 0
 	for n < len(r.blocks) && r.blocks[n].end() <= base {
 		r.text -= r.blocks[n].bytes()
+		r.letGoN -= int64(r.blocks[n].gone)
 		n++
 	}
 	r.blocks, r.front = r.blocks[n:], r.front+n
@@ -159,7 +160,7 @@ func (b *Board) Tighten(n int) bool {
 		r.unpacked.open(old)
 		d := draft{first: old.first, n: int(old.n), dir: old.data[:old.dir], text: r.unpacked.text}
 		made := d.pack(tightPacking, &r.scratch)
-		made.thin = old.thin
+		made.thin, made.gone = old.thin, old.gone
 		if made.bytes() < old.bytes() {
 			r.text += made.bytes() - old.bytes()
 			r.blocks[r.loose] = made

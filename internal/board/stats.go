@@ -14,7 +14,7 @@ type Stats struct {
 	Orphans     int64 // of them, those whose request never came
 	Records     int   // held
 	Dropped     int64 // records that went to make room
-	LetGo       int64 // successes that lost their raw line to make room
+	LetGo       int64 // of the records held, successes that lost their raw line to make room
 	Gauges      int
 	GaugesLost  int64 // states refused because there were too many
 	Buckets     int

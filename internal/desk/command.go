@@ -193,7 +193,7 @@ type RecordPage struct {
 	Looked int          // how many of the newest records were looked at
 	Of     int          // how many are kept
 	More   bool         // the rest is still to be looked at: ask again with Next
-	LetGo  int64        // successes whose raw line was let go to make room
+	LetGo  int64        // successes among those kept whose raw line was let go to make room
 	Next   *RecordSearch
 }
 
