@@ -159,6 +159,7 @@ func (m *model) burstEnter() tea.Cmd {
 		{strong, "means    ", b.Meaning},
 		{plainStyle, "why here ", b.Reason},
 		{plainStyle, "clean    ", b.Clean},
+		spreadLine(b),
 	}
 	t = append(t, changeLines(b)...)
 	if !b.Live() {
@@ -178,6 +179,14 @@ func (m *model) burstEnter() tea.Cmd {
 	}
 	t = append(t, line{dim, "id       ", b.ID})
 	return m.open(newPage("burst", t), byKey)
+}
+
+// spreadLine says whether one request fails again and again, or many.
+func spreadLine(b *desk.BurstView) line {
+	if b.OneShape {
+		return line{warn, "requests ", "ONE SHAPE OF REQUEST, look at the request first: " + b.Spread}
+	}
+	return line{plainStyle, "requests ", b.Spread}
 }
 
 // mix prints counts, the most first.

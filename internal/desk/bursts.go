@@ -17,6 +17,8 @@ type burstState struct {
 	written  time.Time // when its last revision went into the journal
 	match    runbook.Offer
 	matched  bool
+	spread   burst.Spread // over the shapes of its requests
+	spreadAt time.Time
 }
 
 // pages tells whether the burst is more than a note: callers' own errors never page.
@@ -27,6 +29,8 @@ const (
 	reviseEvery = 10 * time.Second
 	// keepSettled is how long a settled burst stays on the screen.
 	keepSettled = 30 * time.Minute
+	// spreadEvery is how often the shapes of a burst's requests are counted anew.
+	spreadEvery = 5 * time.Second
 )
 
 // advance moves the detector to the watermark and takes in what it says.
@@ -50,8 +54,27 @@ func (d *Desk) renumber() {
 	for _, now := range d.sig.det.Bursts() {
 		if b := d.burstByID(now.ID); b != nil && b.Live() {
 			b.Burst = now
+			d.spreadOf(b)
 		}
 	}
+}
+
+// spreadOf tells whether the burst's failures keep to one shape of request: then the request is looked at, and not
+// the provider.
+func (d *Desk) spreadOf(b *burstState) {
+	now := d.now()
+	if now.Sub(b.spreadAt) < spreadEvery {
+		return
+	}
+	sel := b.Scope.Selector(d.sig.syms)
+	if b.Side != "" {
+		sel = d.sig.side(sel, b.Side)
+	}
+	var counts []burst.Shaped
+	for shape, n := range d.sig.board.Records().Shapes(sel, b.Onset) {
+		counts = append(counts, burst.Shaped{Shape: shape, Req: n.Req, Err: n.Err})
+	}
+	b.spread, b.spreadAt = burst.ByShape(counts), now
 }
 
 // kinds of the journal by what the detector says.
@@ -148,6 +171,9 @@ func (d *Desk) burstView(b *burstState) BurstView {
 		Onset: b.Onset, Detected: b.Detected, Ended: b.Ended, Failed: b.Failed, Total: b.Total, Rate: b.Rate, Peak: b.Peak,
 		Excess: b.Excess, Share: b.Share, Classes: b.Classes, Codes: b.Codes, Clean: b.Clean, Reason: b.Reason,
 		Episodes: b.Episodes, Provisional: b.Provisional, Incident: b.incident, Changes: d.sig.suspects(b.Scope, b.Onset),
+	}
+	if b.spread.Kind == burst.OneShape || b.spread.Kind == burst.Spreads {
+		v.OneShape, v.Spread = b.spread.Kind == burst.OneShape, b.spread.Reason
 	}
 	if class, ok := fault.ParseClass(b.Leading); ok && class != fault.None {
 		a := fault.Advice(class)

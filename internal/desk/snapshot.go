@@ -72,6 +72,8 @@ type BurstView struct {
 	Runbook      string // id of the best fitting runbook, empty when none fits
 	MeaningClass string // what the leading class means, whose fault, what first
 	Meaning      string
+	OneShape     bool         // its failures keep to one shape of request: look at the request
+	Spread       string       // how its failures lie over the shapes of requests; empty where that cannot be told
 	Changes      []ChangeView // of the 30 minutes before its onset that can have touched its scope, newest first
 }
 
