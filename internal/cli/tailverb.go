@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +16,8 @@ import (
 
 type tailOptions struct {
 	logOptions
-	fromStart, once bool
+	beginOptions
+	once bool
 }
 
 func (a *app) tailCommand() *cobra.Command {
@@ -24,11 +26,11 @@ func (a *app) tailCommand() *cobra.Command {
 		Use: "tail [FILE|GLOB|-]...", Short: "Follow logs and write one normalised record a line",
 		Long: "Follows files over rotations and truncations, from their ends unless told otherwise. Every line is redacted and safe\n" +
 			"for a terminal. With -c the configuration's inventory and fields apply, and without a name its files are followed.",
-		Example: "  signalbox tail /var/log/gateway.log\n  signalbox tail --once --output json gateway.log | jq 'select(.class != \"none\")'",
+		Example: "  signalbox tail /var/log/gateway.log\n  signalbox tail --since 30m /var/log/gateway.log\n  signalbox tail --once --output json gateway.log | jq 'select(.class != \"none\")'",
 		RunE:    func(c *cobra.Command, args []string) error { return a.tail(c.Context(), args, o) },
 	}
-	o.flags(c)
-	c.Flags().BoolVar(&o.fromStart, "from-start", false, "begin at the start of the files")
+	o.logOptions.flags(c)
+	o.beginOptions.flags(c)
 	c.Flags().BoolVar(&o.once, "once", false, "read to the end of the files and stop; exit 3 when one cannot be read")
 	return c
 }
@@ -38,7 +40,7 @@ func (a *app) tail(ctx context.Context, args []string, o tailOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.once {
+	if o.once && !o.given() {
 		return a.tailOnce(ctx, cfg, args, o)
 	}
 	return a.tailFollow(ctx, cfg, args, o)
@@ -75,13 +77,14 @@ func (a *app) tailOnce(ctx context.Context, cfg *config.Config, args []string, o
 
 // tailFollow follows until the operator has enough, or the reader of the output, or standard input ends.
 func (a *app) tailFollow(ctx context.Context, cfg *config.Config, args []string, o tailOptions) error {
-	all, symbols, err := a.followed(cfg, args, o)
+	f := &following{app: a, told: map[string]string{}}
+	all, symbols, err := a.followed(cfg, args, o, f.misread)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	f := &following{app: a, w: newRecordWriter(a.Out, o.output, symbols), told: map[string]string{}}
+	f.w = newRecordWriter(a.Out, o.output, symbols)
 	var running sync.WaitGroup
 	errs := make([]error, len(all))
 	for i, src := range all {
@@ -102,7 +105,7 @@ func (a *app) tailFollow(ctx context.Context, cfg *config.Config, args []string,
 }
 
 // followed makes the sources; unlike finished files they need not be there yet.
-func (a *app) followed(cfg *config.Config, args []string, o tailOptions) (all []*tail.Tail, symbols *traffic.Symbols, err error) {
+func (a *app) followed(cfg *config.Config, args []string, o tailOptions, misread func([]byte, string)) (all []*tail.Tail, symbols *traffic.Symbols, err error) {
 	base, err := a.readOptions(cfg, o.logOptions)
 	if err != nil {
 		return nil, nil, err
@@ -115,12 +118,18 @@ func (a *app) followed(cfg *config.Config, args []string, o tailOptions) (all []
 	for _, name := range names {
 		groups = addLog(groups, name, cfg, base, o.logOptions)
 	}
+	if err := o.settle(base.Zone, time.Now()); err != nil {
+		return nil, nil, err
+	}
+	ledger := tail.NewLedger()
 	for _, g := range groups {
 		for _, path := range g.paths {
-			t, err := tail.New(tail.Options{
-				Name: path, Path: path, Reader: g.opt.Reader, FromStart: o.fromStart, Format: g.opt.Format, Fields: g.opt.Fields, Formats: g.opt.Formats,
-				Zone: g.opt.Zone, Labels: g.opt.Labels, Kit: g.opt.Kit,
-			})
+			opt := tail.Options{
+				Name: path, Path: path, Reader: g.opt.Reader, Format: g.opt.Format, Fields: g.opt.Fields, Formats: g.opt.Formats,
+				Zone: g.opt.Zone, Labels: g.opt.Labels, Kit: g.opt.Kit, Ledger: ledger, Misread: misread,
+			}
+			o.apply(&opt, o.once)
+			t, err := tail.New(opt)
 			if err != nil {
 				return nil, nil, &usageError{err: err}
 			}
@@ -151,16 +160,19 @@ func (f *following) take(_ context.Context, b traffic.Batch) error {
 	return f.w.flush() // a reader of the output waits for each line
 }
 
-// tell says on standard error what is wrong with a file, once until it changes, and once that lines could not be read.
+// misread takes a line that could not be read, in its place among the records of its file.
+func (f *following) misread(line []byte, _ string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.w.unparsed(line)
+}
+
+// tell says on standard error what is wrong with a file, once until it changes.
 func (f *following) tell(s *traffic.SourceState) {
 	if s.Detail != f.told[s.Name] {
 		f.told[s.Name] = s.Detail
 		if s.Detail != "" {
 			f.app.complain(errors.New(s.Detail), "")
 		}
-	}
-	if unread := s.Name + "\x00unread"; s.Unparsed > 0 && f.told[unread] == "" {
-		f.told[unread] = "told"
-		f.app.complain(fmt.Errorf("%s: some lines could not be read and are left out", s.Name), "signalbox tail --once writes them too; signalbox scan says why")
 	}
 }

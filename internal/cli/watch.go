@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,12 +25,16 @@ import (
 )
 
 type watchOptions struct {
-	format    string
-	zone      string
-	fromStart bool
-	once      bool
-	plain     bool
-	output    string
+	beginOptions
+	format string
+	zone   string
+	once   bool
+	plain  bool
+	output string
+
+	in      *time.Location // what zone names
+	ledger  *tail.Ledger
+	offsets *tail.Offsets // nil: how far logs are read is not kept
 }
 
 func (a *app) watchCommand() *cobra.Command {
@@ -42,7 +47,7 @@ func (a *app) watchCommand() *cobra.Command {
 	f := c.Flags()
 	f.StringVar(&o.format, "format", "auto", "format of the files named here, or the path of a mapping file")
 	f.StringVar(&o.zone, "zone", "UTC", "zone of times that name none")
-	f.BoolVar(&o.fromStart, "from-start", false, "read the files from their beginning")
+	o.beginOptions.flags(c)
 	f.BoolVar(&o.once, "once", false, "read to the end of the files and stop; exit 1 when a burst was found")
 	f.BoolVar(&o.plain, "plain", false, "plain lines in place of the console")
 	outputFlag(c, &o.output)
@@ -77,6 +82,15 @@ func (a *app) watch(ctx context.Context, files []string, o watchOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := a.prepare(cfg, &o); err != nil {
+		return err
+	}
+	if o.offsets != nil {
+		defer func() { _ = o.offsets.Close() }() // the sources have saved what there is
+		if notice := o.offsets.Notice(); notice != "" {
+			problems = append(problems, notice)
+		}
+	}
 	st, err := a.openStation(ctx, plan{cfg: cfg, books: books, sensitivity: sensitivity(cfg), problems: problems})
 	if err != nil {
 		return err
@@ -100,6 +114,21 @@ func (a *app) watch(ctx context.Context, files []string, o watchOptions) error {
 		err = errFindings
 	}
 	return errors.Join(err, st.close())
+}
+
+// prepare makes what the sources of files share.
+func (a *app) prepare(cfg *config.Config, o *watchOptions) (err error) {
+	if o.in, err = time.LoadLocation(o.zone); err != nil {
+		return &usageError{err: fmt.Errorf("--zone %q is not known", o.zone), try: "a name such as UTC or Europe/Berlin"}
+	}
+	if err := o.settle(o.in, time.Now()); err != nil {
+		return err
+	}
+	o.ledger = tail.NewLedger()
+	if !o.once {
+		o.offsets, err = a.offsets(cfg)
+	}
+	return err
 }
 
 // watching is the plain client of watch.
@@ -185,7 +214,10 @@ func (a *app) sources(ctx context.Context, st *station, cfg *config.Config, file
 	}
 	used := map[string]int{}
 	for _, f := range files {
-		t := tail.Options{Name: filepath.Base(f), Path: f, Kit: st.kit, Format: format, Formats: a.formats, FromStart: o.fromStart || o.once, Once: o.once}
+		t := tail.Options{
+			Name: filepath.Base(f), Path: f, Kit: st.kit, Format: format, Formats: a.formats, Zone: o.in, Ledger: o.ledger, Offsets: o.offsets,
+		}
+		o.apply(&t, o.once)
 		if f == "-" {
 			t.Name, t.Reader = "stdin", a.In
 		}
@@ -205,10 +237,12 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 	labels := sources.Labels{Env: cfg.SourceEnv(s), Gateway: s.Gateway, Instance: s.Instance}
 	switch s.Kind {
 	case config.SourceFile:
-		return checked(s, tail.New, tail.Options{
+		t := tail.Options{
 			Name: s.Name, Path: s.Path, Kit: st.kit, Format: s.Format, Fields: s.Fields, Formats: a.formats, Zone: s.Location(), Labels: labels,
-			FromStart: o.fromStart || o.once, Once: o.once,
-		})
+			Ledger: o.ledger, Offsets: o.offsets,
+		}
+		o.apply(&t, o.once)
+		return checked(s, tail.New, t)
 	case config.SourceOTLP:
 		token, err := sourceToken(ctx, s)
 		if err != nil {

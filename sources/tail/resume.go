@@ -3,6 +3,7 @@ package tail
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 )
@@ -21,7 +22,7 @@ func (t *Tail) keepPlaces() {
 	for _, p := range t.order {
 		f := t.follow[p]
 		if f.reached != nil && !now.Before(f.reachedDue) {
-			t.opt.Offsets.put(t.opt.Name, p, f.reached, now)
+			t.opt.Offsets.put(t.opt.Name, absolute(p), f.reached, now)
 			f.reached = nil
 		}
 		held := f.lines.HeldFor()
@@ -29,12 +30,20 @@ func (t *Tail) keepPlaces() {
 		case held == 0:
 			f.reached = nil
 			if places := t.places(f); len(places) > 0 {
-				t.opt.Offsets.put(t.opt.Name, p, places, now)
+				t.opt.Offsets.put(t.opt.Name, absolute(p), places, now)
 			}
 		case f.reached == nil:
 			f.reached, f.reachedDue = t.places(f), now.Add(held+settleMargin)
 		}
 	}
+}
+
+// absolute is a path that means the same wherever the next program is started.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }
 
 // places are how far the files of a path were read, the newest first.
@@ -62,7 +71,7 @@ func (t *Tail) resume(f *follower) {
 	if t.opt.Offsets == nil || t.opt.Afresh || t.opt.Once {
 		return
 	}
-	places, at := t.opt.Offsets.of(t.opt.Name, f.path)
+	places, at := t.opt.Offsets.of(t.opt.Name, absolute(f.path))
 	if len(places) == 0 {
 		return
 	}
