@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -25,7 +26,6 @@ func (b *beginOptions) flags(c *cobra.Command) {
 	f.BoolVar(&b.fromStart, "from-start", false, "read the files from their beginning")
 	f.StringVar(&b.since, "since", "", "begin with the lines of this `TIME` on, in rotated files too: 30m, 2026-01-31T10:00:00Z or \"2026-01-31 10:00\"")
 	f.IntVar(&b.lines, "lines", 0, "begin with the last `N` lines of each file")
-	c.MarkFlagsMutuallyExclusive("from-start", "since", "lines")
 }
 
 // given tells whether the operator said where to begin.
@@ -33,6 +33,9 @@ func (b *beginOptions) given() bool { return b.fromStart || b.since != "" || b.l
 
 // settle reads the time of --since, which may leave its zone to --zone.
 func (b *beginOptions) settle(zone *time.Location, now time.Time) error {
+	if b.fromStart && (b.since != "" || b.lines != 0) || b.since != "" && b.lines != 0 {
+		return &usageError{err: errors.New("--from-start, --since and --lines each say where to begin"), try: "give one of them"}
+	}
 	if b.lines < 0 {
 		return &usageError{err: fmt.Errorf("--lines %d is less than none", b.lines), try: "--lines 100"}
 	}

@@ -159,3 +159,21 @@ func TestOffsetsWaitForHeldLines(t *testing.T) {
 		t.Fatalf("%d lines, %v", len(h.ids), got)
 	}
 }
+
+// At an orderly end nothing is left behind but half a line, and the offsets are exact.
+func TestEndHandsOverWhatIsHeld(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "offsets")
+	l := inFolder(t)
+	o := offsets(t, state)
+	h := byHand(t, Options{Path: l.path, Format: decode.Auto, FromStart: true, Offsets: o})
+	l.write(3)
+	l.raw(line(3)[:10])
+	h.look()
+	if len(h.ids) != 0 {
+		t.Fatalf("%v came before the format was told: the case is not tested", h.ids)
+	}
+	h.tail.part(t.Context(), h.e)
+	if got, _ := o.of("test", l.path); len(h.ids) != 3 || len(got) == 0 || got[0].off != int64(len(numbered(0, 3))) {
+		t.Fatalf("%v, %v", h.ids, got)
+	}
+}

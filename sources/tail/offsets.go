@@ -23,9 +23,8 @@ const (
 // one stopped. A log is known by its bytes, not by its name or number alone.
 //
 // The guarantee is at least once: an offset is kept only for lines in batches whose Emit has returned, so no
-// line is skipped. The next program takes again what this one took since the offsets it left: nothing or a
-// second of lines after an orderly end, about two after a kill, and up to ten where the runtime's wrapper splits
-// lines. Each program counts from nothing, so no line is counted twice in one. The file is written whole and
+// line is skipped. The next program takes again what this one took since the offsets it left: nothing after an
+// orderly end, about two seconds of lines after a kill, and up to ten where the runtime's wrapper splits lines. Each program counts from nothing, so no line is counted twice in one. The file is written whole and
 // put in place at once, about once a second and at the end. What it says is not trusted: a file that is
 // damaged is set aside, and an offset that does not fit the bytes of its log is not gone by.
 //

@@ -24,6 +24,7 @@ const (
 	pollFast   = 25 * time.Millisecond // while files are being rotated
 	breath     = 5 * time.Millisecond  // between two looks, however many events come
 	stateEvery = time.Second
+	partWithin = 500 * time.Millisecond // how long the last batch may take when Run is to end
 	batchWait  = 100 * time.Millisecond
 	maxBatch   = 512
 	maxPaths   = 500 // files of one glob or folder
@@ -173,10 +174,25 @@ func (t *Tail) runFiles(ctx context.Context, emit sources.Emit) (err error) {
 			return t.unread()
 		}
 		if !t.rest(ctx) {
-			return nil
+			break
 		}
 	}
+	t.part(ctx, e)
 	return nil
+}
+
+// part hands over what streams hold back when ctx has ended: whoever takes the batches still does for a moment.
+// Half a line stays in its file, and so does one that a runtime has split.
+func (t *Tail) part(ctx context.Context, e *emitter) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), partWithin)
+	defer cancel()
+	now := t.opt.Kit.Now()
+	for _, path := range t.order {
+		if lines := t.follow[path].lines; lines.HeldFor() < time.Second {
+			lines.Settle(now)
+		}
+	}
+	_ = t.flush(ctx, e, true) // nobody takes it any more: it is read again the next time
 }
 
 // pass looks once at everything, reads a block of each file and emits. It tells whether there is more to read.
