@@ -24,9 +24,10 @@ const (
 //
 // The guarantee is at least once: an offset is kept only for lines in batches whose Emit has returned, so no
 // line is skipped. The next program takes again what this one took since the offsets it left: nothing after an
-// orderly end, about two seconds of lines after a kill, and up to ten where the runtime's wrapper splits lines. Each program counts from nothing, so no line is counted twice in one. The file is written whole and
-// put in place at once, about once a second and at the end. What it says is not trusted: a file that is
-// damaged is set aside, and an offset that does not fit the bytes of its log is not gone by.
+// orderly end, about two seconds of lines after a kill, and up to ten where a runtime has split lines. Each
+// program counts from nothing, so no line is counted twice in one. The file is written whole and put in place
+// at once, about once a second and at the end. What it says is not trusted: a file that is damaged is set
+// aside, and an offset that does not fit the bytes of its log is not gone by.
 //
 // One program at a time writes the file. Others that run beside it read it and write nothing.
 type Offsets struct {
