@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -316,4 +317,37 @@ func (p *proxy) rotate(t *testing.T) {
 	eventually(t, "every line is in one of the three", func() bool {
 		return strings.Count(read(t, file+".1")+read(t, file+".2")+read(t, file), `"kind":"request"`) == before+n
 	})
+}
+
+// Whatever LiteLLM hands to the hooks, none of them raises, what fails is counted, and texts lose prompts and keys.
+func TestCallbackSwallowsNonsense(t *testing.T) {
+	python := filepath.Join(filepath.Dir(findLiteLLM(t)), "python")
+	if _, err := os.Stat(python); err != nil {
+		t.Skip("LiteLLM's Python is not beside it: ", err)
+	}
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(python, "testdata/nonsense.py")
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+here, "PYTHONDONTWRITEBYTECODE=1", "LITELLM_LOCAL_MODEL_COST_MAP=True", "SIGNALBOX_LOG="+filepath.Join(t.TempDir(), "no-such-folder", "x.jsonl"))
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	var got struct {
+		Passed []any
+		Lost   int
+		Texts  []string
+	}
+	if err != nil || json.Unmarshal(out, &got) != nil {
+		t.Fatalf("%v: %s%s", err, out, errs.String())
+	}
+	if fmt.Sprint(got.Passed) != "[1 raised]" || got.Lost < 10 {
+		t.Errorf("passed %v, lost %d", got.Passed, got.Lost)
+	}
+	for _, text := range got.Texts {
+		if text == "" || len(text) > 500 || strings.Contains(text, "my prompt") || strings.Contains(text, "abc") {
+			t.Errorf("kept %q", text)
+		}
+	}
 }
