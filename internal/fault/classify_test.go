@@ -16,6 +16,7 @@ func TestClassify(t *testing.T) {
 		dom   Domain
 	}{
 		{"rate limit of a minute", Input{Text: `Error code: 429 - {'error': {'message': 'Rate limit reached for gpt-4o in organization org-x on tokens per min (TPM): Limit 30000, Used 29500, Requested 900. Please try again in 800ms.', 'code': 'rate_limit_exceeded'}}`}, RateLimited, RetryAfter, ByAccount},
+		{"the caller's tool has a bad schema", Input{Status: 400, Code: "invalid_tool_schema", Type: "invalid_request_error", Text: "Invalid schema for function 'lookup': properties is missing"}, BadRequest, RetryNever, ByCaller},
 		{"429 alone", Input{Status: 429}, RateLimited, RetryBackoff, ByAccount},
 		{"quota under 429", Input{Status: 429, Code: "insufficient_quota", Text: "You exceeded your current quota, please check your plan and billing details."}, QuotaExhausted, RetryNever, ByAccount},
 		{"money under 400", Input{Status: 400, Type: "invalid_request_error", Text: "Your credit balance is too low to access the Anthropic API."}, QuotaExhausted, RetryNever, ByAccount},
