@@ -41,8 +41,8 @@ func (g *generic) name(path []byte) (target, taking, bool) {
 }
 
 func (g *generic) take(path []byte, v value) {
-	if t, how, ok := g.name(path); ok {
-		g.d.put(&t, how, v)
+	if t, how, ok := g.name(path); ok && how.takes(v.kind, v.bytes) {
+		g.d.set(t.f, t.rank, t.unit, v)
 	}
 }
 

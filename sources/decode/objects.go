@@ -11,8 +11,8 @@ type objects struct {
 func newObjects(names naming, d *draft, head bool) *objects {
 	o := &objects{road: newTemplate(names), head: head}
 	o.scan.visit = func(path []byte, v value) {
-		if to, how, ok := names(path); ok {
-			d.put(&to, how, v)
+		if to, how, ok := names(path); ok && how.takes(v.kind, v.bytes) {
+			d.set(to.f, to.rank, to.unit, v)
 		}
 	}
 	return o

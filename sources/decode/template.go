@@ -204,55 +204,59 @@ func (t *template) follow(buf []byte, i int, d *draft) (end int, ok bool) {
 			ok = i+1 < len(buf) && (buf[i] == '\n' || buf[i] == '\r' && buf[i+1] == '\n')
 			return i, ok
 		}
-		var v value
-		if v, i = t.value(buf, i, r.wanted); v.kind == 0 {
-			return 0, false
-		}
-		if r.wanted {
-			d.put(&r.target, r.how, v)
+		if buf[i] == '"' {
+			end, plain := textEnd(buf, i+1)
+			switch {
+			case end == 0:
+				return 0, false
+			case !r.wanted:
+			case plain:
+				d.put(r, stringValue, buf[i+1:end])
+			default:
+				text, ok := t.odd(buf, i)
+				if !ok {
+					return 0, false
+				}
+				d.put(r, stringValue, text)
+			}
+			i = end + 1
+		} else {
+			kind, end := scalarEnd(buf, i)
+			if kind == 0 {
+				return 0, false
+			}
+			if r.wanted {
+				d.put(r, kind, buf[i:end])
+			}
+			i = end
 		}
 		at = r.to
 	}
 	return 0, false
 }
 
-// value reads one scalar and gives where it ends; the zero value for none.
-func (t *template) value(buf []byte, i int, wanted bool) (value, int) {
-	from := i
+// scalarEnd finds the end of a value that is no text; no kind for none.
+func scalarEnd(buf []byte, i int) (valueKind, int) {
 	switch c := buf[i]; {
-	case c == '"':
-		end, plain := textEnd(buf, i+1)
-		if end == 0 {
-			return value{}, 0
+	case c == '-' || c-'0' <= 9:
+		if end, ok := numberEnd(buf, i); ok {
+			return numberValue, end
 		}
-		if wanted && !plain {
-			return t.odd(buf, i)
-		}
-		return value{kind: stringValue, bytes: buf[i+1 : end]}, end + 1
-	case c == '-' || c >= '0' && c <= '9':
-		end, ok := numberEnd(buf, i)
-		if !ok {
-			return value{}, 0
-		}
-		return value{kind: numberValue, bytes: buf[from:end]}, end
-	case c == 'n' && i+8 <= len(buf) && string(buf[i:i+4]) == "null":
-		return value{kind: nullValue}, i + 4
-	case c == 't' && i+8 <= len(buf) && string(buf[i:i+4]) == "true":
-		return value{kind: boolValue, bytes: buf[i : i+4]}, i + 4
-	case c == 'f' && i+8 <= len(buf) && string(buf[i:i+5]) == "false":
-		return value{kind: boolValue, bytes: buf[i : i+5]}, i + 5
+	case i+8 > len(buf):
+	case c == 'n' && string(buf[i:i+4]) == "null":
+		return nullValue, i + 4
+	case c == 't' && string(buf[i:i+4]) == "true":
+		return boolValue, i + 4
+	case c == 'f' && string(buf[i:i+5]) == "false":
+		return boolValue, i + 5
 	}
-	return value{}, 0
+	return 0, 0
 }
 
 // odd reads a text that may differ from its bytes.
-func (t *template) odd(buf []byte, i int) (value, int) {
+func (t *template) odd(buf []byte, i int) ([]byte, bool) {
 	t.scan.data, t.scan.i = buf, i
-	text, ok := t.scan.text()
-	if !ok {
-		return value{}, 0
-	}
-	return value{kind: stringValue, bytes: text}, t.scan.i
+	return t.scan.text()
 }
 
 // Eight bytes at a time.
@@ -358,17 +362,31 @@ func digitsEnd(buf []byte, i int) int {
 }
 
 // put sets a value as far as it counts for its field.
-func (d *draft) put(to *target, how taking, v value) {
+func (d *draft) put(r *road, kind valueKind, text []byte) {
+	if r.how != takeAll && !r.how.takes(kind, text) {
+		return
+	}
+	switch was := d.rank[r.f]; {
+	case was > 255-r.rank:
+	case kind == nullValue || len(text) == 0:
+		if was == 255-r.rank {
+			d.rank[r.f] = 0
+		}
+	default:
+		v := &d.vals[r.f]
+		v.kind, v.bytes = kind, text
+		d.rank[r.f], d.units[r.f] = 255-r.rank, r.unit
+	}
+}
+
+// takes tells whether a value counts.
+func (how taking) takes(kind valueKind, text []byte) bool {
 	switch how {
 	case takeNumber:
-		if v.kind == stringValue && !numeric(v.bytes) {
-			return // "code" is a status only where it is a number
-		}
+		return kind != stringValue || numeric(text) // "code" is a status only where it is a number
 	case takeName:
-		if codePlace(v.bytes) {
-			return // where zap and slog say which line of code has written the line
-		}
+		return !codePlace(text) // where zap and slog say which line of code has written the line
 	case takeAll:
 	}
-	d.set(to.f, to.rank, to.unit, v)
+	return true
 }

@@ -123,8 +123,8 @@ func follows(tm *template, names naming, data []byte) (bool, error) {
 	}
 	exact.reset(data)
 	s := scanner{visit: func(path []byte, v value) {
-		if to, how, ok := names(path); ok {
-			exact.put(&to, how, v)
+		if to, how, ok := names(path); ok && how.takes(v.kind, v.bytes) {
+			exact.set(to.f, to.rank, to.unit, v)
 		}
 	}}
 	if !s.scan(data[:end]) || !json.Valid(data[:end]) {

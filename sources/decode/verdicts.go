@@ -24,7 +24,7 @@ type judged struct {
 }
 
 const (
-	judgedSlots = 512
+	judgedSlots = 4096
 	maxJudged   = 2 << 10 // bytes of an error's text; longer ones are not remembered
 )
 
