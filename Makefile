@@ -7,7 +7,7 @@ FUZZTIME  ?= 30s
 SEEDS     ?= 1 2 3 4 5
 SCENARIOS ?= azure-eu-502 rate-limit-storm truncated-streams provider-down
 
-.PHONY: build check test race fmt vet lint fuzz fuzz-smoke golden picture drill-seeds bench bench-meaning clean
+.PHONY: build check test race fmt vet lint fuzz fuzz-smoke golden picture drill-seeds bench bench-scan bench-meaning clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/signalbox .
@@ -51,6 +51,11 @@ drill-seeds: build
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# Counts a log of 1 GB, written into a temporary folder, with scan and with what one would take instead: wc, jq, lnav,
+# goaccess and DuckDB, as far as they are there.
+bench-scan: build
+	cd tools/peers && $(GO) run . -signalbox ../../bin/signalbox
 
 # How well error texts are understood, and what a verdict costs: SIGNALBOX_CORPUS names a file of labelled texts.
 # In-sample, held out (without the words that only a text's own source holds), and strict (documented words, too).

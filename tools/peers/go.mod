@@ -1,0 +1,3 @@
+module signalbox/tools/peers
+
+go 1.26.0
