@@ -6,6 +6,7 @@ import "signalbox/internal/traffic"
 // Which request it was it knows by a number. It remembers a failure for as many records as it has room for failures.
 type failures struct {
 	by   map[uint64]failure
+	some [1 << 16]uint16 // how many of by there are for the last bits of their numbers: most have none
 	ring []uint64
 	at   int
 	seen int64
@@ -30,7 +31,7 @@ func (f *failures) first(b *traffic.Brief) bool {
 	repeats := b.Known&traffic.HasAttempt != 0 && b.Attempt > 1
 	if repeats {
 		was, ok := failure{}, false
-		if b.Request != 0 {
+		if b.Request != 0 && f.some[uint16(b.Request)] > 0 { //nolint:gosec // the last bits
 			was, ok = f.by[b.Request]
 		}
 		if ok = ok && f.seen-was.seen <= int64(len(f.ring)); ok {
@@ -48,8 +49,12 @@ func (f *failures) first(b *traffic.Brief) bool {
 func (f *failures) note(b *traffic.Brief) {
 	was, known := f.by[b.Request]
 	if !known {
-		delete(f.by, f.ring[f.at])
+		if old := f.ring[f.at]; old != 0 {
+			delete(f.by, old)
+			f.some[uint16(old)]-- //nolint:gosec // the last bits
+		}
 		f.ring[f.at] = b.Request
+		f.some[uint16(b.Request)]++ //nolint:gosec // the last bits
 		f.at = (f.at + 1) % len(f.ring)
 	}
 	if !known || f.seen-was.seen > int64(len(f.ring)) {

@@ -37,6 +37,7 @@ type Block struct {
 	lines         int
 	bads          []bad
 	tally         Tally
+	newest        int64 // of tally, in unix nanoseconds; 0 for none
 	unknown       []traffic.UnknownPlace
 	worker        *Worker
 	keys          []traffic.Key // that the worker had given numbers then
@@ -128,8 +129,8 @@ func (b *Bulk) Join(k *Block, take func(*Block)) {
 	s.tally.Unparsed += int64(len(k.bads))
 	s.tally.Skewed += k.tally.Skewed
 	s.tally.Unmapped += k.tally.Unmapped
-	if k.tally.Newest.After(s.tally.Newest) {
-		s.tally.Newest = k.tally.Newest
+	if t := time.Unix(0, k.newest); k.newest > 0 && t.After(s.tally.Newest) {
+		s.tally.Newest = t.UTC()
 	}
 	s.opt.Unknown.Add(k.unknown)
 	for _, bad := range k.bads[:min(len(k.bads), MaxExamples)] {
@@ -216,7 +217,7 @@ func NewBlock(kit sources.Kit) *Block {
 
 func (k *Block) reset(w *Worker) {
 	k.Briefs, k.Lack, k.bads, k.lines, k.tally, k.worker = k.Briefs[:0], Lack{}, k.bads[:0], 0, Tally{}, w
-	k.last, k.together, k.unknown = 0, false, nil
+	k.last, k.together, k.unknown, k.newest = 0, false, nil, 0
 }
 
 // Records takes the records that a stream has made since they were last cleared, in place of what the block had, and

@@ -79,6 +79,14 @@ func (d *draft) text(f field, most int) string {
 }
 
 func (d *draft) number(f field) (float64, bool) {
+	if v := &d.vals[f]; v.kind == numberValue && d.rank[f] != 0 {
+		if n, ok := smallInt(v.bytes); ok {
+			return float64(n), true
+		}
+		if n, ok := decimal(v.bytes); ok {
+			return n, true
+		}
+	}
 	b := d.word(f)
 	if len(b) == 0 || len(b) > 40 {
 		return 0, false
@@ -181,6 +189,12 @@ func (d *draft) status() (code int, known, failed, succeeded bool) {
 
 // streamed tells whether the answer was a stream, if the line says so.
 func (d *draft) streamed() (yes, known bool) {
+	switch string(d.vals[fStream].bytes) {
+	case "true":
+		return d.rank[fStream] != 0, d.rank[fStream] != 0
+	case "false":
+		return false, d.rank[fStream] != 0
+	}
 	switch strings.ToLower(string(d.word(fStream))) {
 	case "true", "1", "yes":
 		return true, true

@@ -31,8 +31,11 @@ const (
 	takeName          // not a place in code
 )
 
-// junction is where the next key is told.
-type junction struct{ roads []road }
+// junction is where the next key is told: there is one way on, or there are others.
+type junction struct {
+	road // of no length where there is none yet
+	more []road
+}
 
 // road is one way on: the bytes up to the next value, or to the end of the line.
 type road struct {
@@ -112,12 +115,15 @@ func (t *template) junction(path []byte) (int32, bool) {
 // road adds a way from one junction to another, unless it is there.
 func (t *template) road(at int32, glue []byte, to int32, path []byte) bool {
 	j := &t.states[at]
-	for i := range j.roads {
-		if r := &j.roads[i]; r.to == to && r.is(glue) {
+	if j.n > 0 && j.to == to && j.is(glue) {
+		return true
+	}
+	for i := range j.more {
+		if r := &j.more[i]; r.to == to && r.is(glue) {
 			return true
 		}
 	}
-	if len(j.roads) >= maxRoads || len(glue) == 0 {
+	if len(j.more)+1 >= maxRoads || len(glue) == 0 {
 		return false
 	}
 	r := road{n: len(glue), to: to, mask: ^uint64(0)}
@@ -138,7 +144,11 @@ func (t *template) road(at int32, glue []byte, to int32, path []byte) bool {
 		}
 		r.target, r.how, r.wanted = t.names(dotted)
 	}
-	j.roads = append(j.roads, r)
+	if j.n == 0 {
+		j.road = r
+	} else {
+		j.more = append(j.more, r)
+	}
 	t.learnt += len(glue)
 	return true
 }
@@ -182,6 +192,16 @@ func (r *road) fits(buf []byte, i int, word uint64) bool {
 	return r.n <= 16 || string(buf[i+8:i+r.n-8]) == r.middle
 }
 
+// other finds the way on beside the first.
+func (j *junction) other(buf []byte, i int, word uint64) *road {
+	for n := range j.more {
+		if r := &j.more[n]; r.fits(buf, i, word) {
+			return r
+		}
+	}
+	return nil
+}
+
 // follow reads the line that begins at an offset and ends with a line feed, and gives the offset of what ends it, a
 // carriage return with the line feed or the line feed alone. pad bytes must follow the line. Where it gives false, the
 // draft may hold a part of the line.
@@ -189,16 +209,13 @@ func (t *template) follow(buf []byte, i int, d *draft) (end int, ok bool) {
 	at := int32(0)
 	t.scan.room = t.scan.room[:0]
 	for i+8 <= len(buf) {
-		word := binary.LittleEndian.Uint64(buf[i:])
-		roads := t.states[at].roads
-		n := 0
-		for n < len(roads) && !roads[n].fits(buf, i, word) {
-			n++
+		j := &t.states[at]
+		r := &j.road
+		if word := binary.LittleEndian.Uint64(buf[i:]); r.n == 0 || !r.fits(buf, i, word) {
+			if r = j.other(buf, i, word); r == nil {
+				return 0, false
+			}
 		}
-		if n == len(roads) {
-			return 0, false
-		}
-		r := &roads[n]
 		i += r.n
 		if r.to == atEnd {
 			ok = i+1 < len(buf) && (buf[i] == '\n' || buf[i] == '\r' && buf[i+1] == '\n')

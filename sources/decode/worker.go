@@ -160,9 +160,7 @@ func (k *Block) noted(b *traffic.Brief, skewed, unmapped bool) {
 		k.tally.Unmapped++
 	}
 	if b.Marks&traffic.Received == 0 {
-		if t := time.Unix(0, b.At); t.After(k.tally.Newest) {
-			k.tally.Newest = t
-		}
+		k.newest = max(k.newest, b.At)
 	}
 }
 
@@ -227,9 +225,13 @@ func (w *Worker) wellFinished(finish []byte) bool {
 // fill reads the numbers of a line, and tells whether its time lies in the future.
 func (w *Worker) fill(b *traffic.Brief, received time.Time) (skewed bool) {
 	r, d := w.dec.rec, &w.dec.d
-	at, isReceived, skewed := r.when(d, received)
-	if b.At = at.UnixNano(); isReceived {
-		b.Marks |= traffic.Received
+	if sec, nsec, ok := r.minute.read(d.vals[fTime]); ok && d.rank[fTime] != 0 && sec < received.Unix() {
+		b.At = sec*int64(time.Second) + nsec
+	} else {
+		at, isReceived, later := r.when(d, received)
+		if b.At, skewed = at.UnixNano(), later; isReceived {
+			b.Marks |= traffic.Received
+		}
 	}
 	if len(d.word(fFallbackFrom)) > 0 {
 		b.Marks |= traffic.FellBack

@@ -24,6 +24,7 @@ rows = con.execute("SELECT model, region, status, count(*) FROM read_json(?, for
 import duckdb, json, sys
 path = sys.argv[1]
 con = duckdb.connect()
+con.execute("SET enable_progress_bar=false")
 `
 	duckTail = `
 print(json.dumps({f"{m}|{r}|{s}": int(n) for m, r, s, n in rows}))
