@@ -10,6 +10,7 @@ import (
 // lines name them again and again. What is not found is worked out anew, so that it may forget at any time.
 type nearby struct {
 	fields []field
+	parts  [len(placeFields)]nearPart // of the line that hash has looked at
 	slots  []*nearPlace
 	held   int
 }
@@ -31,7 +32,7 @@ const (
 )
 
 // placeFields are the fields that a place is made of, as the inventory calls them.
-var placeFields = []struct {
+var placeFields = [...]struct {
 	f    field
 	name string
 }{
@@ -65,28 +66,29 @@ func (n *nearby) without(fields ...field) {
 	n.fields = slices.DeleteFunc(n.fields, func(f field) bool { return slices.Contains(fields, f) })
 }
 
-// part gives what counts of a field. Of an endpoint that is what comes before its query; cut tells that there was one.
-func (n *nearby) part(d *draft, f field) (b []byte, cut bool) {
-	if d.rank[f] == 0 {
-		return nil, false
-	}
-	b = d.vals[f].bytes
-	if f == fEndpoint && len(b) > 0 && !edge(b[0]) {
-		before := path(b)
-		return before, len(before) < len(b)
-	}
-	return b, false
+// nearPart is what counts of one field. Of an endpoint that is what comes before its query; cut tells that there was one.
+type nearPart struct {
+	text []byte
+	cut  bool
 }
 
+// hash looks at a line. find and add are about the line that it has looked at.
 func (n *nearby) hash(d *draft) uint64 {
 	h := uint64(0x9e3779b97f4a7c15)
-	for _, f := range n.fields {
+	for i, f := range n.fields {
+		p := &n.parts[i]
 		if d.rank[f] == 0 {
+			*p = nearPart{}
 			h = mix(h^uint64(f), 0xa0761d6478bd642f)
 			continue
 		}
-		b, _ := n.part(d, f)
-		h = hashed(h, b)
+		p.text, p.cut = d.vals[f].bytes, false
+		if f == fEndpoint && len(p.text) > 0 && !edge(p.text[0]) {
+			whole := len(p.text)
+			p.text = path(p.text)
+			p.cut = len(p.text) < whole
+		}
+		h = hashed(h, p.text)
 	}
 	return h
 }
@@ -117,7 +119,7 @@ func upToEight(b []byte) uint64 {
 	return 0
 }
 
-func (n *nearby) find(hash uint64, d *draft) *filled {
+func (n *nearby) find(hash uint64) *filled {
 	if n.slots == nil {
 		return nil
 	}
@@ -126,22 +128,22 @@ func (n *nearby) find(hash uint64, d *draft) *filled {
 		if p == nil {
 			return nil
 		}
-		if p.hash == hash && n.is(p, d) {
+		if p.hash == hash && n.is(p) {
 			return &p.filled
 		}
 	}
 	return nil
 }
 
-func (n *nearby) is(p *nearPlace, d *draft) bool {
+func (n *nearby) is(p *nearPlace) bool {
 	from := int32(0)
-	for i, f := range n.fields {
-		b, cut := n.part(d, f)
+	for i := range n.fields {
+		part := &n.parts[i]
 		end := p.ends[i]
-		if cut {
+		if part.cut {
 			end = -end
 		}
-		if end < 0 || end < from || string(b) != string(p.raw[from:end]) {
+		if end < from || string(part.text) != string(p.raw[from:end]) {
 			return false
 		}
 		from = end
@@ -150,10 +152,10 @@ func (n *nearby) is(p *nearPlace, d *draft) bool {
 }
 
 // add holds a place, and makes room where there is none.
-func (n *nearby) add(hash uint64, d *draft, f filled) *filled {
+func (n *nearby) add(hash uint64, f filled) *filled {
 	p := &nearPlace{hash: hash, filled: f, ends: make([]int32, len(n.fields))}
-	for i, f := range n.fields {
-		b, cut := n.part(d, f)
+	for i := range n.fields {
+		b, cut := n.parts[i].text, n.parts[i].cut
 		if len(p.raw)+len(b) > maxNear {
 			return &p.filled
 		}

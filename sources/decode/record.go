@@ -58,10 +58,10 @@ func (r *recorder) label(b []byte) string {
 // where finds the key of a draft's place, with what the configuration and the inventory add.
 func (r *recorder) where(d *draft) *filled {
 	hash := r.places.hash(d)
-	if f := r.places.find(hash, d); f != nil {
+	if f := r.places.find(hash); f != nil {
 		return f
 	}
-	return r.places.add(hash, d, r.fill(r.place(d)))
+	return r.places.add(hash, r.fill(r.place(d)))
 }
 
 // place reads the place of a draft.
