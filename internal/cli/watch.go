@@ -86,7 +86,11 @@ func (a *app) watch(ctx context.Context, files []string, o watchOptions) error {
 		return err
 	}
 	if o.offsets != nil {
-		defer func() { _ = o.offsets.Close() }() // the sources have saved what there is
+		defer func() { // the sources have saved what there is
+			if err := o.offsets.Close(); err != nil {
+				a.complain(err, "look for room in the state folder")
+			}
+		}()
 		if notice := o.offsets.Notice(); notice != "" {
 			problems = append(problems, notice)
 		}

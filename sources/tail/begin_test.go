@@ -149,7 +149,7 @@ func TestOffsetsWaitForHeldLines(t *testing.T) {
 	h := byHand(t, Options{Path: l.path, Format: decode.Auto, FromStart: true, Offsets: o})
 	l.write(3) // the format is not told yet
 	h.look()
-	must(t, h.tail.save(true))
+	h.tail.save(true)
 	if got, _ := o.of("test", l.path); len(h.ids) == 0 && len(got) > 0 && got[0].off > 0 {
 		t.Fatalf("%v", got)
 	}

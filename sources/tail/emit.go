@@ -194,9 +194,7 @@ func (t *Tail) condition(now time.Time) (traffic.Health, string) {
 	for _, n := range t.notes {
 		said = append(said, n.text)
 	}
-	if half != "" {
-		said = append(said, half)
-	}
+	said = append(said, half, t.unkept)
 	if n := t.cuts(); n > 0 {
 		said = append(said, fmt.Sprintf("%d lines are longer than %d bytes and were cut", n, decode.MaxLine))
 	}

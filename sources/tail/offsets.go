@@ -39,6 +39,7 @@ type Offsets struct {
 	files map[logName]saved
 	dirty bool
 	wrote time.Time
+	wrong error // of the last time it was written
 }
 
 // logName is a path of a source.
@@ -134,14 +135,20 @@ func (o *Offsets) save(now time.Time, end bool) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.lock == nil || !o.dirty || !end && now.Sub(o.wrote) < saveEvery {
-		return nil
+		return o.wrong
 	}
 	o.wrote, o.dirty = now, false
 	maps.DeleteFunc(o.files, func(_ logName, s saved) bool { return now.Sub(s.at) > resumeWithin })
+	o.wrong = nil
 	if err := replaceFile(o.path, formatOffsets(o.files), end); err != nil {
-		return fmt.Errorf("keeping the offsets of logs: %w", err)
+		o.dirty = true // it is tried again
+		why := err
+		if p := (*fs.PathError)(nil); errors.As(err, &p) {
+			why = p.Err // the name is that of a temporary file, another one each time
+		}
+		o.wrong = fmt.Errorf("how far logs were read cannot be kept in %s, and after a restart lines will come again: %w", o.path, why)
 	}
-	return nil
+	return o.wrong
 }
 
 // replaceFile puts a file in place at once: a reader, or a start after a crash, sees the old or the new one.
@@ -168,13 +175,16 @@ func replaceFile(path string, data []byte, sync bool) (err error) {
 	return nil
 }
 
-// Close gives the file free for other programs. What was put is saved when a source ends.
+// Close gives the file free for other programs. What was put is saved when a source ends; an error is that of the
+// last try.
 func (o *Offsets) Close() error {
 	if o.lock == nil {
 		return nil
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if err := o.lock.Close(); err != nil {
 		return fmt.Errorf("closing the lock of offsets: %w", err)
 	}
-	return nil
+	return o.wrong
 }

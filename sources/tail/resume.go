@@ -107,9 +107,14 @@ func (f *follower) resumes(t *Tail) {
 	t.say(fmt.Sprintf("the file that %s was at %s is gone or was written anew: lines that came after may be missing", f.path, at.UTC().Format(time.RFC3339)))
 }
 
-func (t *Tail) save(end bool) error {
+// save writes the offsets when they are due. A full disk must not blind the console: that they are not kept is said,
+// and the log is followed on.
+func (t *Tail) save(end bool) {
+	t.unkept = ""
 	if t.opt.Offsets == nil {
-		return nil
+		return
 	}
-	return t.opt.Offsets.save(t.opt.Kit.Now(), end)
+	if err := t.opt.Offsets.save(t.opt.Kit.Now(), end); err != nil {
+		t.unkept = err.Error()
+	}
 }

@@ -78,6 +78,7 @@ type Tail struct {
 	read     time.Time
 	notes    []note
 	unknown  traffic.UnknownPlaces
+	unkept   string // why how far was read is not kept, "" where it is
 
 	mu       sync.Mutex // guards what follows, for Examples and Proposal while Run is on
 	examples []string
@@ -156,7 +157,7 @@ func (t *Tail) runFiles(ctx context.Context, emit sources.Emit) (err error) {
 	}
 	defer t.wake.close()
 	defer t.closeAll()
-	defer func() { err = errors.Join(err, t.save(true)) }()
+	defer t.save(true)
 	e := &emitter{emit: emit}
 	for ctx.Err() == nil {
 		more, err := t.pass(ctx, e)
@@ -206,7 +207,8 @@ func (t *Tail) pass(ctx context.Context, e *emitter) (more bool, err error) {
 	if err := t.flush(ctx, e, !more); err != nil {
 		return false, err
 	}
-	return more, t.save(false)
+	t.save(false)
+	return more, nil
 }
 
 // rest waits for an event or for the next poll. It tells whether ctx still is.
