@@ -20,7 +20,8 @@ type draft struct {
 	zone    *time.Location
 }
 
-// reset begins a line. The values of the line before stay where they are: without a rank they count for nothing.
+// reset begins a line. The values of the line before stay where they are: without a rank they count for nothing, and
+// must not be looked at, for their bytes may be another goroutine's by then.
 func (d *draft) reset(line []byte) {
 	d.line, d.rank, d.at, d.term, d.noTried = line, [numFields]uint8{}, time.Time{}, "", false
 }
@@ -189,11 +190,14 @@ func (d *draft) status() (code int, known, failed, succeeded bool) {
 
 // streamed tells whether the answer was a stream, if the line says so.
 func (d *draft) streamed() (yes, known bool) {
+	if d.rank[fStream] == 0 {
+		return false, false
+	}
 	switch string(d.vals[fStream].bytes) {
 	case "true":
-		return d.rank[fStream] != 0, d.rank[fStream] != 0
+		return true, true
 	case "false":
-		return false, d.rank[fStream] != 0
+		return false, true
 	}
 	switch strings.ToLower(string(d.word(fStream))) {
 	case "true", "1", "yes":

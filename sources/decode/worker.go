@@ -225,7 +225,12 @@ func (w *Worker) wellFinished(finish []byte) bool {
 // fill reads the numbers of a line, and tells whether its time lies in the future.
 func (w *Worker) fill(b *traffic.Brief, received time.Time) (skewed bool) {
 	r, d := w.dec.rec, &w.dec.d
-	if sec, nsec, ok := r.minute.read(d.vals[fTime]); ok && d.rank[fTime] != 0 && sec < received.Unix() {
+	var sec, nsec int64
+	quick := false
+	if d.rank[fTime] != 0 { // else it holds what an earlier line had, whose bytes may be gone
+		sec, nsec, quick = r.minute.read(d.vals[fTime])
+	}
+	if quick && sec < received.Unix() {
 		b.At = sec*int64(time.Second) + nsec
 	} else {
 		at, isReceived, later := r.when(d, received)
