@@ -43,6 +43,36 @@ func (d *draft) set(f field, rank uint8, unit time.Duration, v value) {
 	}
 }
 
+// put sets a value as far as it counts for its field.
+func (d *draft) put(r *road, kind valueKind, text []byte) {
+	if r.how != takeAll && !r.how.takes(kind, text) {
+		return
+	}
+	switch was := d.rank[r.f]; {
+	case was > 255-r.rank:
+	case kind == nullValue || len(text) == 0:
+		if was == 255-r.rank {
+			d.rank[r.f] = 0
+		}
+	default:
+		v := &d.vals[r.f]
+		v.kind, v.bytes = kind, text
+		d.rank[r.f], d.units[r.f] = 255-r.rank, r.unit
+	}
+}
+
+// takes tells whether a value counts.
+func (how taking) takes(kind valueKind, text []byte) bool {
+	switch how {
+	case takeNumber:
+		return kind != stringValue || numeric(text) // "code" is a status only where it is a number
+	case takeName:
+		return !codePlace(text) // where zap and slog say which line of code has written the line
+	case takeAll:
+	}
+	return true
+}
+
 func (d *draft) has(f field) bool { return d.rank[f] != 0 }
 
 // word gives a field's text, nil where it is absent or says that nothing is known.
