@@ -190,12 +190,17 @@ func (s *stat) reset() { s.r, s.some = [len(strengths)]float64{}, false }
 // tally is what one cut saw of one signal in one second, and what its leaves expected.
 type tally struct{ n, k, e, v, c float64 }
 
-func (t *tally) add(n, k, p, known float64) {
-	t.n += n
-	t.k += k
-	t.e += n * p
-	t.v += n * n * p / (known + priorWeight)
-	t.c += n * p * coldFactor * priorWeight / (known + priorWeight)
+// tallyOf is what one leaf adds: n requests, k failures, where p were expected from so many known requests.
+func tallyOf(n, k, p, known float64) tally {
+	return tally{n: n, k: k, e: n * p, v: n * n * p / (known + priorWeight), c: n * p * coldFactor * priorWeight / (known + priorWeight)}
+}
+
+func (t *tally) add(o *tally) {
+	t.n += o.n
+	t.k += o.k
+	t.e += o.e
+	t.v += o.v
+	t.c += o.c
 }
 
 const (
@@ -215,7 +220,6 @@ func (s *stat) push(sig signal, sec int64, t *tally, phi0 float64, learn bool) {
 	if t.n <= 0 {
 		return
 	}
-	p0 := t.boundary(sig)
 	phi := s.phi(phi0)
 	s.some = true
 	if phi != s.calmPhi {
@@ -224,12 +228,15 @@ func (s *stat) push(sig signal, sec int64, t *tally, phi0 float64, learn bool) {
 			s.calm[j] = math.Exp(math.Log1p(-eps) / phi)
 		}
 	}
-	for j, eps := range strengths {
-		f := power(s.calm[j], int(t.n-t.k))
-		if t.k > 0 {
-			f *= math.Exp(min(t.k*math.Log1p(eps*(1-p0)/p0)/phi, 460))
+	f := powers(s.calm, int(t.n-t.k))
+	if t.k > 0 {
+		p0 := t.boundary(sig)
+		for j, eps := range strengths {
+			f[j] *= math.Exp(min(t.k*math.Log1p(eps*(1-p0)/p0)/phi, 460))
 		}
-		s.r[j] = min(maxR, (1+s.r[j])*f)
+	}
+	for j := range s.r {
+		s.r[j] = min(maxR, (1+s.r[j])*f[j])
 	}
 	if dt := sec - s.last; s.last != 0 && dt > 0 {
 		f := fadeOne
@@ -252,14 +259,18 @@ func (s *stat) push(sig signal, sec int64, t *tally, phi0 float64, learn bool) {
 	}
 }
 
-// power is x to the n: most seconds have few requests, and this is what every cut does every second.
-func power(x float64, n int) float64 {
-	f := 1.0
+// powers gives each to the n: most seconds have few requests, and this is what every cut does every second.
+func powers(x [len(strengths)]float64, n int) [len(strengths)]float64 {
+	f := [len(strengths)]float64{1, 1, 1, 1, 1, 1}
 	for ; n > 0; n >>= 1 {
 		if n&1 != 0 {
-			f *= x
+			for j := range f {
+				f[j] *= x[j]
+			}
 		}
-		x *= x
+		for j := range x {
+			x[j] *= x[j]
+		}
 	}
 	return f
 }

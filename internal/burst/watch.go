@@ -168,16 +168,20 @@ func (w *watch) weigh(sec int64) {
 				x.frozen |= 1 << s
 			}
 		}
+		var own [signals]tally // the same for all cuts of the leaf
+		for s := range signals {
+			if n := x.seen(s); n > 0 && !l.covered[s] {
+				b := &l.base[s]
+				own[s] = tallyOf(float64(n), float64(x.k[s]), b.p, b.n)
+			}
+		}
 		for _, c := range l.cuts {
 			if c.at != sec {
 				c.at, c.now = sec, [signals]tally{}
 				w.fired = append(w.fired, c)
 			}
-			for s := range signals {
-				if n := x.seen(s); n > 0 && !l.covered[s] {
-					b := &l.base[s]
-					c.now[s].add(float64(n), float64(x.k[s]), b.p, b.n)
-				}
+			for s := range own {
+				c.now[s].add(&own[s])
 			}
 		}
 	}

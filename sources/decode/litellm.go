@@ -221,7 +221,7 @@ func instant(v value) time.Time {
 // classed classifies a failure whose texts are in the draft. What LiteLLM adds about its own further tries is
 // left out: it quotes the failures of others.
 func (l *litellm) classed(rec *traffic.Record, status int, least fault.Class) {
-	if own, _, cut := bytes.Cut(l.d.vals[fMessage].bytes, []byte("\n\nLiteLLM: model group")); cut {
+	if own, _, cut := bytes.Cut(l.d.vals[fMessage].bytes, []byte("\n\nLiteLLM: model group")); cut && l.d.has(fMessage) {
 		l.d.vals[fMessage].bytes = own
 	}
 	l.rec.fail(&l.d, rec, status)
