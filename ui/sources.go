@@ -22,7 +22,11 @@ func sourceLines(v *desk.SourceView, now time.Time) []line {
 	if v.Format != "" {
 		head += ", read as " + v.Format
 	}
-	read := count(v.Lines) + " lines, " + volume(v.Bytes) + fmt.Sprintf(", %.3g/s", v.PerSecond)
+	unit := " lines, "
+	if v.Lines == 1 {
+		unit = " line, "
+	}
+	read := count(v.Lines) + unit + volume(v.Bytes) + fmt.Sprintf(", %.3g/s", v.PerSecond)
 	switch {
 	case v.Kind == "changes":
 		read = plural(int(v.Lines), "change", "changes") + ", " + volume(v.Bytes)
