@@ -1,5 +1,10 @@
 package fault
 
+import (
+	"maps"
+	"slices"
+)
+
 // words are the words of all rules, and two automata that find them in one pass each over a text (Aho and
 // Corasick's), so that a verdict costs the same whatever the number of rules, and a hostile text costs no
 // more than another. Words with runes beyond ASCII have an automaton of their own, which most texts need
@@ -159,20 +164,17 @@ func (t *trie) link() []int {
 	order := []int{0}
 	for i := 0; i < len(order); i++ {
 		at := order[i]
-		for c := range 256 {
-			to, there := t.nodes[at].to[byte(c)]
-			if !there {
-				continue
-			}
+		for _, c := range slices.Sorted(maps.Keys(t.nodes[at].to)) {
+			to := t.nodes[at].to[c]
 			order = append(order, to)
 			if at == 0 {
 				continue
 			}
 			fall := t.nodes[at].fall
-			for fall != 0 && t.nodes[fall].to[byte(c)] == 0 {
+			for fall != 0 && t.nodes[fall].to[c] == 0 {
 				fall = t.nodes[fall].fall
 			}
-			t.nodes[to].fall = t.nodes[fall].to[byte(c)]
+			t.nodes[to].fall = t.nodes[fall].to[c]
 			t.nodes[to].found = append(t.nodes[to].found, t.nodes[t.nodes[to].fall].found...)
 		}
 	}
