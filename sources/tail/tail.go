@@ -22,7 +22,8 @@ import (
 const (
 	pollEvery  = 250 * time.Millisecond
 	pollFast   = 25 * time.Millisecond // while files are being rotated
-	breath     = 5 * time.Millisecond  // between two looks, however many events come
+	breath     = 40 * time.Millisecond // between two looks, however many events come: many lines at once cost less each
+	breathFast = 5 * time.Millisecond  // while files are rotated
 	stateEvery = time.Second
 	partWithin = 500 * time.Millisecond // how long the last batch may take when Run is to end
 	batchWait  = 100 * time.Millisecond
@@ -213,16 +214,16 @@ func (t *Tail) pass(ctx context.Context, e *emitter) (more bool, err error) {
 
 // rest waits for an event or for the next poll. It tells whether ctx still is.
 func (t *Tail) rest(ctx context.Context) bool {
-	pause := time.NewTimer(min(breath, t.opt.Poll))
+	between, every := breath, t.opt.Poll
+	if t.rotating() {
+		between, every = breathFast, min(every, pollFast)
+	}
+	pause := time.NewTimer(min(between, t.opt.Poll))
 	defer pause.Stop()
 	select {
 	case <-ctx.Done():
 		return false
 	case <-pause.C:
-	}
-	every := t.opt.Poll
-	if t.rotating() {
-		every = min(every, pollFast)
 	}
 	poll := time.NewTimer(every)
 	defer poll.Stop()
