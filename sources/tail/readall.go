@@ -2,7 +2,6 @@ package tail
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -53,28 +52,6 @@ type FileReport struct {
 	Lack     decode.Lack     // what its records do not say; of Count alone
 }
 
-// ReadAll reads files, globs and "-" to their ends and hands over their records in order of event time, in
-// batches that fn may keep. Each file is merged as it stands; the order of paths changes nothing. Files may
-// be compressed with gzip. An error names the file that could not be read.
-func ReadAll(ctx context.Context, paths []string, opt ReadOptions, fn func([]traffic.Record) error) (Report, error) {
-	opt.Kit = opt.Kit.Complete()
-	files, err := openAll(paths, opt)
-	defer func() {
-		for _, f := range files {
-			f.close()
-		}
-	}()
-	if err != nil {
-		return Report{}, err
-	}
-	err = merge(ctx, files, fn)
-	report := Report{}
-	for _, f := range files {
-		report.add(f.report())
-	}
-	return report, err
-}
-
 func (r *Report) add(f FileReport) {
 	r.Files = append(r.Files, f)
 	r.Lines += f.Lines
@@ -83,43 +60,6 @@ func (r *Report) add(f FileReport) {
 	r.Unparsed += f.Unparsed
 	r.Skewed += f.Skewed
 	r.Dropped += f.Dropped
-}
-
-// merge takes the earliest of the files' next records until all files are at their ends.
-func merge(ctx context.Context, files []*whole, fn func([]traffic.Record) error) error {
-	open := make([]*whole, 0, len(files))
-	for _, f := range files {
-		ok, err := f.next(ctx)
-		if err != nil {
-			return err
-		}
-		if ok {
-			open = append(open, f)
-		}
-	}
-	batch := make([]traffic.Record, 0, maxBatch)
-	for len(open) > 0 {
-		f := slices.MinFunc(open, func(a, b *whole) int { return a.head().Time.Compare(b.head().Time) })
-		batch = append(batch, *f.head())
-		if len(batch) == maxBatch {
-			if err := fn(batch); err != nil {
-				return err
-			}
-			batch = make([]traffic.Record, 0, maxBatch)
-		}
-		f.at++
-		ok, err := f.next(ctx)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			open = slices.DeleteFunc(open, func(o *whole) bool { return o == f })
-		}
-	}
-	if len(batch) == 0 {
-		return nil
-	}
-	return fn(batch)
 }
 
 // openAll opens the files that the paths name, each once, in an order of its own.

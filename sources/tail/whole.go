@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -26,7 +25,6 @@ type whole struct {
 	lines  *decode.Stream
 	places traffic.UnknownPlaces
 	now    func() time.Time
-	at     int       // next record of lines.out
 	clock  time.Time // for lines without a time: the latest one before them, or the file's own
 	first  time.Time
 	bytes  int64
@@ -89,30 +87,6 @@ func (w *whole) unpack() error {
 	return nil
 }
 
-// next makes sure that head has a record, and tells whether it has.
-func (w *whole) next(ctx context.Context) (bool, error) {
-	if w.at < len(w.lines.Records()) {
-		return true, nil
-	}
-	w.lines.Clear()
-	w.at = 0
-	for !w.ended && len(w.lines.Records()) == 0 {
-		if err := ctx.Err(); err != nil {
-			return false, errReading(w.path, err)
-		}
-		if err := w.block(); err != nil {
-			return false, err
-		}
-	}
-	w.stamp()
-	return len(w.lines.Records()) > 0, nil
-}
-
-func (w *whole) block() error {
-	_, err := w.begin(nil)
-	return err
-}
-
 // begin takes a block line by line, up to the first line after which the rest is to be taken otherwise: that rest it
 // gives. told is asked only until the format is told; nil: never.
 func (w *whole) begin(told func() bool) (rest []byte, err error) {
@@ -161,23 +135,6 @@ func (w *whole) end(err error) error {
 }
 
 func errReading(path string, err error) error { return fmt.Errorf("reading %s: %w", path, err) }
-
-// stamp gives lines without a time that of the line before them: the file is finished, now is not its time.
-func (w *whole) stamp() {
-	for i := range w.lines.Records() {
-		rec := &w.lines.Records()[i]
-		if rec.Received {
-			rec.Time = w.clock
-			continue
-		}
-		w.clock = rec.Time
-		if w.first.IsZero() || rec.Time.Before(w.first) {
-			w.first = rec.Time
-		}
-	}
-}
-
-func (w *whole) head() *traffic.Record { return &w.lines.Records()[w.at] }
 
 func (w *whole) close() {
 	if w.closer != nil {
