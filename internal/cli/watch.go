@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -277,16 +276,8 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 		return checked(s, scrape.New, so)
 	}
 	return checked(s, command.New, command.Options{
-		Name: s.Name, Command: s.Command, Env: childEnvironment(cfg.SecretVariables()), Once: o.once, Kit: st.kit,
+		Name: s.Name, Command: s.Command, Env: config.ChildEnvironment(cfg.SecretVariables()), Once: o.once, Kit: st.kit,
 		Format: s.Format, Fields: s.Fields, Formats: a.formats, Zone: s.Location(), Labels: labels,
-	})
-}
-
-// childEnvironment is the environment of a command that a source runs: ours, without the variables that hold secrets.
-func childEnvironment(secret []string) []string {
-	return slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains(secret, name)
 	})
 }
 

@@ -150,10 +150,7 @@ func (s Secret) run(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, s.command[0], s.command[1:]...)
 	cmd.Stdout = &out
 	cmd.WaitDelay = time.Second // a grandchild may keep the pipe open
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool {
-		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains(s.hide, name)
-	})
+	cmd.Env = ChildEnvironment(s.hide)
 	if err := cmd.Run(); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			return "", cause
@@ -164,6 +161,14 @@ func (s Secret) run(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%w; run it by hand to see why", err)
 	}
 	return out.buf.String(), nil
+}
+
+// ChildEnvironment is the environment for a command: ours, without the variables that hold secrets.
+func ChildEnvironment(secret []string) []string {
+	return slices.DeleteFunc(os.Environ(), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains(secret, name)
+	})
 }
 
 // bounded keeps what a command prints up to the length of a secret, then fails the command's writes.

@@ -37,7 +37,6 @@ type Options struct {
 	Zone    *time.Location
 	Labels  sources.Labels
 	Kit     sources.Kit
-	Misread func(line []byte, why string)
 }
 
 // Command is a source that follows a command. It implements sources.Source.
@@ -73,7 +72,7 @@ func New(opt Options) (*Command, error) {
 	}
 	places := new(traffic.UnknownPlaces)
 	lines, err := decode.NewStream(opt.Format, decode.Options{
-		Kit: opt.Kit, Source: opt.Name, Labels: opt.Labels, Fields: opt.Fields, Formats: opt.Formats, Zone: opt.Zone, Misread: opt.Misread,
+		Kit: opt.Kit, Source: opt.Name, Labels: opt.Labels, Fields: opt.Fields, Formats: opt.Formats, Zone: opt.Zone,
 		Unknown: places,
 	})
 	if err != nil {
