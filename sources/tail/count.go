@@ -18,10 +18,10 @@ type Reading struct {
 	Opt   ReadOptions
 }
 
-// Count reads logs to their ends for what counts in them: the briefs of their records, merged by event time as ReadAll
-// merges records, with places that number their keys. fn must not keep what it is given. Logs of JSON lines are
-// decoded on all processors; what is handed over is the same whatever their number. The readings share one table of
-// symbols, that of the first.
+// Count reads logs to their ends for what counts in them: the briefs of their records, merged by event time, with
+// places that number their keys; the order of paths changes nothing. Files may be compressed with gzip. fn must not keep
+// what it is given. Logs of JSON lines are decoded on all processors; what is handed over is the same whatever their
+// number. The readings share one table of symbols, that of the first.
 func Count(ctx context.Context, readings []Reading, places *traffic.Places, fn func([]traffic.Brief) error) (Report, error) {
 	return countBy(ctx, blockSize, readings, places, fn)
 }
