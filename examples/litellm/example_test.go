@@ -64,7 +64,7 @@ const moreModels = `
     litellm_params: {model: openai/alone, api_base: "http://127.0.0.1:9103/v1", api_key: os.environ/OPENAI_KEY, timeout: 30}
     model_info: {id: alone.openai.us, provider: openai, region: us}
   - model_name: impatient
-    litellm_params: {model: openai/impatient, api_base: "http://127.0.0.1:9103/v1", api_key: os.environ/OPENAI_KEY, timeout: 1}
+    litellm_params: {model: openai/impatient, api_base: "http://127.0.0.1:9103/v1", api_key: os.environ/OPENAI_KEY, timeout: 6}
     model_info: {id: impatient.openai.us, provider: openai, region: us}
   - model_name: single
     litellm_params: {model: openai/single, api_base: "http://127.0.0.1:9103/v1", api_key: os.environ/OPENAI_KEY, timeout: 30}
