@@ -25,6 +25,7 @@ type judged struct {
 
 const (
 	judgedSlots = 4096
+	judgedWays  = 4       // slots in which one failure may stand: two that come in turn must not drive each other out
 	maxJudged   = 2 << 10 // bytes of an error's text; longer ones are not remembered
 )
 
@@ -38,10 +39,20 @@ func (r *recorder) classify(d *draft, provider traffic.Sym, stream bool, status 
 	if r.verdicts.slots == nil {
 		r.verdicts.slots = make([]*judged, judgedSlots)
 	}
-	slot := &r.verdicts.slots[h%judgedSlots]
-	if j := *slot; j != nil && j.status == status && j.provider == provider && j.stream == stream && j.term == d.term &&
-		j.code == string(code) && j.kind == string(kind) && j.message == string(message) && j.finish == string(finish) {
-		return j
+	ways := r.verdicts.slots[h%(judgedSlots/judgedWays)*judgedWays:][:judgedWays]
+	free := judgedWays - 1
+	for i, j := range ways {
+		if j == nil {
+			free = i
+			break
+		}
+		if j.status == status && j.provider == provider && j.stream == stream && j.term == d.term &&
+			j.code == string(code) && j.kind == string(kind) && j.message == string(message) && j.finish == string(finish) {
+			if i > 0 {
+				ways[i-1], ways[i] = j, ways[i-1] // the last one is forgotten first
+			}
+			return j
+		}
 	}
 	j := &judged{status: status, provider: provider, stream: stream, term: strings.Clone(d.term)}
 	j.codeText, j.kindText, j.text = d.text(fCode, maxWord), d.text(fType, maxWord), d.text(fMessage, MaxMessage)
@@ -51,7 +62,7 @@ func (r *recorder) classify(d *draft, provider traffic.Sym, stream bool, status 
 	})
 	if len(code)+len(kind)+len(message)+len(finish) <= maxJudged {
 		j.code, j.kind, j.message, j.finish = string(code), string(kind), string(message), string(finish)
-		*slot = j
+		ways[free] = j
 	}
 	return j
 }
