@@ -83,10 +83,7 @@ func (w *watch) relocate(sec int64, s signal, top *cut) {
 	e := &w.eps[s]
 	list := w.localise(s, max(e.onset, sec-300), sec)
 	if len(list) == 0 && top != nil {
-		f := found{place: top.place}
-		leaves, _ := w.window(s, max(e.onset, sec-300), sec)
-		f.explain(leaves)
-		list = append(list, f)
+		list = append(list, w.unexplained(top.place, s, max(e.onset, sec-300), sec))
 	}
 	gain := 0.0
 	for _, f := range list {
