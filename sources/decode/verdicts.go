@@ -33,6 +33,9 @@ const (
 func (r *recorder) classify(d *draft, provider traffic.Sym, stream bool, status int) *judged {
 	code, kind, message, finish := d.word(fCode), d.word(fType), d.word(fMessage), d.word(fFinish)
 	h := mix(uint64(status)^uint64(provider)<<16, 0xa0761d6478bd642f) //nolint:gosec // a hash
+	if stream {
+		h++
+	}
 	for _, b := range [...][]byte{code, kind, message, finish} {
 		h = hashed(h, b)
 	}

@@ -13,8 +13,8 @@ func TestVerdictsOfABurstAreRemembered(t *testing.T) {
 	judge := func(i int) *judged {
 		var d draft
 		d.reset(nil)
-		d.set(fMessage, 2, 0, value{kind: stringValue, bytes: fmt.Appendf(nil, "the engine is overloaded (%d)", i%40)})
-		return r.classify(&d, traffic.Sym(1+i%5), i%2 == 0, 500+i%30) //nolint:gosec // small
+		d.set(fMessage, 2, 0, value{kind: stringValue, bytes: fmt.Appendf(nil, "the engine is overloaded (%d)", i%100)})
+		return r.classify(&d, traffic.Sym(1+i/100%3), i >= 300, 529) //nolint:gosec // small
 	}
 	const many = 600
 	var first [many]*judged
