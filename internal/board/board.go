@@ -66,6 +66,8 @@ type Board struct {
 	states gauges
 	facts  factList
 	stats  Stats
+
+	histograms histograms
 }
 
 // New makes an empty board.
@@ -151,7 +153,11 @@ func (b *Board) record(in *traffic.Record, kind traffic.SourceKind, now time.Tim
 	}
 	s := b.seriesOf(rec.Key, kind)
 	first := b.recent.first(&rec)
-	b.series.add(s, rec.Time.Unix(), func(k *bucket) { k.addRecord(&rec, first) })
+	sec := rec.Time.Unix()
+	b.series.add(s, sec, func(k *bucket) { k.addRecord(&rec, first) })
+	if m := s.measure(sec, max(b.series.asked, b.series.floor[0])); m != nil {
+		m.take(first && !rec.Outcome.Failed(), rec.Known, int64(rec.Latency), int64(rec.TTFT), rec.TokensIn, rec.TokensOut)
+	}
 	at := b.recs.append(&rec)
 	if text, ok := b.recent.note(&rec, at); ok {
 		b.recs.explain(at, text)

@@ -455,7 +455,7 @@ func TestSketch(t *testing.T) {
 		for _, q := range []float64{0, 0.1, 0.5, 0.9, 0.99, 1} {
 			exact := time.Duration(values[int(q*float64(len(values)-1))]) * time.Millisecond
 			got, ok := all.Quantile(q)
-			if off := float64(got-exact) / float64(exact); !ok || off > accuracy+1e-9 || off < -accuracy-1e-9 {
+			if off := float64(got-exact) / float64(exact); !ok || off > traffic.Accuracy+1e-9 || off < -traffic.Accuracy-1e-9 {
 				t.Fatalf("q%v: %v, exact %v", q, got, exact)
 			}
 			if merged, _ := one.Quantile(q); merged != got {

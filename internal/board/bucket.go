@@ -21,6 +21,7 @@ type bucket struct {
 	more                []OutcomeN // almost always empty: most buckets hold successes only
 	tokIn, tokOut, tokC int64
 	retry, fallback     int32
+	again               int32 // attempts that say they are not the first of their request
 	width               int32 // seconds of the widest count in it; 1 for records
 	lat, ttft           Sketch
 }
@@ -50,6 +51,9 @@ func (k *bucket) addRecord(rec *traffic.Record, first bool) {
 		f = 1
 	} else {
 		k.retry++
+	}
+	if rec.Known&traffic.HasAttempt != 0 && rec.Attempt > 1 {
+		k.again++
 	}
 	k.outcome(rec.Outcome, 1, f)
 	k.width = max(k.width, 1)
@@ -86,6 +90,7 @@ func (k *bucket) merge(o *bucket) {
 	k.tokC += o.tokC
 	k.retry += o.retry
 	k.fallback += o.fallback
+	k.again += o.again
 	k.width = max(k.width, o.width)
 	k.lat.Merge(o.lat)
 	k.ttft.Merge(o.ttft)

@@ -29,6 +29,9 @@ type Digest struct {
 
 	leaves   []Leaf
 	outcomes []OutcomeN
+	bins     []traffic.Bin
+
+	histograms histograms
 }
 
 const minTime = -1 << 62
@@ -49,9 +52,10 @@ func NewDigest(places *traffic.Places) *Digest {
 
 // counts are what happened in one second or minute, by place.
 type counts struct {
-	start int64    // unix seconds
-	at    []uint32 // by place: one more than the index of its cell, 0 for none
-	cells []cell
+	start   int64    // unix seconds
+	at      []uint32 // by place: one more than the index of its cell, 0 for none
+	cells   []cell
+	details []detail // of a second: what detection asks for besides, by the index of the cell
 }
 
 // cell is one place in one second or minute.
@@ -62,7 +66,9 @@ type cell struct {
 	more    []OutcomeN
 }
 
-func (c *counts) cell(place uint32) *cell {
+func (c *counts) cell(place uint32) *cell { return &c.cells[c.index(place)] }
+
+func (c *counts) index(place uint32) int {
 	if int(place) >= len(c.at) {
 		c.at = append(c.at, make([]uint32, int(place)+64-len(c.at))...)
 	}
@@ -76,7 +82,7 @@ func (c *counts) cell(place uint32) *cell {
 		}
 		c.at[place] = uint32(len(c.cells)) //nolint:gosec // one for each place
 	}
-	return &c.cells[c.at[place]-1]
+	return int(c.at[place]) - 1
 }
 
 func (x *cell) add(o OutcomeN) {
@@ -139,22 +145,25 @@ func (d *Digest) take(b *traffic.Brief) {
 	sec := floorTo(b.At, int64(time.Second)) / int64(time.Second)
 	if sec < d.markSec {
 		d.Late++
-		d.minute(sec).put(b.Place, o, !first, &d.cells)
+		m := d.minute(sec)
+		before := len(m.cells)
+		m.put(b.Place, o, !first)
+		d.cells += len(m.cells) - before
 		return
 	}
-	d.second(sec).put(b.Place, o, !first, nil)
+	c := d.second(sec)
+	c.detail(c.put(b.Place, o, !first)).add(b, first)
 }
 
-func (c *counts) put(place uint32, o OutcomeN, retry bool, cells *int) {
-	before := len(c.cells)
-	x := c.cell(place)
+// put gives the index of the cell that it has counted in.
+func (c *counts) put(place uint32, o OutcomeN, retry bool) int {
+	at := c.index(place)
+	x := &c.cells[at]
 	x.add(o)
 	if retry {
 		x.retries++
 	}
-	if cells != nil {
-		*cells += len(c.cells) - before
-	}
+	return at
 }
 
 // second finds or makes an open second. Lines are nearly in order: the newest ones are asked for.
@@ -190,7 +199,7 @@ func (d *Digest) fresh(start int64) *counts {
 	c := d.spare[n-1]
 	d.spare = d.spare[:n-1]
 	clear(c.at)
-	c.start, c.cells = start, c.cells[:0]
+	c.start, c.cells, c.details = start, c.cells[:0], c.details[:0]
 	return c
 }
 
@@ -230,7 +239,7 @@ func (d *Digest) NextSecond(sec int64) (int64, bool) {
 // Leaves gives the counts of one second for detection, in the order in which their places were first met. They are
 // valid until the next call.
 func (d *Digest) Leaves(sec int64) []Leaf {
-	d.leaves, d.outcomes = d.leaves[:0], d.outcomes[:0]
+	d.leaves, d.outcomes, d.bins = d.leaves[:0], d.outcomes[:0], d.bins[:0]
 	at, found := slices.BinarySearchFunc(d.open, sec, func(c *counts, sec int64) int { return int(c.start - sec) })
 	if !found {
 		return nil
@@ -238,14 +247,18 @@ func (d *Digest) Leaves(sec int64) []Leaf {
 	c := d.open[at]
 	for _, n := range c.at {
 		if n > 0 {
-			d.leaves = append(d.leaves, d.leaf(&c.cells[n-1]))
+			d.leaves = append(d.leaves, d.leaf(&c.cells[n-1], &c.details[n-1]))
 		}
 	}
 	return d.leaves
 }
 
-func (d *Digest) leaf(x *cell) Leaf {
-	l := Leaf{Key: d.places.Key(x.place), Retries: int64(x.retries), Width: time.Second}
+func (d *Digest) leaf(x *cell, more *detail) Leaf {
+	l := Leaf{Key: d.places.Key(x.place), Retries: int64(x.retries), Again: more.again, Width: time.Second}
+	d.bins = d.histograms.fill(&l, &more.measured, d.bins)
+	if len(more.callers) > 0 {
+		l.Callers = more.callers
+	}
 	from := len(d.outcomes)
 	d.outcomes = append(append(d.outcomes, x.one), x.more...)
 	l.ByOutcome = d.outcomes[from:len(d.outcomes):len(d.outcomes)]

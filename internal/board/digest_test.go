@@ -28,8 +28,19 @@ func drawn(r *rand.Rand, syms *traffic.Symbols, n int) []traffic.Record {
 			Time: at, Key: k, RequestID: fmt.Sprint("q", i-r.IntN(30)), Attempt: 1 + r.IntN(2), Known: traffic.HasAttempt,
 			Outcome: outcome("none", 200), Explains: r.IntN(50) == 0,
 		}
-		if r.IntN(5) == 0 {
+		switch r.IntN(12) {
+		case 0, 1:
 			out[i].Outcome = outcome("server_error", 500+r.IntN(4))
+		case 2:
+			out[i].Outcome = outcome("bad_request", 400)
+		}
+		if rec := &out[i]; r.IntN(8) > 0 {
+			rec.Known |= traffic.HasLatency | traffic.HasTokensIn
+			rec.Latency, rec.TokensIn = time.Duration(r.ExpFloat64()*1e9), r.Int64N(4000)
+		}
+		if rec := &out[i]; r.IntN(2) > 0 {
+			rec.Known |= traffic.HasTTFT | traffic.HasTokensOut
+			rec.TTFT, rec.TokensOut = time.Duration(r.ExpFloat64()*1e8), r.Int64N(400)
 		}
 		if r.IntN(9) == 0 {
 			out[i].FallbackFrom = k[traffic.Model]

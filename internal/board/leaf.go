@@ -11,33 +11,51 @@ import (
 // declares the same struct takes the board's leaves as its own.
 type Leaf = struct {
 	Key                 traffic.Key
-	Req, Err, CallerErr int64 // Err: failures that are not the caller's own
-	FirstReq, FirstErr  int64 // of Req and Err, first attempts
-	Retries             int64
+	Req, Err, CallerErr int64         // Err: failures that are not the caller's own
+	FirstReq, FirstErr  int64         // of Req and Err, first attempts
+	Retries             int64         // attempts that repeat a failed one at the same place
+	Again               int64         // attempts that say that they are not the first of their request, wherever that was
 	ByOutcome           []OutcomeN    // sorted by outcome
+	Lat, TTFT           []traffic.Bin // of first attempts that ended well, in microseconds
+	Tok                 []traffic.Bin // of all requests that tell their tokens: those in and out
+	Callers             []CallerN     // who failed by a fault of its own, as far as it is known
 	Width               time.Duration // of the widest count in it: a scrape's delta says little about one second
 }
 
+// CallerN counts the caller's own failures of one caller.
+type CallerN = struct {
+	Caller traffic.Sym
+	N      int64
+}
+
 // Leaves gives the counts of one second for detection, sorted by key. It is empty for a second that the board no
-// longer holds by itself.
+// longer holds by itself. What was measured is told of the newest second asked for and of later ones.
 func (b *Board) Leaves(sec int64) []Leaf {
 	var out []Leaf
+	var bins []traffic.Bin
+	b.series.asked = max(b.series.asked, sec)
 	for _, s := range b.series.all {
+		s.seen(b.series.asked)
 		list := s.levels[0]
 		if n := len(list); n == 0 || list[n-1].start < sec || list[0].start > sec || !b.rights.counts(s.ident) {
 			continue
 		}
 		i, found := slices.BinarySearchFunc(list, sec, func(k bucket, t int64) int { return int(k.start - t) })
-		if found {
-			out = append(out, list[i].leaf(s.key))
+		if !found {
+			continue
 		}
+		l := list[i].leaf(s.key)
+		if len(s.fresh) > 0 && s.fresh[0].sec == sec {
+			bins = b.histograms.fill(&l, &s.fresh[0].measured, bins)
+		}
+		out = append(out, l)
 	}
 	slices.SortFunc(out, func(x, y Leaf) int { return compareKeys(x.Key, y.Key) })
 	return out
 }
 
 func (k *bucket) leaf(key traffic.Key) Leaf {
-	l := Leaf{Key: key, Retries: int64(k.retry), Width: time.Duration(k.width) * time.Second}
+	l := Leaf{Key: key, Retries: int64(k.retry), Again: int64(k.again), Width: time.Duration(k.width) * time.Second}
 	l.ByOutcome = make([]OutcomeN, 0, 1+len(k.more))
 	k.each(func(x OutcomeN) {
 		l.ByOutcome = append(l.ByOutcome, x)
@@ -52,6 +70,9 @@ func (k *bucket) leaf(key traffic.Key) Leaf {
 			l.FirstErr += x.First
 		}
 	})
+	if l.CallerErr > 0 && key[traffic.Caller] != traffic.Unknown {
+		l.Callers = []CallerN{{Caller: key[traffic.Caller], N: l.CallerErr}}
+	}
 	slices.SortFunc(l.ByOutcome, func(x, y OutcomeN) int { return int(x.Outcome) - int(y.Outcome) })
 	return l
 }

@@ -28,6 +28,7 @@ type ident struct {
 type series struct {
 	ident
 	levels [levels][]bucket
+	fresh  []secondMeasured // by second: what detection has not asked for yet
 }
 
 // store holds the series. Empty seconds cost nothing: neither memory nor, after a jump in time, work.
@@ -41,6 +42,7 @@ type store struct {
 	spans   [levels]int64
 	floor   [levels]int64 // level i holds what begins at or after floor[i]
 	rolled  int64         // floor[0] at the last roll
+	asked   int64         // the newest second that detection has asked for
 	foldedN int64
 	tooOld  int64
 }
@@ -49,7 +51,7 @@ func newStore(maxKeys, maxBuckets int) store {
 	return store{
 		byKey: make(map[ident]*series), maxKeys: maxKeys, maxBkts: maxBuckets,
 		folded: make(map[ident]struct{}), spans: defaultSpans,
-		floor: [levels]int64{minSecond, minSecond, minSecond},
+		floor: [levels]int64{minSecond, minSecond, minSecond}, asked: minSecond,
 	}
 }
 
@@ -148,6 +150,9 @@ func (s *store) roll(newest, closed int64) {
 	s.rolled = s.floor[0]
 	s.all = slices.DeleteFunc(s.all, func(one *series) bool {
 		held := 0
+		if one.seen(s.floor[0]); len(one.fresh) == 0 {
+			one.fresh = nil // a series without traffic keeps no room for it
+		}
 		for l := range levels {
 			s.age(one, l)
 		}

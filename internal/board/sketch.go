@@ -4,23 +4,14 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"signalbox/internal/traffic"
 )
 
-// accuracy is the relative error that a quantile of a Sketch may have.
-const accuracy = 0.02
-
-// The bins grow by gamma = (1 + accuracy) / (1 - accuracy): bin i holds the values in (gamma^(i-1), gamma^i], and
-// 2 gamma^i / (gamma + 1) is within the accuracy of all of them. Masson C., Rim J., Lee H. (2019), DDSketch: a fast
-// and fully-mergeable quantile sketch with relative-error guarantees, PVLDB 12(12), 2195-2205, section 2.1.
-var (
-	gamma    = (1 + accuracy) / (1 - accuracy)
-	logGamma = math.Log(gamma)
-)
-
-// The unit of a sketch is a microsecond; bins outside 1 us .. 10 h are clamped, so that no log can make it grow.
+// The unit of a sketch is a microsecond; its bins are those of traffic.BinOf. What is longer than ten hours is clamped.
 const (
 	sketchUnit = time.Microsecond
-	maxBin     = 620 // gamma^620 us is more than ten hours
+	maxBin     = traffic.MaxBin
 )
 
 // bin is an index in the upper 16 bits and a count in the lower 48.
@@ -38,13 +29,7 @@ type Sketch struct {
 }
 
 // binOf is the bin of a duration.
-func binOf(d time.Duration) int {
-	v := float64(d) / float64(sketchUnit)
-	if v <= 1 {
-		return 0
-	}
-	return min(int(math.Ceil(math.Log(v)/logGamma)), maxBin)
-}
+func binOf(d time.Duration) int { return int(traffic.BinOf(float64(d) / float64(sketchUnit))) }
 
 // Add counts one duration; a negative one counts as zero.
 func (s *Sketch) Add(d time.Duration) { s.add(binOf(d), 1) }
@@ -106,10 +91,7 @@ func (s *Sketch) Quantile(q float64) (time.Duration, bool) {
 }
 
 func binValue(index int) time.Duration {
-	if index == 0 {
-		return sketchUnit
-	}
-	return time.Duration(2 * math.Pow(gamma, float64(index)) / (gamma + 1) * float64(sketchUnit))
+	return time.Duration(traffic.BinValue(int16(index)) * float64(sketchUnit)) //nolint:gosec // at most maxBin
 }
 
 // Above counts the durations that are longer than d, right to the width of a bin.

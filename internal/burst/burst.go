@@ -14,13 +14,23 @@ type OutcomeN = struct {
 	First   int64 // of them, first attempts: repeats of one request are not independent evidence
 }
 
+// CallerN counts the caller's own failures of one caller.
+type CallerN = struct {
+	Caller traffic.Sym
+	N      int64
+}
+
 // Leaf is what one series counted in one second.
 type Leaf = struct {
 	Key                 traffic.Key
 	Req, Err, CallerErr int64 // Err: failures that are not the caller's own
 	FirstReq, FirstErr  int64 // of Req and Err, first attempts
-	Retries             int64
+	Retries             int64 // attempts that repeat a failed one at the same place
+	Again               int64 // attempts that say that they are not the first of their request, wherever that was
 	ByOutcome           []OutcomeN
+	Lat, TTFT           []traffic.Bin // of first attempts that ended well, in microseconds
+	Tok                 []traffic.Bin // of all requests that tell their tokens: those in and out
+	Callers             []CallerN     // who failed by a fault of its own, as far as it is known
 	Width               time.Duration // of the widest count in it
 }
 

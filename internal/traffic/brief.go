@@ -11,6 +11,7 @@ type Brief struct {
 	TokensIn, TokensOut, TokensCached int64
 	Outcome                           Outcome
 	Place                             uint32 // see Places
+	Caller                            Sym    // of a failure that is the caller's own
 	Attempt                           int32
 	Known                             Field
 	Marks                             Mark
@@ -35,6 +36,9 @@ func (r *Record) Brief(place uint32) Brief {
 		TokensIn: r.TokensIn, TokensOut: r.TokensOut, TokensCached: r.TokensCached,
 		Outcome: r.Outcome, Place: place, Attempt: int32(min(max(r.Attempt, 0), 1<<20)), Known: r.Known, //nolint:gosec // bounded here
 	}
+	if r.Outcome.Class().Caller() {
+		b.Caller = r.Key[Caller]
+	}
 	for _, m := range []struct {
 		is   bool
 		mark Mark
@@ -57,9 +61,9 @@ func RequestHash(id []byte) uint64 {
 	return max(maphash.Bytes(requestSeed, id), 1)
 }
 
-// Cell is the key without what is told apart in records only: instances, callers, and whether an answer was a stream.
+// Cell is the key without what is told apart in records only: instances and callers.
 func (k Key) Cell() Key {
-	k[Instance], k[Caller], k[Stream] = Unknown, Unknown, Unknown
+	k[Instance], k[Caller] = Unknown, Unknown
 	return k
 }
 

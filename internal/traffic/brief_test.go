@@ -37,7 +37,8 @@ func TestPlacesAreBounded(t *testing.T) {
 	if n := p.Of(c); n != 2 || p.Key(n)[Model] != Other || p.Key(n)[Env] != 3 || p.Of(Key{Model: 8, Env: 3}) != 2 {
 		t.Errorf("beyond the bound: %v", p.Keys())
 	}
-	if a.Cell() != (Key{Model: 5, Env: 3}) {
+	a[Stream] = 9
+	if a.Cell() != (Key{Model: 5, Env: 3, Stream: 9}) {
 		t.Errorf("%v", a.Cell())
 	}
 }

@@ -37,7 +37,7 @@ type filled struct {
 	key      traffic.Key
 	unmapped bool
 	unknown  *atomic.Int64 // nil: the inventory knows the place, or there is nothing to know
-	cells    [2]uint32     // for a worker: one more than the number of its cell on the client's side, and upstream
+	cells    [3]uint32     // for a worker: one more than the number of its cell on the client's side, by whether it streams
 }
 
 func newRecorder(opt Options) *recorder {

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"strconv"
 	"time"
 
 	"signalbox/internal/fault"
@@ -17,7 +18,13 @@ type Worker struct {
 	syms   *traffic.Symbols
 	places *traffic.Places
 	finish []byte // the last finish reason that says nothing bad
+
+	strangers bool // places do not tell callers apart
+	callers   int  // that were named so far
 }
+
+// maxCallers bounds the callers that a worker names, so that they leave room for other names; the rest is "other".
+const maxCallers = 8192
 
 func newWorker(opt Options) *Worker {
 	opt.Unknown = &traffic.UnknownPlaces{Limit: 20 * traffic.MaxUnknownPlaces}
@@ -34,6 +41,7 @@ func newWorker(opt Options) *Worker {
 	}{{fInstance, "instance"}, {fCaller, "caller"}, {fKeyAlias, "key_alias"}, {fHost, "host"}, {fBaseURL, "base_url"}, {fBackend, "backend"}, {fServer, "server"}} {
 		if !dec.rec.kit.Inventory.Reads(f.name) {
 			dec.rec.places.without(f.f)
+			w.strangers = w.strangers || f.f == fCaller
 		}
 	}
 	return w
@@ -133,6 +141,9 @@ func (w *Worker) brief(k *Block) {
 	case Request, Explains:
 		b := k.record(&rec)
 		b.Request = requestOf(&w.dec.d)
+		if w.strangers && rec.Outcome.Class().Caller() {
+			b.Caller = w.callerOf(&w.dec.d)
+		}
 		k.noted(b, res.Skewed, res.Unmapped)
 	case Unparsed:
 		line := w.dec.d.line
@@ -140,6 +151,22 @@ func (w *Worker) brief(k *Block) {
 		k.bads = append(k.bads, bad{line: k.lines, from: from, to: from + len(line), why: res.Why})
 	case Ignored:
 	}
+}
+
+// callerOf gives the caller of a failure of its own: only of those it is asked who made them.
+func (w *Worker) callerOf(d *draft) traffic.Sym {
+	name := d.word(fCaller)
+	if len(name) == 0 {
+		return traffic.Unknown
+	}
+	if sym, ok := w.syms.Lookup(string(name)); ok {
+		return sym
+	}
+	if w.callers == maxCallers {
+		return traffic.Other
+	}
+	w.callers++
+	return w.syms.InternBytes(name)
 }
 
 // requestOf gives the number of the line's request id, as a record would have it.
@@ -189,22 +216,28 @@ func (w *Worker) plain(k *Block) bool {
 	b := &k.Briefs[len(k.Briefs)-1]
 	b.Outcome, b.Known = traffic.NewOutcome(fault.None, int(status)), traffic.HasStatus
 	skewed := w.fill(b, k.Now)
+	how := 0 // unknown, a stream, none
 	switch {
 	case streamed:
+		how = 1
 		b.Marks |= traffic.Streams
 	case known:
+		how = 2
 		b.Marks |= traffic.Whole
 	}
 	at := g.rec.where(d)
 	if at.unknown != nil {
 		at.unknown.Add(1)
 	}
-	if at.cells[0] == 0 {
+	if at.cells[how] == 0 {
 		key := at.key
 		key[traffic.Side] = w.syms.Intern(traffic.SideClient)
-		at.cells[0] = w.places.Of(key.Cell()) + 1
+		if known {
+			key[traffic.Stream] = w.syms.Intern(strconv.FormatBool(streamed))
+		}
+		at.cells[how] = w.places.Of(key.Cell()) + 1
 	}
-	b.Place = at.cells[0] - 1
+	b.Place = at.cells[how] - 1
 	k.Lack.count(at.key, b.Marks&traffic.Received != 0, b.Known)
 	k.noted(b, skewed, at.unmapped)
 	return true

@@ -274,6 +274,9 @@ func (f *counted) take(k *decode.Block, whole bool) {
 			number[b.Place] = 1 + f.places.Of(f.translate(keys[b.Place], syms))
 		}
 		b.Place = number[b.Place] - 1
+		if b.Caller > traffic.Other && syms != f.kit.Symbols {
+			b.Caller = f.kit.Symbols.Intern(syms.Name(b.Caller))
+		}
 		if b.Marks&traffic.Received != 0 {
 			b.At = f.clock.UnixNano()
 			continue
