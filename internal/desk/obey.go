@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"signalbox/internal/burst"
 	"signalbox/internal/gateway"
 	"signalbox/internal/incident"
 	"signalbox/internal/traffic"
@@ -159,84 +158,4 @@ func (d *Desk) proveShed(l *lever) proof {
 		return seen("%s", text)
 	}
 	return notSeen("%s", text)
-}
-
-// outcomeLooks are the only times after acceptance at which the outcome is judged: looking more often
-// would find differences by luck (research: each look has its own error share).
-var outcomeLooks = []time.Duration{15 * time.Second, 30 * time.Second, 60 * time.Second, 120 * time.Second, 240 * time.Second}
-
-const (
-	// leastSettle and mostSettle bound what is left out after a lever: requests that were under way when it
-	// was thrown still end the old way, so the time is their latency.
-	leastSettle = 3 * time.Second
-	mostSettle  = 15 * time.Second
-	// leastAfter is the least traffic after a lever on which its outcome is judged.
-	leastAfter = 10
-)
-
-// judgeOutcome compares failures before and after the lever, on the traffic of the burst that it should
-// mend: the attempts in the burst's scope, or where the lever has emptied that, the clients' requests for
-// the model.
-func (d *Desk) judgeOutcome(l *lever) {
-	since := d.now().Sub(l.acceptAt)
-	if l.looks >= len(outcomeLooks) || since < outcomeLooks[l.looks] {
-		return
-	}
-	for l.looks < len(outcomeLooks) && since >= outcomeLooks[l.looks] {
-		l.looks++
-	}
-	scope, from := d.hurt(l)
-	from = later(from, l.acceptAt.Add(-10*time.Minute))
-	edge := d.sig.edge(d.now())
-	sel := scope.Selector(d.syms)
-	before := d.sig.countSide(sel, from, l.acceptAt)
-	settle := leastSettle
-	if p, ok := before.Lat.Quantile(0.95); ok {
-		settle = min(max(settle, p), mostSettle)
-	}
-	to := l.acceptAt.Add(settle)
-	what, blame := "attempts in "+scopeWords(scope), d.sig.blameSelectors(sel)
-	if d.sig.countSide(sel, to, edge).Req < leastAfter {
-		wide := traffic.Scope{"gateway": l.plan.Gateway}
-		if m := scope["model"]; m != "" {
-			wide["model"] = m
-		}
-		what, blame = "clients of "+scopeWords(wide), []traffic.Selector{d.sig.side(wide.Selector(d.syms), traffic.SideClient)}
-	}
-	e := burst.Compare(d.sig.blocks(blame, from, l.acceptAt), d.sig.blocks(blame, to, edge))
-	rates, _, _ := strings.Cut(e.Text, ", ") // its seconds are those of full blocks
-	l.outcome, l.outcomeBy = outcomeWords(string(e.Verdict)), fmt.Sprintf("%s: %s, %.0f s", what, rates, edge.Sub(to).Seconds())
-	_ = d.recordLever(incident.LeverVerified, l, l.outcomeBy)
-	d.dirty = true
-}
-
-func outcomeWords(v string) string {
-	switch v {
-	case "no_change":
-		return "no change yet"
-	case "cannot_tell":
-		return "cannot tell"
-	}
-	return v
-}
-
-// hurt gives the traffic whose failures a lever should mend, and since when it fails: the scope of the
-// burst that was live when the lever was thrown, else all of the gateway.
-func (d *Desk) hurt(l *lever) (traffic.Scope, time.Time) {
-	for _, b := range d.bursts {
-		if b.Detected.After(l.at) || (!b.Live() && b.Ended.Before(l.at)) || !b.pages() {
-			continue
-		}
-		scope := b.Scope.Clone()
-		scope["gateway"] = l.plan.Gateway
-		return scope, b.Onset
-	}
-	return traffic.Scope{"gateway": l.plan.Gateway}, l.acceptAt.Add(-2 * time.Minute)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }

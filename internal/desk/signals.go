@@ -205,21 +205,3 @@ func (s *signals) gauge(scope traffic.Scope, name traffic.GaugeName, now time.Ti
 	v, _, age, ok := s.board.Gauge(scope.Selector(s.syms), name, now)
 	return v, ok && age < 30*time.Second
 }
-
-// leastBlocks is how many blocks a span is cut into at the least: their scatter is what tells noise from change.
-const leastBlocks = 5
-
-// blocks gives counts in blocks of ten seconds, shorter ones where the span has too few of those.
-func (s *signals) blocks(sels []traffic.Selector, from, to time.Time) burst.WindowCounts {
-	from = from.Truncate(time.Second)
-	step := min(10*time.Second, max(time.Second, (to.Sub(from)/leastBlocks).Truncate(time.Second)))
-	n := max(1, int(to.Sub(from)/step))
-	out := make(burst.WindowCounts, n)
-	for _, sel := range sels {
-		for i, p := range s.board.Series(sel, from, step, n) {
-			out[i].N += p.Req
-			out[i].K += p.Err
-		}
-	}
-	return out
-}
