@@ -16,7 +16,7 @@ type named struct {
 
 // redundant are the dimensions that a name drops where they tell nothing apart, in this order.
 var redundant = []traffic.Dim{
-	traffic.Env, traffic.Gateway, traffic.Endpoint, traffic.Workload, traffic.Deployment,
+	traffic.Env, traffic.Gateway, traffic.Endpoint, traffic.Workload, traffic.Stream, traffic.Deployment,
 	traffic.Region, traffic.Provider, traffic.Model,
 }
 
@@ -33,13 +33,13 @@ func (w *watch) name(p place, active []*leaf) named {
 	if full.has(traffic.Model) && full.has(traffic.Region) {
 		p = full
 	}
-	for _, d := range redundant[:5] {
+	for _, d := range redundant[:6] {
 		if p.has(d) && sameLeaves(p, p.without(d), active) {
 			p = p.without(d)
 		}
 	}
 	if !(full.has(traffic.Model) && full.has(traffic.Region)) {
-		for _, d := range redundant[5:] {
+		for _, d := range redundant[6:] {
 			if q := p.without(d); p.has(d) && q.mask != 0 && sameLeaves(p, q, active) {
 				p = q
 			}

@@ -10,7 +10,7 @@ import (
 // scanDims are the dimensions that a scope may name.
 var scanDims = []traffic.Dim{
 	traffic.Env, traffic.Gateway, traffic.Provider, traffic.Model, traffic.Region, traffic.Deployment,
-	traffic.Endpoint, traffic.Workload,
+	traffic.Endpoint, traffic.Workload, traffic.Stream,
 }
 
 // ScopeLeaf is what one series counted in a window.

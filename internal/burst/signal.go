@@ -134,7 +134,7 @@ var cutDims = [][]traffic.Dim{
 // leafDims are the dimensions that tell leaves apart here. Instances and callers are folded: too many, too thin.
 var leafDims = []traffic.Dim{
 	traffic.Env, traffic.Gateway, traffic.Side, traffic.Provider, traffic.Model, traffic.Region,
-	traffic.Deployment, traffic.Endpoint, traffic.Workload,
+	traffic.Deployment, traffic.Endpoint, traffic.Workload, traffic.Stream,
 }
 
 func leafKey(k traffic.Key) traffic.Key {

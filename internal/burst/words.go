@@ -143,6 +143,7 @@ var siblings = []struct {
 	{traffic.Deployment, "deployments"},
 	{traffic.Workload, "workloads"},
 	{traffic.Endpoint, "endpoints"},
+	{traffic.Stream, "kinds of answer"},
 	{traffic.Gateway, "gateways"},
 	{traffic.Env, "environments"},
 }
