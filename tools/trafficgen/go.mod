@@ -1,0 +1,3 @@
+module signalbox/tools/trafficgen
+
+go 1.26.0
