@@ -7,7 +7,7 @@ FUZZTIME  ?= 30s
 SEEDS     ?= 1 2 3 4 5
 SCENARIOS ?= azure-eu-502 rate-limit-storm truncated-streams provider-down
 
-.PHONY: build check test race fmt vet lint fuzz fuzz-smoke golden picture drill-seeds bench bench-scan bench-meaning clean
+.PHONY: build check test race fmt vet lint fuzz fuzz-smoke golden picture drill-seeds bench bench-scan bench-meaning bench-detect clean
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/signalbox .
@@ -62,6 +62,11 @@ bench-scan: build
 bench-meaning:
 	$(GO) test -count=1 -run '^TestMeaning$$' -v ./internal/fault
 	$(GO) test -run '^$$' -bench 'Corpus|Classify' -benchmem ./internal/fault
+
+# How soon and how rightly the detector speaks, on labelled traffic, beside what was aimed at: DETECT for its flags,
+# such as DETECT="-seed 1000 -parts full,calm -check". tools/detect/README.md explains the parts.
+bench-detect: build
+	cd tools/detect && $(GO) run . $(DETECT)
 
 # The linter is a module of its own, so that go.mod stays the product's.
 $(LINT): tools/lint/go.mod tools/lint/go.sum

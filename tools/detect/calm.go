@@ -1,0 +1,28 @@
+package main
+
+import (
+	"fmt"
+	"math"
+
+	"signalbox/tools/detect/score"
+)
+
+// calm measures days on which nothing is wrong: every alarm is false.
+func calm(o *options, r *report) error {
+	p := o.plan
+	p.gap = 0
+	t := gather(o.simulate(o.seed, o.calm, p))
+	low, high := score.PoissonInterval(t.false_)
+	month := 30 / t.days
+	r.title("Calm: %s fleet-days without faults, scale %s, seeds %d to %d", num(t.days), num(p.scale), o.seed, o.seed+uint64(o.calm)-1) //nolint:gosec // a count
+	r.say("False alarms: %d, %s a month and fleet (95%% interval %s to %s); asked for: %s", t.false_, num(float64(t.false_)*month),
+		num(low*month), num(high*month), num(p.falses))
+	r.say("Notes (caller, traffic and others that call nobody): %d, %s a day", t.notes, num(float64(t.notes)/t.days))
+	for _, w := range t.wrong {
+		r.say("%s", w)
+	}
+	// Two in forty days are what one a month allows; of fewer days, as many as are not yet proof of more.
+	r.atMost("calm", fmt.Sprintf("false alarms in %s days", num(t.days)), math.Max(1, math.Floor(t.days/20*p.falses)), float64(t.false_), "")
+	r.atMost("calm", "notes a day", 12, float64(t.notes)/t.days, "")
+	return nil
+}

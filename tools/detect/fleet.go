@@ -1,0 +1,103 @@
+package main
+
+import (
+	"signalbox/internal/burst"
+	"signalbox/internal/fault"
+	"signalbox/internal/traffic"
+	"signalbox/tools/detect/score"
+	"signalbox/tools/trafficgen/gen"
+)
+
+// begin is the second at which every simulated day begins.
+const begin = int64(1_767_571_200) // 2026-01-05T00:00:00Z
+
+// feed turns the buckets of a fleet into what a detector is fed.
+type feed struct {
+	g        *gen.Gen
+	syms     *traffic.Symbols
+	keys     []traffic.Key
+	outcomes [gen.NClass]traffic.Outcome
+	leaves   []burst.Leaf
+	counts   []burst.OutcomeN // what leaves point into, of this second
+}
+
+func newFeed(g *gen.Gen) *feed {
+	f := &feed{g: g, syms: traffic.NewSymbols(0)}
+	for i := range g.Leaves {
+		k := traffic.Key{}.With(traffic.Side, f.syms.Intern(traffic.SideClient))
+		for d, name := range g.Dims {
+			if dim, ok := traffic.ParseDim(name); ok {
+				k = k.With(dim, f.syms.Intern(g.Name(i, d)))
+			}
+		}
+		f.keys = append(f.keys, k)
+	}
+	for c, name := range [gen.NClass]string{
+		gen.OK: "none", gen.ClientErr: "bad_request", gen.C429: "rate_limited", gen.C500: "server_error",
+		gen.C502: "bad_gateway", gen.C503: "unavailable", gen.C504: "timeout", gen.Trunc: "truncated",
+	} {
+		class, ok := fault.ParseClass(name)
+		if !ok {
+			panic("no class " + name)
+		}
+		f.outcomes[c] = traffic.NewOutcome(class, gen.StatusOf[c])
+	}
+	return f
+}
+
+// reset begins another second.
+func (f *feed) reset() { f.leaves, f.counts = f.leaves[:0], f.counts[:0] }
+
+// add takes a bucket. Repeats whose outcome is healthy are taken from the healthy ones.
+func (f *feed) add(b *gen.Bucket) {
+	l := burst.Leaf{Key: f.keys[b.Leaf], Req: int64(b.N), Retries: int64(b.Retries), FirstReq: int64(b.N - b.Retries), Width: 1e9}
+	from := len(f.counts)
+	repeats := b.Retries
+	for c := gen.NClass - 1; c >= 0; c-- {
+		n, first := b.Cls[c], b.First[c]
+		if c <= gen.ClientErr {
+			first = max(n-max(repeats, 0), 0)
+		}
+		repeats -= n - first
+		if n == 0 {
+			continue
+		}
+		switch {
+		case c > gen.ClientErr:
+			l.Err += int64(n)
+			l.FirstErr += int64(first)
+		case c == gen.ClientErr:
+			l.CallerErr += int64(n)
+		}
+		f.counts = append(f.counts, burst.OutcomeN{Outcome: f.outcomes[c], N: int64(n), First: int64(first)})
+	}
+	l.ByOutcome = f.counts[from:len(f.counts):len(f.counts)]
+	f.leaves = append(f.leaves, l)
+}
+
+// fleetOf is what the scorer knows of a fleet.
+func fleetOf(g *gen.Gen) *score.Fleet {
+	f := &score.Fleet{Dims: g.Dims, Values: g.Values}
+	for i := range g.Leaves {
+		f.Leaves = append(f.Leaves, score.Leaf{V: g.Leaves[i].V, Rate: g.Leaves[i].Rate})
+	}
+	return f
+}
+
+// faultsOf are the labels as the scorer wants them, without what only the traffic tells.
+func faultsOf(g *gen.Gen, fleet *score.Fleet) []*score.Fault {
+	var out []*score.Fault
+	for i := range g.Faults {
+		f := &g.Faults[i]
+		s := &score.Fault{Kind: f.Kind, Class: f.Class, Start: float64(f.Start), End: float64(f.End)}
+		s.In = make([]bool, len(g.Leaves))
+		for l := range g.Leaves {
+			if s.In[l] = f.In(l); s.In[l] && fleet.Shows(l, f.Class) {
+				s.Rate += g.Leaves[l].Rate
+			}
+		}
+		s.Second = i > 0 && f.Start < g.Faults[i-1].End
+		out = append(out, s)
+	}
+	return out
+}
