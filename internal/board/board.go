@@ -156,6 +156,7 @@ func (b *Board) record(in *traffic.Record, kind traffic.SourceKind, now time.Tim
 	sec := rec.Time.Unix()
 	b.series.add(s, sec, func(k *bucket) { k.addRecord(&rec, first) })
 	if m := s.measure(sec, max(b.series.asked, b.series.floor[0])); m != nil {
+		m.fall(rec.FallbackFrom)
 		m.take(first && !rec.Outcome.Failed(), rec.Known, int64(rec.Latency), int64(rec.TTFT), rec.TokensIn, rec.TokensOut)
 	}
 	at := b.recs.append(&rec)

@@ -35,6 +35,7 @@ func (x *detail) add(b *traffic.Brief, first bool) {
 	if b.Attempt > 1 && b.Known&traffic.HasAttempt != 0 {
 		x.again++
 	}
+	x.fall(b.From)
 	x.take(first && !b.Outcome.Failed(), b.Known, b.Latency, b.TTFT, b.TokensIn, b.TokensOut)
 	if b.Caller == traffic.Unknown || !b.Outcome.Class().Caller() {
 		return

@@ -19,6 +19,7 @@ type Leaf = struct {
 	Lat, TTFT           []traffic.Bin // of first attempts that ended well, in microseconds
 	Tok                 []traffic.Bin // of all requests that tell their tokens: those in and out
 	Callers             []CallerN     // who failed by a fault of its own, as far as it is known
+	Fell                []FellN       // from where requests fell to it
 	Width               time.Duration // of the widest count in it: a scrape's delta says little about one second
 }
 
@@ -26,6 +27,12 @@ type Leaf = struct {
 type CallerN = struct {
 	Caller traffic.Sym
 	N      int64
+}
+
+// FellN counts requests that fell from one deployment or model.
+type FellN = struct {
+	From traffic.Sym
+	N    int64
 }
 
 // Leaves gives the counts of one second for detection, sorted by key. It is empty for a second that the board no

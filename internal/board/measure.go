@@ -2,6 +2,7 @@ package board
 
 import (
 	"math/bits"
+	"slices"
 	"time"
 
 	"signalbox/internal/traffic"
@@ -29,9 +30,10 @@ const (
 type measured struct {
 	each []uint16
 	sums *[measureSpan]int32
+	fell []FellN
 }
 
-func (m *measured) reset() { m.each, m.sums = m.each[:0], nil }
+func (m *measured) reset() { m.each, m.sums, m.fell = m.each[:0], nil, m.fell[:0] }
 
 func (m *measured) add(what measure, v float64) {
 	m.each = append(m.each, uint16(what)<<measureShift|uint16(traffic.BinOf(v))) //nolint:gosec // at most MaxBin
@@ -75,6 +77,30 @@ func (m *measured) take(well bool, known traffic.Field, lat, ttft, in, out int64
 	}
 }
 
+// mostFrom bounds the places from which requests are told to have fallen to one series in one second.
+const mostFrom = 16
+
+// fall counts a request that fell from somewhere.
+func (m *measured) fall(from traffic.Sym) {
+	if from == traffic.Unknown {
+		return
+	}
+	for i := range m.fell {
+		if m.fell[i].From == from {
+			m.fell[i].N++
+			return
+		}
+	}
+	if len(m.fell) >= mostFrom {
+		from = traffic.Other
+		if i := slices.IndexFunc(m.fell, func(f FellN) bool { return f.From == from }); i >= 0 {
+			m.fell[i].N++
+			return
+		}
+	}
+	m.fell = append(m.fell, FellN{From: from, N: 1})
+}
+
 // histograms makes bins of values. Its memory is used again.
 type histograms struct {
 	n    [measureSpan]int32 // all 0 between two calls
@@ -111,8 +137,11 @@ func (h *histograms) of(m *measured, to []traffic.Bin) (all []traffic.Bin, ends 
 	return to, ends
 }
 
-// fill gives a leaf its histograms. They stand in the array that it appends to.
+// fill gives a leaf its histograms, which stand in the array that it appends to, and from where requests fell.
 func (h *histograms) fill(l *Leaf, m *measured, to []traffic.Bin) []traffic.Bin {
+	if len(m.fell) > 0 {
+		l.Fell = m.fell
+	}
 	if len(m.each) == 0 && m.sums == nil {
 		return to
 	}

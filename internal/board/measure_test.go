@@ -26,11 +26,11 @@ func (h histogram) add(bins []traffic.Bin) {
 type heard struct {
 	lat, ttft, tok histogram
 	again          int64
-	callers        map[traffic.Sym]int64
+	callers, fell  map[traffic.Sym]int64
 }
 
 func newHeard() heard {
-	return heard{lat: histogram{}, ttft: histogram{}, tok: histogram{}, callers: map[traffic.Sym]int64{}}
+	return heard{lat: histogram{}, ttft: histogram{}, tok: histogram{}, callers: map[traffic.Sym]int64{}, fell: map[traffic.Sym]int64{}}
 }
 
 func (a *heard) leaves(list []Leaf) {
@@ -41,6 +41,9 @@ func (a *heard) leaves(list []Leaf) {
 		a.again += l.Again
 		for _, c := range l.Callers {
 			a.callers[c.Caller] += c.N
+		}
+		for _, f := range l.Fell {
+			a.fell[f.From] += f.N
 		}
 	}
 }
@@ -64,10 +67,13 @@ func (a *heard) record(rec *traffic.Record) {
 	if rec.Outcome.Class().Caller() {
 		a.callers[rec.Key[traffic.Caller]]++
 	}
+	if rec.FallbackFrom != traffic.Unknown {
+		a.fell[rec.FallbackFrom]++
+	}
 }
 
 func (a *heard) same(b *heard) bool {
-	return maps.Equal(a.lat, b.lat) && maps.Equal(a.ttft, b.ttft) && maps.Equal(a.tok, b.tok) && a.again == b.again && maps.Equal(a.callers, b.callers)
+	return maps.Equal(a.lat, b.lat) && maps.Equal(a.ttft, b.ttft) && maps.Equal(a.tok, b.tok) && a.again == b.again && maps.Equal(a.callers, b.callers) && maps.Equal(a.fell, b.fell)
 }
 
 // measuredRecords are those of three busy seconds of one model.
@@ -85,6 +91,8 @@ func measuredRecords(r *rand.Rand, n int) []traffic.Record {
 			rec.Outcome = outcome("bad_gateway", 502)
 		case 2:
 			rec.Attempt = 2 // and it is not told of what
+		case 3:
+			rec.FallbackFrom = traffic.Sym(30 + r.IntN(3))
 		}
 		if r.IntN(4) > 0 {
 			rec.Known |= traffic.HasLatency | traffic.HasTTFT

@@ -20,6 +20,12 @@ type CallerN = struct {
 	N      int64
 }
 
+// FellN counts requests that fell from one deployment or model.
+type FellN = struct {
+	From traffic.Sym
+	N    int64
+}
+
 // Leaf is what one series counted in one second.
 type Leaf = struct {
 	Key                 traffic.Key
@@ -31,6 +37,7 @@ type Leaf = struct {
 	Lat, TTFT           []traffic.Bin // of first attempts that ended well, in microseconds
 	Tok                 []traffic.Bin // of all requests that tell their tokens: those in and out
 	Callers             []CallerN     // who failed by a fault of its own, as far as it is known
+	Fell                []FellN       // from where requests fell to it
 	Width               time.Duration // of the widest count in it
 }
 

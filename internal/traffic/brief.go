@@ -12,6 +12,7 @@ type Brief struct {
 	Outcome                           Outcome
 	Place                             uint32 // see Places
 	Caller                            Sym    // of a failure that is the caller's own
+	From                              Sym    // deployment or model that it fell from
 	Attempt                           int32
 	Known                             Field
 	Marks                             Mark
@@ -34,7 +35,7 @@ func (r *Record) Brief(place uint32) Brief {
 	b := Brief{
 		At: r.Time.UnixNano(), Request: RequestHash([]byte(r.RequestID)), Latency: int64(r.Latency), TTFT: int64(r.TTFT),
 		TokensIn: r.TokensIn, TokensOut: r.TokensOut, TokensCached: r.TokensCached,
-		Outcome: r.Outcome, Place: place, Attempt: int32(min(max(r.Attempt, 0), 1<<20)), Known: r.Known, //nolint:gosec // bounded here
+		Outcome: r.Outcome, Place: place, Attempt: int32(min(max(r.Attempt, 0), 1<<20)), Known: r.Known, From: r.FallbackFrom, //nolint:gosec // bounded here
 	}
 	if r.Outcome.Class().Caller() {
 		b.Caller = r.Key[Caller]

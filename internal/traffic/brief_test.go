@@ -15,7 +15,7 @@ func TestBriefSaysWhatTheRecordSays(t *testing.T) {
 	got := rec.Brief(7)
 	want := Brief{
 		At: 5_000_000_006, Request: RequestHash([]byte("q")), Latency: int64(time.Second), TTFT: 2, TokensIn: 3, TokensOut: 4, TokensCached: 5,
-		Outcome: rec.Outcome, Place: 7, Attempt: 2, Known: rec.Known, Marks: Received | FellBack,
+		Outcome: rec.Outcome, Place: 7, Attempt: 2, Known: rec.Known, Marks: Received | FellBack, From: 9,
 	}
 	if got != want {
 		t.Errorf("%+v, want %+v", got, want)

@@ -155,10 +155,14 @@ func (w *Worker) brief(k *Block) {
 
 // callerOf gives the caller of a failure of its own: only of those it is asked who made them.
 func (w *Worker) callerOf(d *draft) traffic.Sym {
-	name := d.word(fCaller)
-	if len(name) == 0 {
-		return traffic.Unknown
+	if name := d.word(fCaller); len(name) > 0 {
+		return w.nameOf(name)
 	}
+	return traffic.Unknown
+}
+
+// nameOf gives the symbol of a caller, or of what a request fell from.
+func (w *Worker) nameOf(name []byte) traffic.Sym {
 	if sym, ok := w.syms.Lookup(string(name)); ok {
 		return sym
 	}
@@ -271,8 +275,8 @@ func (w *Worker) fill(b *traffic.Brief, received time.Time) (skewed bool) {
 			b.Marks |= traffic.Received
 		}
 	}
-	if len(d.word(fFallbackFrom)) > 0 {
-		b.Marks |= traffic.FellBack
+	if from := d.word(fFallbackFrom); len(from) > 0 {
+		b.Marks, b.From = b.Marks|traffic.FellBack, w.nameOf(from)
 	}
 	if n, ok := d.count(fAttempt); ok && n < 1e6 {
 		b.Attempt, b.Known = int32(n), b.Known|traffic.HasAttempt //nolint:gosec // bounded

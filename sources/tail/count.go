@@ -274,8 +274,12 @@ func (f *counted) take(k *decode.Block, whole bool) {
 			number[b.Place] = 1 + f.places.Of(f.translate(keys[b.Place], syms))
 		}
 		b.Place = number[b.Place] - 1
-		if b.Caller > traffic.Other && syms != f.kit.Symbols {
-			b.Caller = f.kit.Symbols.Intern(syms.Name(b.Caller))
+		if syms != f.kit.Symbols {
+			for _, s := range [...]*traffic.Sym{&b.Caller, &b.From} {
+				if *s > traffic.Other {
+					*s = f.kit.Symbols.Intern(syms.Name(*s))
+				}
+			}
 		}
 		if b.Marks&traffic.Received != 0 {
 			b.At = f.clock.UnixNano()

@@ -108,7 +108,7 @@ func told(b traffic.Brief, k traffic.Key, syms *traffic.Symbols, ids map[uint64]
 		request = ids[b.Request]
 	}
 	known := b.Known &^ traffic.HasRetryAfter
-	return fmt.Sprint(b.At, " ", request, " ", b.Latency, b.TTFT, b.TokensIn, b.TokensOut, b.TokensCached, " ", b.Outcome, " ", b.Attempt, known, b.Marks, " ", k.Labels(syms), syms.Name(b.Caller))
+	return fmt.Sprint(b.At, " ", request, " ", b.Latency, b.TTFT, b.TokensIn, b.TokensOut, b.TokensCached, " ", b.Outcome, " ", b.Attempt, known, b.Marks, " ", k.Labels(syms), syms.Name(b.Caller), syms.Name(b.From))
 }
 
 // asRecords is what the records of ReadAll come to.
