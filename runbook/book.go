@@ -157,6 +157,8 @@ type Prose struct {
 	Task     Task   // of Item
 	Commands []Command
 	Kids     []Prose
+
+	table *tableCells // of Table
 }
 
 // Task says whether an item has a box.

@@ -68,12 +68,15 @@ func commandsOf(lang, body string, line int) []Command {
 	return all
 }
 
+// flagged is a line that begins with a small word and has an option: "gds aws tools --login".
+var flagged = regexp.MustCompile(`^[a-z][a-z0-9_./-]*( [^\s|:]+)* --?[a-z][a-z0-9-]*( |=|$)`)
+
 // hasCommand tells whether a fence without a language holds commands rather than output or a file.
 func hasCommand(body string) bool {
 	for l := range strings.SplitSeq(body, "\n") {
 		l = strings.TrimSpace(l)
 		first, _, _ := strings.Cut(l, " ")
-		if strings.HasPrefix(l, "$ ") || (first != "" && strings.Contains(knownCommands, " "+first+" ")) {
+		if strings.HasPrefix(l, "$ ") || flagged.MatchString(l) || (first != "" && strings.Contains(knownCommands, " "+first+" ")) {
 			return true
 		}
 	}

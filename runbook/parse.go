@@ -55,8 +55,10 @@ func parse(name string, src []byte, arm bool) (*Book, []error) {
 		errs = b.armedFront(front)
 	} else if ok {
 		b.plainFront(s, front)
+	} else {
+		b.Title = s.title
 	}
-	b.Sections = sectionsOf(readProse(s.text))
+	b.Sections = sectionsOf(readProse(s.text), !b.Armed)
 	b.title()
 	if b.Armed {
 		steps, blockErrs := armedSteps(b)

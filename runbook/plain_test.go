@@ -41,7 +41,7 @@ func TestPlainSteps(t *testing.T) {
 		{"title from the front matter", "---\ntitle: Etcd\nweight: 20\n---\n## Diagnosis\ntext\n", "Etcd", "Diagnosis"},
 		{"broken front matter", "---\ntitle: [\n---\n# A\n## Fix\ntext\n", "A", "Fix"},
 		{"an armed-looking fence is prose", "# A\n## Fix\n```action\ndo: cap.set\n```\n", "A", "Fix"},
-		{"contents are not steps", "# A\n1. [One](#one)\n2. [Two](#two)\n\n## One\ntext\n## Two\ntext\n", "A", "One | Two"},
+		{"contents are not steps", "# A\n1. [One](#one)\n2. [Two](#two)\n\n## One\nDo it.\n## Two\nYou should rest.\n", "A", "One | Two"},
 		{"an introduction is not a step", "# A\nwelcome\n## Fix\ntext\n", "A", "Fix"},
 		{"BOM, CRLF, tabs, unclosed fence", "\ufeff# A\r\n## Fix\r\n1.\tone\r\n2.\ttwo\r\n```\nrest\r\n", "A", "one | two"},
 		{"many alerts in one file", "# Product\n## Alerts\n### AlertOne\nGo there.\n### AlertTwo\nStay here.\n", "Product", "AlertOne | AlertTwo"},

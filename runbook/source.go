@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -21,6 +22,7 @@ type source struct {
 	name     string
 	text     string
 	findings []Finding
+	title    string // from a TOML front matter
 }
 
 func (s *source) warn(line int, what, try string) {
@@ -42,6 +44,7 @@ func newSource(name string, src []byte) *source {
 	}
 	lines := strings.Split(text, "\n")
 	var para paragraph
+	marks := newDialect()
 	for i, l := range lines {
 		switch {
 		case len(l) > maxLine:
@@ -55,7 +58,7 @@ func newSource(name string, src []byte) *source {
 			s.warn(i+1, "line of a paragraph with thousands of markers was left out", "break it with empty lines")
 			l = ""
 		}
-		lines[i] = flatten(l)
+		lines[i] = flatten(marks.line(l))
 	}
 	s.text = strings.Join(lines, "\n")
 	return s
@@ -118,6 +121,7 @@ func flatten(line string) string {
 func (s *source) front() (yaml string, ok bool) {
 	rest, found := strings.CutPrefix(s.text, "---\n")
 	if !found {
+		s.tomlFront()
 		return "", false
 	}
 	lines := strings.Split(rest, "\n")
@@ -132,4 +136,24 @@ func (s *source) front() (yaml string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+var tomlTitle = regexp.MustCompile(`(?m)^\s*title\s*=\s*["']([^"'\n]+)["']`)
+
+// tomlFront cuts a front matter between +++ lines off; its title is all that is taken from it.
+func (s *source) tomlFront() {
+	rest, found := strings.CutPrefix(s.text, "+++\n")
+	if !found {
+		return
+	}
+	lines := strings.Split(rest, "\n")
+	for i, l := range lines[:min(len(lines), 400)] {
+		if strings.TrimRight(l, " \t") == "+++" {
+			if m := tomlTitle.FindStringSubmatch(strings.Join(lines[:i], "\n")); m != nil {
+				s.title = oneLine(m[1])
+			}
+			s.text = strings.Repeat("\n", i+2) + strings.Join(lines[i+1:], "\n")
+			return
+		}
+	}
 }

@@ -1,11 +1,8 @@
 package runbook
 
 import (
-	"html"
-	"regexp"
 	"sort"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
@@ -18,7 +15,7 @@ import (
 // maxDepth bounds the nesting of the prose tree; what lies deeper becomes text of its ancestor.
 const maxDepth = 16
 
-// reader turns goldmark's tree into ours. Nothing of goldmark leaves this file.
+// reader turns goldmark's tree into ours. Nothing of goldmark leaves this file, html.go and table.go.
 type reader struct {
 	src   []byte
 	lines []int // offset of each line's start
@@ -69,6 +66,10 @@ func (r *reader) blocks(n ast.Node, depth int) []Prose {
 	var all []Prose
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		if p, ok := r.block(c, depth); ok {
+			if depth == 0 && p.Kind == Code && isFencedList(p) {
+				all = append(all, shifted(readProse(dedent(p.Text)), p.Line)...)
+				continue
+			}
 			all = append(all, p)
 		}
 	}
@@ -104,24 +105,18 @@ func (r *reader) block(n ast.Node, depth int) (Prose, bool) {
 		p.Kind = Quote
 		p.Kids = r.blocks(n, depth+1)
 	case *ast.FencedCodeBlock:
-		p.Kind, p.Lang = Code, lang(string(n.Language(r.src)))
-		p.Text = r.raw(n)
-		p.Commands = commandsOf(p.Lang, p.Text, p.Line+1)
+		p.Lang = lang(string(n.Language(r.src)))
+		r.code(n, &p, p.Line+1)
 	case *ast.CodeBlock:
-		p.Kind, p.Text = Code, r.raw(n)
-		p.Commands = commandsOf("", p.Text, p.Line)
+		r.code(n, &p, p.Line)
 	case *ast.HTMLBlock:
-		raw := r.raw(n)
-		if n.HasClosure() {
-			raw += "\n" + string(n.ClosureLine.Value(r.src))
-		}
-		p.Kind, p.Text = Para, stripHTML(raw)
-		p.Spans = []Span{{Text: p.Text}}
+		r.htmlBlock(n, &p)
 		return p, p.Text != ""
 	case *ast.ThematicBreak:
 		p.Kind = RuleLine
 	case *east.Table:
-		p.Kind, p.Text = Table, r.table(n)
+		p.Kind = Table
+		r.table(n, &p)
 	case *ast.Paragraph, *ast.TextBlock:
 		p.Kind = Para
 		r.inline(n, &p)
@@ -130,6 +125,11 @@ func (r *reader) block(n ast.Node, depth int) (Prose, bool) {
 		return p, false
 	}
 	return p, true
+}
+
+func (r *reader) code(n ast.Node, p *Prose, line int) {
+	p.Kind, p.Text = Code, r.raw(n)
+	p.Commands = commandsOf(p.Lang, p.Text, line)
 }
 
 // lang keeps the first word of a fence's info: "bash {name=x}" and "{.bash}" are bash.
@@ -296,77 +296,4 @@ func (r *reader) text(t *ast.Text, w *spanWriter, style Span) {
 // decode resolves escapes and entities, and cleans what comes out: &#27; is ESC.
 func decode(v []byte) string {
 	return clean(string(util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations(v)))))
-}
-
-var (
-	htmlComment = regexp.MustCompile(`(?s)<!--.*?(-->|$)`)
-	htmlTag     = regexp.MustCompile(`</?([A-Za-z][A-Za-z0-9]*)(\s[^<>]*)?/?>`)
-	htmlBreak   = regexp.MustCompile(`(?i)<(br|/p|/li|/tr|/summary|/div|/h[1-6])\s*/?>`)
-)
-
-// knownTags are dropped from running text; anything else in angle brackets is a placeholder and stays.
-const knownTags = " a abbr b blockquote br button caption center cite code col colgroup dd del details div dl dt em figure " +
-	"figcaption font footer h1 h2 h3 h4 h5 h6 head header hr html body i iframe img input ins kbd li link main mark meta nav ol p pre q s " +
-	"samp script section small span strike strong style sub summary sup svg path table tbody td tfoot th thead title tr tt u ul var video wbr "
-
-func stripHTML(s string) string {
-	s = htmlComment.ReplaceAllString(s, "")
-	s = htmlBreak.ReplaceAllString(s, "\n")
-	s = htmlTag.ReplaceAllStringFunc(s, inlineHTML)
-	var lines []string
-	for l := range strings.SplitSeq(clean(html.UnescapeString(s)), "\n") {
-		if l = oneLine(l); l != "" {
-			lines = append(lines, l)
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
-func inlineHTML(tag string) string {
-	m := htmlTag.FindStringSubmatch(tag)
-	switch {
-	case m == nil:
-		return "" // a comment, a declaration
-	case strings.EqualFold(m[1], "br"):
-		return "\n"
-	case strings.Contains(knownTags, " "+strings.ToLower(m[1])+" "):
-		return ""
-	}
-	return tag
-}
-
-// table lays a table out as aligned lines.
-func (r *reader) table(t *east.Table) string {
-	var rows [][]string
-	var widths []int
-	for row := t.FirstChild(); row != nil; row = row.NextSibling() {
-		var cells []string
-		for cell := row.FirstChild(); cell != nil; cell = cell.NextSibling() {
-			var p Prose
-			r.inline(cell, &p)
-			if i := len(cells); i == len(widths) {
-				widths = append(widths, 0)
-			}
-			s := oneLine(p.Text)
-			widths[len(cells)] = max(widths[len(cells)], min(utf8.RuneCountInString(s), 60))
-			cells = append(cells, s)
-		}
-		rows = append(rows, cells)
-	}
-	var b strings.Builder
-	for i, row := range rows {
-		var line strings.Builder
-		for j, c := range row {
-			line.WriteString(c + strings.Repeat(" ", max(0, widths[j]-utf8.RuneCountInString(c))) + "  ")
-		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
-		if i == 0 {
-			total := 0
-			for _, w := range widths {
-				total += w + 2
-			}
-			b.WriteString(strings.Repeat("-", min(max(total-2, 1), 160)) + "\n")
-		}
-	}
-	return strings.TrimRight(b.String(), "\n")
 }
