@@ -209,7 +209,7 @@ func (w *watch) excess(from, to int64, s signal, p place) float64 {
 			continue
 		}
 		l.slots(from, to, func(t *slot) {
-			for i := range signals {
+			for i := range firstMeasured {
 				if (i == caller) == (s == caller) {
 					x += float64(t.k[i]) - float64(t.seen(i))*l.base[i].p
 				}

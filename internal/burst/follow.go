@@ -55,7 +55,7 @@ func (w *watch) follow(sec int64) {
 
 // lasting tells whether a burst explains the signal's failures somewhere.
 func (w *watch) lasting(s signal) bool {
-	return slices.ContainsFunc(w.lives, func(b *live) bool { return b.open() && (b.sig == s || b.also[s]) })
+	return slices.ContainsFunc(w.lives, func(b *live) bool { return b.open() && b.signals().has(s) })
 }
 
 // second adds this second's traffic in scope to a burst, and to the evidence that it is over.
@@ -66,13 +66,13 @@ func (w *watch) second(b *live, sec int64) {
 		if !b.place.covers(l.key) {
 			continue
 		}
-		x := &l.hist[len(l.hist)-1]
+		x := &l.now
 		if b.upTo < sec {
 			w.count(b, l, x, &p)
 		}
 		n += float64(x.seen(b.sig))
 		for s := range signals {
-			if s == b.sig || b.also[s] {
+			if b.signals().has(s) {
 				k += float64(x.k[s])
 				e += float64(x.seen(b.sig)) * l.base[s].p
 			}
@@ -106,7 +106,7 @@ func (w *watch) past(b *live) {
 	for _, l := range w.leaves {
 		if b.place.covers(l.key) {
 			for s := range signals {
-				if s == b.sig || b.also[s] {
+				if b.signals().has(s) {
 					l.base[s].since = b.ended
 				}
 			}
@@ -115,7 +115,7 @@ func (w *watch) past(b *live) {
 }
 
 func (w *watch) toldNow(b *live, sec int64) told {
-	leading, _ := b.leading()
+	leading := b.sums.leading()
 	return told{place: b.place, state: b.state(sec), leading: leading, firm: b.firm}
 }
 

@@ -15,20 +15,9 @@ const (
 	globalPrior = 200 // requests that the default rate is worth
 )
 
-// slot is one second of a leaf.
-type slot struct {
-	sec    int64
-	all    int32 // all attempts
-	frozen uint8 // signals that must not be learned from it
-	counts
-	fails []OutcomeN // failures of all attempts; nil in most seconds
-}
-
 // baseline is what a leaf takes for normal of one signal: a fading count of requests and failures.
 type baseline struct {
 	n, k    float64
-	next    int64   // absolute index of the next slot to learn
-	last    int64   // second of the last one learned
 	p       float64 // expected failure rate
 	wary    float64 // the same for the scan: a leaf that has failed never yet may still fail once
 	since   int64   // what was earlier belongs to a burst that has ended
@@ -36,28 +25,27 @@ type baseline struct {
 	holding bool
 }
 
+// kin are the leaves of one model x region: whose experience a new one starts from.
+type kin struct{ n, k [signals]float64 }
+
 // leaf is one series of counts.
 type leaf struct {
 	key     traffic.Key
 	cuts    []*cut
-	peer    traffic.Key // model x region: whose experience it starts from
-	hist    []slot      // oldest first
-	gone    int64       // slots that were dropped from hist
+	kin     *kin
+	cell    int // index of its cell
+	now     slot
+	past    past
 	base    [signals]baseline
+	learned int64   // second of the last slot learned
 	seen    float64 // fading count of requests, and of the seconds that it is about
 	span    float64
 	last    int64
-	width   int64
-	covered [signals]bool // by a burst that lasts
-}
-
-// put adds the counts of a second. Seconds come in order.
-func (l *leaf) put(sec int64) *slot {
-	if n := len(l.hist); n > 0 && l.hist[n-1].sec == sec {
-		return &l.hist[n-1]
-	}
-	l.hist = append(l.hist, slot{sec: sec})
-	return &l.hist[len(l.hist)-1]
+	covered sigset // by a burst that lasts
+	bad     sigset // signals that look wrong in this second
+	held    sigset // signals of which hold counts
+	warm    bool
+	watch   *watch
 }
 
 // keepOne is how much of the count of requests is left after one second.
@@ -76,79 +64,81 @@ func (l *leaf) tick(sec int64) {
 	l.seen *= f
 	l.span = l.span*f + dt
 	l.last = sec
-	half := min(max(4000/max(l.seen/l.span, 1e-6), 1800), 21600)
-	fade := math.Exp2(-1 / half)
-	for s := range signals {
-		l.learn(s, sec, half, fade)
-	}
-	drop := 0
-	for drop < len(l.hist) && l.hist[drop].sec < sec-histSecs {
-		l.hist[drop].fails = nil
-		drop++
-	}
-	l.hist = l.hist[drop:]
-	l.gone += int64(drop)
+	l.learn(sec)
+	l.past.drop(sec - histSecs)
+	l.now = slot{sec: sec, fails: l.now.fails[:0]}
 }
 
-func (l *leaf) learn(s signal, sec int64, half, fade float64) {
-	b := &l.base[s]
+// learn takes what has left the guard for normal, but what was frozen.
+func (l *leaf) learn(sec int64) {
+	p := &l.past
 	lag := int64(guardWarm)
-	if b.n < warmAt {
+	if !l.warm {
 		lag = guardCold
 	}
-	for b.next-l.gone < int64(len(l.hist)) {
-		x := &l.hist[b.next-l.gone]
-		if x.sec >= sec-lag {
+	x := &l.watch.slot
+	for !p.ends(p.read) && p.at(uint16(p.words[p.read.word]>>16)) < sec-lag { //nolint:gosec // 16 bits
+		p.read = p.next(p.read, x)
+		fade := 1.0
+		if l.learned != 0 {
+			half := min(max(4000/max(l.seen/l.span, 1e-6), 1800), 21600)
+			fade = math.Exp2(-float64(min(x.sec-l.learned, 3600)) / half)
+		}
+		l.learned = x.sec
+		for s := range signals {
+			l.learnOne(s, x, fade)
+		}
+	}
+}
+
+func (l *leaf) learnOne(s signal, x *slot, fade float64) {
+	b := &l.base[s]
+	n := float64(x.seen(s))
+	if b.holding || (n == 0 && b.n == 0) || l.watch.frozen[s].has(x.sec) {
+		return
+	}
+	n, k := b.n*fade+n, b.k*fade+float64(x.k[s])
+	l.kin.n[s] += n - b.n
+	l.kin.k[s] += k - b.k
+	l.watch.global.n[s] += n - b.n
+	l.watch.global.k[s] += k - b.k
+	b.n, b.k = n, k
+	l.warm = l.warm || n >= warmAt
+}
+
+// slots visits the seconds in [from, to], oldest first. What it gives is valid until the next; visits do not nest.
+func (l *leaf) slots(from, to int64, visit func(*slot)) {
+	x := &l.watch.slot
+	for c := l.past.find(from); !l.past.ends(c); {
+		if c = l.past.next(c, x); x.sec > to {
 			return
 		}
-		b.next++
-		if x.frozen&(1<<s) == 0 && !b.holding {
-			if b.last != 0 {
-				f := fade
-				if dt := x.sec - b.last; dt != 1 {
-					f = math.Exp2(-float64(min(dt, 3600)) / half)
-				}
-				b.n, b.k = b.n*f, b.k*f
-			}
-			b.n += float64(x.seen(s))
-			b.k += float64(x.k[s])
+		visit(x)
+	}
+}
+
+// spans are stretches of seconds, in order.
+type spans [][2]int64
+
+// maxSpans bounds how many are kept: what is older has long been passed.
+const maxSpans = 64
+
+func (s *spans) add(from, to int64) {
+	for n := len(*s); n > 0 && (*s)[n-1][1] >= from-1; n-- {
+		from, to = min(from, (*s)[n-1][0]), max(to, (*s)[n-1][1])
+		*s = (*s)[:n-1]
+	}
+	if len(*s) == maxSpans {
+		*s = append((*s)[:0], (*s)[1:]...)
+	}
+	*s = append(*s, [2]int64{from, to})
+}
+
+func (s *spans) has(sec int64) bool {
+	for i := len(*s) - 1; i >= 0 && (*s)[i][1] >= sec; i-- {
+		if (*s)[i][0] <= sec {
+			return true
 		}
-		b.last = x.sec
 	}
-}
-
-// freeze keeps the seconds since an onset out of the baseline.
-func (l *leaf) freeze(s signal, since int64) {
-	for i := len(l.hist) - 1; i >= 0 && l.hist[i].sec >= since; i-- {
-		l.hist[i].frozen |= 1 << s
-	}
-}
-
-// slots visits the seconds in [from, to], oldest first.
-func (l *leaf) slots(from, to int64, visit func(*slot)) {
-	i := len(l.hist)
-	for i > 0 && l.hist[i-1].sec >= from {
-		i--
-	}
-	for ; i < len(l.hist) && l.hist[i].sec <= to; i++ {
-		visit(&l.hist[i])
-	}
-}
-
-// cut is a set of leaves that is watched as one.
-type cut struct {
-	place  place
-	leaves []*leaf
-	stats  [signals]stat
-	now    [signals]tally
-	at     int64 // second of now
-	wide   bool  // fed by a scrape: one delta is many seconds, its failures come together
-}
-
-// phi0 is the dispersion that a cut starts with.
-func (c *cut) phi0() float64 {
-	if c.wide {
-		return 2
-	}
-	return 1.3
+	return false
 }

@@ -3,8 +3,6 @@ package burst
 import (
 	"math"
 	"slices"
-
-	"signalbox/internal/traffic"
 )
 
 // live is a burst while it lasts, and for a while after.
@@ -12,7 +10,7 @@ type live struct {
 	id        string
 	kind      string
 	sig       signal
-	also      [signals]bool // other signals that the same cause shows in
+	also      sigset // other signals that the same cause shows in
 	place     place
 	aliases   []place
 	separable bool
@@ -47,8 +45,9 @@ type tallies struct {
 	failed, total int64
 	expected      float64
 	peak          float64
-	outcomes      map[traffic.Outcome]int64
-	cells         map[place]*Cell
+	outcomes      []OutcomeN // failures of all attempts, by outcome
+	cells         [][2]int64 // requests and failures, by cell
+	counted       bool
 	last          []point // the last half minute
 }
 
@@ -67,16 +66,11 @@ const (
 
 func (b *live) open() bool { return b.ended == 0 }
 
-// cover marks the signals whose failures the burst explains.
-func (b *live) cover(have [signals]bool) [signals]bool {
-	for s := range signals {
-		have[s] = have[s] || s == b.sig || b.also[s]
-	}
-	return have
-}
+// signals are those whose failures the burst explains.
+func (b *live) signals() sigset { return b.also.with(b.sig) }
 
 // counted are the signals whose failures the burst counts.
-func (b *live) counted() [signals]bool { return b.cover(kindSignals(b.kind)) }
+func (b *live) counted() sigset { return b.signals() | kindSignals(b.kind) }
 
 // relocate names what is wrong now, and sorts it into bursts.
 func (w *watch) relocate(sec int64, s signal, top *cut) {
@@ -109,7 +103,7 @@ func (w *watch) assign(sec int64, s signal, top *cut, list []found) {
 			continue
 		}
 		if b := w.explains(s, n.place, active); b != nil {
-			b.also[s] = true
+			b.also = b.also.with(s)
 			continue
 		}
 		if top == nil && f.gain < openLeast {
@@ -229,7 +223,7 @@ func (w *watch) revise(b *live, sec int64, f found, n named) {
 	if f.n > 0 {
 		b.p1 = f.k / f.n
 	}
-	if b.sums.outcomes == nil || (moved && b.onset > sec-histSecs) {
+	if !b.sums.counted || (moved && b.onset > sec-histSecs) {
 		w.recount(b, sec)
 	}
 	if !b.open() {
@@ -242,7 +236,7 @@ func (w *watch) revise(b *live, sec int64, f found, n named) {
 
 // recount counts a burst from its onset on, this second included.
 func (w *watch) recount(b *live, sec int64) {
-	b.sums = tallies{outcomes: make(map[traffic.Outcome]int64), cells: make(map[place]*Cell)}
+	b.sums = tallies{counted: true}
 	b.upTo = sec
 	from := max(b.onset, sec-histSecs)
 	points := make([]point, sec-from+1)
@@ -268,14 +262,14 @@ func (w *watch) count(b *live, l *leaf, x *slot, p *point) {
 	counted := b.counted()
 	failed := int64(0)
 	for _, o := range x.fails {
-		if counted[w.table.of(o.Outcome)] {
+		if counted.has(w.table.of(o.Outcome)) {
 			failed += o.N
-			b.sums.outcomes[o.Outcome] += o.N
+			b.sums.outcome(o)
 		}
 	}
 	rate := 0.0
 	for s := range signals {
-		if counted[s] {
+		if counted.has(s) {
 			rate += l.base[s].p
 		}
 	}
@@ -285,24 +279,21 @@ func (w *watch) count(b *live, l *leaf, x *slot, p *point) {
 	b.sums.total += int64(x.all)
 	b.sums.failed += failed
 	b.sums.expected += float64(x.all) * rate
-	id := cellOf(l.key)
-	c := b.sums.cells[id]
-	if c == nil {
-		c = &Cell{Scope: id.scope(w.syms)}
-		b.sums.cells[id] = c
+	if l.cell >= len(b.sums.cells) {
+		b.sums.cells = append(b.sums.cells, make([][2]int64, l.cell+1-len(b.sums.cells))...)
 	}
-	c.Req += int64(x.all)
-	c.Err += failed
+	b.sums.cells[l.cell][0] += int64(x.all)
+	b.sums.cells[l.cell][1] += failed
 }
 
-func cellOf(k traffic.Key) place {
-	var p place
-	for _, d := range []traffic.Dim{traffic.Provider, traffic.Model, traffic.Region} {
-		if k[d] != traffic.Unknown {
-			p = p.with(d, k[d])
+func (t *tallies) outcome(o OutcomeN) {
+	for i := range t.outcomes {
+		if t.outcomes[i].Outcome == o.Outcome {
+			t.outcomes[i].N += o.N
+			return
 		}
 	}
-	return p
+	t.outcomes = append(t.outcomes, o)
 }
 
 func (t *tallies) add(p point) {

@@ -23,7 +23,8 @@ func placed(t *testing.T, rows map[string][2]int64, labels func(name string) tra
 	for i := range leaves {
 		d.blame.take(begin, &leaves[i])
 	}
-	d.blame.expect()
+	d.blame.record(begin)
+	d.blame.expectAll()
 	return d, syms
 }
 
@@ -124,7 +125,8 @@ func BenchmarkLocalise10000(b *testing.B) {
 		l := leafOf(k, map[traffic.Outcome]int64{gw502: failed, outcome("none", 200): 100 - failed})
 		d.blame.take(begin, &l)
 	}
-	d.blame.expect()
+	d.blame.record(begin)
+	d.blame.expectAll()
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {

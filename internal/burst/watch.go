@@ -13,13 +13,19 @@ type watch struct {
 	table  *signalTable
 	falses float64
 	leaves []*leaf
-	byKey  map[traffic.Key]*leaf
+	byKey  map[traffic.Key]*leaf // by the keys that they are counted under, and by their own
 	cuts   []*cut
 	byCut  map[place]*cut
-	touch  []*leaf
+	kin    map[traffic.Key]*kin
+	global kin
+	cells  []traffic.Scope
+	byCell map[place]int
+
+	touch  []*leaf // with traffic in this second
 	fired  []*cut
-	peers  map[traffic.Key]*[signals][2]float64
-	global [signals][2]float64
+	slot   slot           // what visits to the past unpack into
+	frozen [signals]spans // seconds that are not learned
+
 	eps    [signals]episode
 	lives  []*live // lasting and lately settled ones, in order of opening
 	naming func(onset int64) string
@@ -28,20 +34,37 @@ type watch struct {
 	events []Event
 }
 
-// episode is a time in which a signal is not normal.
-type episode struct {
-	on        bool
-	onset     int64
-	begun     int64
-	bestGain  float64
-	pausedTil int64
+// cut is a set of leaves that is watched as one.
+type cut struct {
+	place  place
+	leaves []*leaf
+	stats  [signals]stat
+	now    sums
+	at     int64 // second of now
+	wide   bool  // fed by a scrape: one delta is many seconds, its failures come together
+}
+
+// sums are what a cut saw in one second, and what its leaves expected. Failures, and with them what the boundary
+// needs, are rare: they are added up only where there are any.
+type sums struct {
+	n, k, e [signals]float64
+	v, c    [signals]float64
+	failed  sigset // signals with failures
+}
+
+// phi0 is the dispersion that a cut starts with.
+func (c *cut) phi0() float64 {
+	if c.wide {
+		return 2
+	}
+	return 1.3
 }
 
 func newWatch(d *Detector, naming func(int64) string) *watch {
 	return &watch{
-		syms: d.opts.Symbols, table: d.table, falses: d.opts.FalsePerMonth,
-		byKey: make(map[traffic.Key]*leaf), byCut: make(map[place]*cut),
-		peers: make(map[traffic.Key]*[signals][2]float64), naming: naming,
+		syms: d.opts.Symbols, table: d.table, falses: d.opts.FalsePerMonth, naming: naming,
+		byKey: make(map[traffic.Key]*leaf), byCut: make(map[place]*cut), kin: make(map[traffic.Key]*kin),
+		byCell: make(map[place]int),
 	}
 }
 
@@ -54,19 +77,27 @@ func (w *watch) alarmAt() float64 {
 
 // take adds what one series counted in this second.
 func (w *watch) take(sec int64, in *Leaf) {
-	key := leafKey(in.Key)
-	l := w.byKey[key]
+	l := w.byKey[in.Key]
 	if l == nil {
-		l = w.newLeaf(key)
+		l = w.leafOf(in.Key)
 	}
 	if l.last != sec {
 		l.tick(sec)
 		w.touch = append(w.touch, l)
 	}
-	l.width = max(l.width, int64(in.Width.Seconds()))
-	x := l.put(sec)
+	l.now.add(in, w.table)
+	l.seen += float64(in.FirstReq)
+	if in.Width > wideCount {
+		for _, c := range l.cuts {
+			c.wide = true
+		}
+	}
+}
+
+// add counts a series in.
+func (x *slot) add(in *Leaf, table *signalTable) {
 	for _, o := range in.ByOutcome {
-		s := w.table.of(o.Outcome)
+		s := table.of(o.Outcome)
 		x.all += int32(o.N) //nolint:gosec // one second
 		x.n += int32(o.First)
 		if s == good {
@@ -76,20 +107,23 @@ func (w *watch) take(sec int64, in *Leaf) {
 		x.k[s] += int32(o.First)
 		x.fails = append(x.fails, o)
 	}
-	l.seen += float64(in.FirstReq)
-	for _, c := range l.cuts {
-		c.wide = c.wide || in.Width.Seconds() > 1
+}
+
+// leafOf finds or makes the leaf that a key is counted in.
+func (w *watch) leafOf(raw traffic.Key) *leaf {
+	key := leafKey(raw)
+	l := w.byKey[key]
+	if l == nil {
+		l = w.newLeaf(key)
 	}
+	w.byKey[raw] = l
+	return l
 }
 
 func (w *watch) newLeaf(key traffic.Key) *leaf {
-	l := &leaf{key: key}
-	l.peer[traffic.Model], l.peer[traffic.Region] = key[traffic.Model], key[traffic.Region]
+	l := &leaf{key: key, watch: w, cell: w.cellOf(key), kin: w.kinOf(key)}
 	w.byKey[key] = l
 	w.leaves = append(w.leaves, l)
-	if w.peers[l.peer] == nil {
-		w.peers[l.peer] = &[signals][2]float64{}
-	}
 	for _, dims := range cutDims {
 		p, known := place{}, true
 		for _, d := range dims {
@@ -110,217 +144,178 @@ func (w *watch) newLeaf(key traffic.Key) *leaf {
 	}
 	for _, b := range w.lives {
 		if b.open() && b.place.covers(key) {
-			l.covered = b.cover(l.covered)
+			l.covered |= b.signals()
 		}
 	}
 	return l
 }
 
+// kinOf finds or makes the experience that a leaf shares.
+func (w *watch) kinOf(key traffic.Key) *kin {
+	var id traffic.Key
+	id[traffic.Model], id[traffic.Region] = key[traffic.Model], key[traffic.Region]
+	k := w.kin[id]
+	if k == nil {
+		k = &kin{}
+		w.kin[id] = k
+	}
+	return k
+}
+
+// cellOf numbers the cell of a leaf.
+func (w *watch) cellOf(key traffic.Key) int {
+	var p place
+	for _, d := range []traffic.Dim{traffic.Provider, traffic.Model, traffic.Region} {
+		if key[d] != traffic.Unknown {
+			p = p.with(d, key[d])
+		}
+	}
+	n, ok := w.byCell[p]
+	if !ok {
+		n = len(w.cells)
+		w.byCell[p] = n
+		w.cells = append(w.cells, p.scope(w.syms))
+	}
+	return n
+}
+
 // step closes the second: evidence, alarms, scopes, ends.
 func (w *watch) step(sec int64) {
-	w.expect()
+	w.record(sec)
+	w.expect(w.touch)
 	w.weigh(sec)
+	at := w.alarmAt()
 	for s := range signals {
-		w.judge(sec, s)
+		w.judge(sec, s, at)
 	}
-	w.hold()
+	w.hold(sumAt(at - holdNear))
 	w.follow(sec)
 	w.touch = w.touch[:0]
 }
 
-// expect gives every leaf with traffic its expected rates: its own experience, what its model x region shows where
-// it has little, and the default where that has little too.
-func (w *watch) expect() {
-	w.global = [signals][2]float64{}
-	for _, p := range w.peers {
-		*p = [signals][2]float64{}
+// record writes the second down.
+func (w *watch) record(sec int64) {
+	for _, l := range w.touch {
+		l.past.put(sec, &l.now, w.table)
 	}
-	for _, l := range w.leaves {
-		p := w.peers[l.peer]
+}
+
+// expect gives leaves their expected rates: their own experience, what their model x region shows where they have
+// little, and the default where that has little too.
+func (w *watch) expect(leaves []*leaf) {
+	var all [signals]float64
+	for s := range signals {
+		all[s] = (w.global.k[s] + globalPrior*traits[s].base) / (w.global.n[s] + globalPrior)
+	}
+	for _, l := range leaves {
 		for s := range signals {
 			b := &l.base[s]
-			p[s][0] += b.n
-			p[s][1] += b.k
-			w.global[s][0] += b.n
-			w.global[s][1] += b.k
+			b.p = (b.k + priorWeight*l.prior(s, all[s])) / (b.n + priorWeight)
 		}
 	}
-	for _, l := range w.leaves {
-		p := w.peers[l.peer]
-		for s := range signals {
-			g := (w.global[s][1] + globalPrior*traits[s].base) / (w.global[s][0] + globalPrior)
+}
+
+// prior is what a leaf would expect without experience of its own.
+func (l *leaf) prior(s signal, all float64) float64 {
+	b := &l.base[s]
+	prior := (l.kin.k[s] - b.k + priorWeight*all) / (max(l.kin.n[s]-b.n, 0) + priorWeight)
+	return max(prior, 1e-5) // sums may differ by rounding
+}
+
+// expectAll brings what all leaves expect up to date, as the scan wants it.
+func (w *watch) expectAll() {
+	w.expect(w.leaves)
+	for s := range signals {
+		all := (w.global.k[s] + globalPrior*traits[s].base) / (w.global.n[s] + globalPrior)
+		for _, l := range w.leaves {
 			b := &l.base[s]
-			prior := (p[s][1] - b.k + priorWeight*g) / (p[s][0] - b.n + priorWeight)
-			prior = max(prior, 1e-5) // fading counts may differ by rounding
-			b.p = (b.k + priorWeight*prior) / (b.n + priorWeight)
-			b.wary = max(b.p, (b.k+1)/(b.n+1/max(prior, g)))
+			b.wary = max(b.p, (b.k+1)/(b.n+1/max(l.prior(s, all), all)))
 		}
 	}
 }
 
 // weigh pushes the second into every cut that saw traffic.
 func (w *watch) weigh(sec int64) {
+	for s := range signals {
+		if w.eps[s].on && sec-w.eps[s].begun < forgiveAfter {
+			w.frozen[s].add(sec, sec)
+		}
+	}
+	w.gather(sec)
+	for _, c := range w.fired {
+		for s := range signals {
+			n := c.now.n[s]
+			if n <= 0 || sec < w.eps[s].pausedTil {
+				continue
+			}
+			p0 := 0.0
+			if c.now.failed.has(s) {
+				p0 = traits[s].boundary(n, c.now.e[s], c.now.v[s], c.now.c[s])
+			}
+			c.stats[s].push(sec, n, c.now.k[s], c.now.e[s], p0, c.phi0(), !w.eps[s].on)
+		}
+	}
+}
+
+// gather adds up what the cuts saw. What a burst explains is left out.
+func (w *watch) gather(sec int64) {
 	w.fired = w.fired[:0]
+	var failing sigset
 	for _, l := range w.touch {
-		x := &l.hist[len(l.hist)-1]
+		var failed sigset
 		for s := range signals {
-			if w.eps[s].on && sec-w.eps[s].begun < forgiveAfter {
-				x.frozen |= 1 << s
+			if l.now.k[s] > 0 && !l.covered.has(s) {
+				failed = failed.with(s)
 			}
 		}
-		var own [signals]tally // the same for all cuts of the leaf
-		for s := range signals {
-			if n := x.seen(s); n > 0 && !l.covered[s] {
-				b := &l.base[s]
-				own[s] = tallyOf(float64(n), float64(x.k[s]), b.p, b.n)
-			}
-		}
+		failing |= failed
 		for _, c := range l.cuts {
 			if c.at != sec {
-				c.at, c.now = sec, [signals]tally{}
+				c.at, c.now = sec, sums{}
 				w.fired = append(w.fired, c)
 			}
-			for s := range own {
-				c.now[s].add(&own[s])
+			if failed == 0 {
+				continue
 			}
-		}
-	}
-	for _, c := range w.fired {
-		for s := range signals {
-			if sec >= w.eps[s].pausedTil {
-				c.stats[s].push(s, sec, &c.now[s], c.phi0(), !w.eps[s].on)
-			}
-		}
-	}
-}
-
-// The longest times.
-const (
-	forgiveAfter = 3600 // a burst this old becomes the new normal
-	endAfter     = 7200 // and ends, whatever it is
-	holdAfter    = 1800 // a suspicion stops learning for no longer than this
-	pauseAfter   = 10   // seconds without judgement after the last burst of a signal has ended
-	reopenWithin = 120  // the same place again within this: the same burst
-)
-
-// judge looks for an alarm of one signal, and names what is wrong while there is an episode.
-func (w *watch) judge(sec int64, s signal) {
-	e := &w.eps[s]
-	at := w.alarmAt()
-	var top *cut
-	best := at
-	for _, c := range w.fired {
-		// The wider cut wins a tie: its onset is the better estimate.
-		if v := c.stats[s].value(); v >= best && (top == nil || v > best || len(c.leaves) > len(top.leaves)) {
-			top, best = c, v
-		}
-	}
-	if top != nil {
-		onset := w.onset(top, s, sec)
-		if !e.on {
-			if w.allow != nil && !w.allow(sec, onset, s, top.place) {
-				w.resetAll(s)
-				return
-			}
-			*e = episode{on: true, onset: onset, begun: sec}
-		}
-		e.onset = min(e.onset, onset)
-		w.resetAll(s)
-		for _, l := range w.leaves {
-			l.freeze(s, e.onset)
-		}
-	}
-	if e.on && (top != nil || due(sec-e.begun)) {
-		w.relocate(sec, s, top)
-	}
-}
-
-// due says at which ages an episode is looked at again.
-func due(age int64) bool {
-	switch age {
-	case 1, 2, 3, 5, 10, 15, 20:
-		return true
-	}
-	return age > 0 && age%30 == 0
-}
-
-func (w *watch) resetAll(s signal) {
-	for _, c := range w.cuts {
-		c.stats[s].reset()
-	}
-}
-
-// onset estimates when a cut's failures began: the beginning, up to fifteen minutes back, since which they are most
-// beyond the boundary (Poisson likelihood ratio).
-func (w *watch) onset(c *cut, s signal, sec int64) int64 {
-	floor := sec - histSecs + 1
-	var k, m [histSecs + 1]float64
-	for _, l := range c.leaves {
-		if l.covered[s] {
-			continue
-		}
-		b := &l.base[s]
-		p := min(0.9, traits[s].mul*b.p+traits[s].abs+b.p*coldFactor*priorWeight/(b.n+priorWeight))
-		l.slots(max(floor, b.since), sec, func(x *slot) {
-			k[sec-x.sec] += float64(x.k[s])
-			m[sec-x.sec] += float64(x.seen(s)) * p
-		})
-	}
-	var sumK, sumM, best float64
-	at := sec
-	for d := int64(0); d <= sec-floor; d++ {
-		sumK, sumM = sumK+k[d], sumM+m[d]
-		if sumK > sumM && sumM > 0 {
-			if g := sumK*math.Log(sumK/sumM) - sumK + sumM; g > best {
-				best, at = g, sec-d
-			}
-		}
-		if d > 30 && sumK < 0.2*sumM {
-			break
-		}
-	}
-	return at
-}
-
-// hold stops leaves from learning while a small cut that they are in looks wrong but has not spoken: a slow ramp
-// would otherwise be learned.
-func (w *watch) hold() {
-	near := w.alarmAt() - 6
-	for s := range signals {
-		bad := make(map[*leaf]bool)
-		for _, c := range w.fired {
-			small := len(c.leaves)*3 <= len(w.leaves) || len(w.leaves) <= 6
-			if small && c.stats[s].some && c.stats[s].material() && c.stats[s].value() >= near {
-				for _, l := range c.leaves {
-					bad[l] = true
+			c.now.failed |= failed
+			for s := range signals {
+				if failed.has(s) {
+					c.now.k[s] += float64(l.now.k[s])
 				}
 			}
 		}
-		for _, l := range w.touch {
-			b := &l.base[s]
-			if bad[l] {
-				b.hold = min(b.hold+1, holdAfter+1)
-			} else {
-				b.hold = max(b.hold-1, 0)
+	}
+	for _, l := range w.touch {
+		for s := range signals {
+			n := float64(l.now.seen(s))
+			if n == 0 || l.covered.has(s) {
+				continue
 			}
-			b.holding = bad[l] && b.hold <= holdAfter
+			l.sum(s, n, failing.has(s))
 		}
 	}
 }
 
-// covers brings the leaves' knowledge of being in a lasting burst up to date.
-func (w *watch) covers() {
-	for _, l := range w.leaves {
-		l.covered = [signals]bool{}
-	}
-	for _, b := range w.lives {
-		if !b.open() {
-			continue
+// sum adds the leaf to its cuts: its requests and the failures that it expected, and what the boundary needs where
+// something failed.
+func (l *leaf) sum(s signal, n float64, failing bool) {
+	b := &l.base[s]
+	e := n * b.p
+	if !failing {
+		for _, c := range l.cuts {
+			c.now.n[s] += n
+			c.now.e[s] += e
 		}
-		for _, l := range w.leaves {
-			if b.place.covers(l.key) {
-				l.covered = b.cover(l.covered)
-			}
+		return
+	}
+	share := e / (b.n + priorWeight)
+	for _, c := range l.cuts {
+		now := &c.now
+		now.n[s] += n
+		now.e[s] += e
+		if now.failed.has(s) {
+			now.v[s] += n * share
+			now.c[s] += coldFactor * priorWeight * share
 		}
 	}
 }
@@ -331,22 +326,39 @@ func (w *watch) forget(drop func(*leaf) bool) {
 	for _, l := range w.leaves {
 		if drop(l) {
 			gone[l] = true
-			delete(w.byKey, l.key)
 		}
 	}
-	if len(gone) == 0 {
-		return
-	}
-	w.leaves = slices.DeleteFunc(w.leaves, func(l *leaf) bool { return gone[l] })
-	w.cuts = slices.DeleteFunc(w.cuts, func(c *cut) bool {
-		c.leaves = slices.DeleteFunc(c.leaves, func(l *leaf) bool { return gone[l] })
-		if len(c.leaves) == 0 {
-			delete(w.byCut, c.place)
+	if len(gone) > 0 {
+		for k, l := range w.byKey {
+			if gone[l] {
+				delete(w.byKey, k)
+			}
 		}
-		return len(c.leaves) == 0
-	})
-	clear(w.peers)
+		w.leaves = slices.DeleteFunc(w.leaves, func(l *leaf) bool { return gone[l] })
+		w.touch = slices.DeleteFunc(w.touch, func(l *leaf) bool { return gone[l] })
+		w.cuts = slices.DeleteFunc(w.cuts, func(c *cut) bool {
+			c.leaves = slices.DeleteFunc(c.leaves, func(l *leaf) bool { return gone[l] })
+			if len(c.leaves) == 0 {
+				delete(w.byCut, c.place)
+			}
+			return len(c.leaves) == 0
+		})
+	}
+	w.sumUp()
+}
+
+// sumUp adds the experience of all leaves up anew: sums that are carried along drift by rounding.
+func (w *watch) sumUp() {
+	clear(w.kin)
+	w.global = kin{}
 	for _, l := range w.leaves {
-		w.peers[l.peer] = &[signals][2]float64{}
+		l.kin = w.kinOf(l.key)
+		for s := range signals {
+			b := &l.base[s]
+			l.kin.n[s] += b.n
+			l.kin.k[s] += b.k
+			w.global.n[s] += b.n
+			w.global.k[s] += b.k
+		}
 	}
 }

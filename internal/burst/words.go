@@ -34,18 +34,20 @@ func (w *watch) burst(b *live, sec int64) Burst {
 	if !b.separable && b.firm {
 		out.Confidence = NotSeparable
 	}
-	for o, n := range b.sums.outcomes {
-		out.Classes[o.Class().String()] += n
-		if o.Status() != 0 {
-			out.Codes[o.Status()] += n
+	for _, o := range b.sums.outcomes {
+		out.Classes[o.Outcome.Class().String()] += o.N
+		if o.Outcome.Status() != 0 {
+			out.Codes[o.Outcome.Status()] += o.N
 		}
 	}
-	out.Leading, _ = b.leading()
+	out.Leading = b.sums.leading()
 	for _, p := range b.aliases {
 		out.Aliases = append(out.Aliases, p.scope(w.syms))
 	}
-	for _, c := range b.sums.cells {
-		out.Cells = append(out.Cells, Cell{Scope: c.Scope.Clone(), Req: c.Req, Err: c.Err})
+	for i, c := range b.sums.cells {
+		if c[0] > 0 {
+			out.Cells = append(out.Cells, Cell{Scope: w.cells[i].Clone(), Req: c[0], Err: c[1]})
+		}
 	}
 	slices.SortFunc(out.Cells, func(x, y Cell) int {
 		return cmp.Or(cmp.Compare(y.Err, x.Err), cmp.Compare(x.Scope.String(), y.Scope.String()))
@@ -69,41 +71,48 @@ func (w *watch) side(b *live) string {
 	return side
 }
 
-// leading is the most frequent class, and the outcome words of what leads: "502 bad_gateway, 524 timeout".
-func (b *live) leading() (class, outcomes string) {
-	byClass := make(map[string]int64)
-	type part struct {
-		text string
-		n    int64
-	}
-	var parts []part
-	for o, n := range b.sums.outcomes {
-		byClass[o.Class().String()] += n
-		text := o.Class().String()
-		if o.Status() != 0 {
-			text = fmt.Sprintf("%d %s", o.Status(), text)
+// leading is the most frequent class.
+func (t *tallies) leading() string {
+	var byClass [256]int64
+	class, most := "", int64(0)
+	for _, o := range t.outcomes {
+		c := o.Outcome.Class()
+		byClass[uint8(c)] += o.N
+		n := byClass[uint8(c)]
+		if n < most {
+			continue
 		}
-		parts = append(parts, part{text, n})
-	}
-	var most int64
-	for c, n := range byClass {
-		if n > most || (n == most && c < class) {
-			class, most = c, n
+		if name := c.String(); n > most || name < class {
+			class, most = name, n
 		}
 	}
-	slices.SortFunc(parts, func(x, y part) int { return cmp.Or(cmp.Compare(y.n, x.n), cmp.Compare(x.text, y.text)) })
+	return class
+}
+
+// words are the outcomes that lead: "502 bad_gateway, 524 timeout".
+func (t *tallies) words() string {
+	parts := slices.Clone(t.outcomes)
+	text := func(o traffic.Outcome) string {
+		if o.Status() == 0 {
+			return o.Class().String()
+		}
+		return fmt.Sprintf("%d %s", o.Status(), o.Class())
+	}
+	slices.SortFunc(parts, func(x, y OutcomeN) int {
+		return cmp.Or(cmp.Compare(y.N, x.N), cmp.Compare(text(x.Outcome), text(y.Outcome)))
+	})
 	var words []string
 	for i, p := range parts {
-		if i < 2 && p.n*5 >= b.sums.failed {
-			words = append(words, p.text)
+		if i < 2 && p.N*5 >= t.failed {
+			words = append(words, text(p.Outcome))
 		}
 	}
-	return class, strings.Join(words, ", ")
+	return strings.Join(words, ", ")
 }
 
 // reason is the sentence that an operator reads.
 func (b *live) reason(o Burst) string {
-	_, outcomes := b.leading()
+	outcomes := b.sums.words()
 	if outcomes == "" {
 		outcomes = "failures"
 	}
@@ -169,12 +178,12 @@ func (w *watch) clean(b *live, sec int64) {
 			l.slots(from, sec, func(x *slot) {
 				n += int64(x.all)
 				for _, o := range x.fails {
-					if counted[w.table.of(o.Outcome)] {
+					if counted.has(w.table.of(o.Outcome)) {
 						k += o.N
 					}
 				}
 				for s := range signals {
-					if counted[s] {
+					if counted.has(s) {
 						e += float64(x.all) * l.base[s].p
 					}
 				}

@@ -1,0 +1,144 @@
+package burst
+
+import (
+	"slices"
+	"sort"
+
+	"signalbox/internal/traffic"
+)
+
+// slot is one second of a leaf.
+type slot struct {
+	sec int64
+	all int32 // all attempts
+	counts
+	fails []OutcomeN // failures of all attempts
+}
+
+// past is what a leaf has counted in the last quarter of an hour, second by second, packed: four bytes for a second
+// in which all went well at the first attempt, which nearly all are, and twelve for each kind of thing that did not.
+// Seconds without traffic cost nothing.
+type past struct {
+	words []uint32 // second << 16 | first attempts; a second may have several
+	odds  []odd    // in order of time, too
+	last  int64    // the newest second: the sixteen bits of the others count back from it
+	read  cursor   // up to where the baseline has learned
+}
+
+// cursor is a place between two seconds: an index of words and one of odds.
+type cursor struct{ word, odd int }
+
+// odd is what was not a first attempt that ended well: failures of one outcome in one second, repeats, or what a
+// measured signal counted.
+type odd struct {
+	sec          uint16
+	first, again uint16 // first attempts and repeats; of a measured signal the halves of its failures
+	sig          signal
+	out          uint32 // the outcome; of a measured signal how many were measured
+}
+
+const low16 = 1<<16 - 1
+
+// at gives back the second of which sixteen bits were kept.
+func (p *past) at(sec uint16) int64 { return p.last - int64(uint16(p.last)-sec) } //nolint:gosec // modulo 2^16
+
+// find is the cursor before the first second that is not before this one.
+func (p *past) find(sec int64) cursor {
+	return cursor{
+		sort.Search(len(p.words), func(i int) bool { return p.at(uint16(p.words[i]>>16)) >= sec }), //nolint:gosec // 16 bits
+		sort.Search(len(p.odds), func(i int) bool { return p.at(p.odds[i].sec) >= sec }),
+	}
+}
+
+// put adds counts of a second. It may be older than the newest, by less than the past is long; then what the
+// baseline has already passed it does not learn.
+func (p *past) put(sec int64, x *slot, table *signalTable) {
+	at := cursor{len(p.words), len(p.odds)}
+	if len(p.words) > 0 && sec < p.last {
+		at = p.find(sec)
+	}
+	late := at.word < p.read.word
+	before := cursor{len(p.words), len(p.odds)}
+	p.last = max(p.last, sec)
+	for n := x.n; ; {
+		part := min(n, low16)
+		p.words = slices.Insert(p.words, at.word, uint32(uint16(sec))<<16|uint32(part)) //nolint:gosec // 16 bits each
+		if n -= part; n == 0 {
+			break
+		}
+	}
+	repeats := int64(x.all - x.n)
+	for _, f := range x.fails {
+		p.putOdd(at.odd, odd{sec: uint16(sec), sig: table.of(f.Outcome), out: uint32(f.Outcome)}, f.First, f.N-f.First) //nolint:gosec // 16 bits
+		repeats -= f.N - f.First
+	}
+	if repeats > 0 {
+		p.putOdd(at.odd, odd{sec: uint16(sec), sig: good}, 0, repeats) //nolint:gosec // 16 bits
+	}
+	for s := firstMeasured; s < signals; s++ {
+		if n := x.seen(s); n > 0 {
+			k := x.k[s]
+			p.odds = slices.Insert(p.odds, at.odd, odd{sec: uint16(sec), sig: s, out: uint32(n), first: uint16(k & low16), again: uint16(k >> 16)}) //nolint:gosec // bits
+		}
+	}
+	if late {
+		p.read.word += len(p.words) - before.word
+		p.read.odd += len(p.odds) - before.odd
+	}
+}
+
+// putOdd splits what does not fit into sixteen bits.
+func (p *past) putOdd(at int, x odd, first, again int64) {
+	for first > 0 || again > 0 {
+		a, b := min(first, low16), min(again, low16)
+		x.first, x.again = uint16(a), uint16(b) //nolint:gosec // bounded
+		p.odds = slices.Insert(p.odds, at, x)
+		first, again = first-a, again-b
+	}
+}
+
+// next unpacks the second after a cursor.
+func (p *past) next(c cursor, x *slot) cursor {
+	sec := uint16(p.words[c.word] >> 16) //nolint:gosec // 16 bits
+	*x = slot{sec: p.at(sec), fails: x.fails[:0]}
+	for ; c.word < len(p.words) && uint16(p.words[c.word]>>16) == sec; c.word++ { //nolint:gosec // 16 bits
+		x.n += int32(p.words[c.word] & low16) //nolint:gosec // 16 bits
+	}
+	x.all, x.ok = x.n, x.n
+	for ; c.odd < len(p.odds) && p.odds[c.odd].sec == sec; c.odd++ {
+		o := &p.odds[c.odd]
+		switch {
+		case o.sig == good:
+			x.all += int32(o.again)
+		case o.sig >= firstMeasured:
+			x.k[o.sig] += int32(o.first) | int32(o.again)<<16
+			x.measured[o.sig-firstMeasured] += int32(o.out) //nolint:gosec // was one
+		default:
+			x.all += int32(o.again)
+			x.ok -= int32(o.first)
+			x.k[o.sig] += int32(o.first)
+			x.fails = append(x.fails, OutcomeN{
+				Outcome: traffic.Outcome(o.out), N: int64(o.first) + int64(o.again), First: int64(o.first),
+			})
+		}
+	}
+	return c
+}
+
+// ends tells whether there is no second after a cursor.
+func (p *past) ends(c cursor) bool { return c.word == len(p.words) }
+
+// dropBatch is how many seconds are dropped together: the rest is moved.
+const dropBatch = 64
+
+// drop forgets what is before a second.
+func (p *past) drop(sec int64) {
+	if n := len(p.words); n < dropBatch || p.at(uint16(p.words[dropBatch-1]>>16)) >= sec { //nolint:gosec // 16 bits
+		if n == 0 || p.last >= sec {
+			return
+		}
+	}
+	c := p.find(sec)
+	p.words, p.odds = slices.Delete(p.words, 0, c.word), slices.Delete(p.odds, 0, c.odd)
+	p.read.word, p.read.odd = max(p.read.word-c.word, 0), max(p.read.odd-c.odd, 0)
+}
