@@ -9,9 +9,7 @@ import (
 
 // calm measures days on which nothing is wrong: every alarm is false.
 func calm(o *options, r *report) error {
-	p := o.plan
-	p.gap = 0
-	t := gather(o.simulate(o.seed, o.calm, p))
+	t, p := gather(o.calmDays()), o.plan
 	low, high := score.PoissonInterval(t.false_)
 	month := 30 / t.days
 	r.title("Calm: %s fleet-days without faults, scale %s, seeds %d to %d", num(t.days), num(p.scale), o.seed, o.seed+uint64(o.calm)-1) //nolint:gosec // a count

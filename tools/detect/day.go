@@ -15,15 +15,16 @@ var looks = [...]float64{0, 5, 15, 30}
 
 // day is one simulated fleet and what the detector said of it.
 type day struct {
-	seed    uint64
-	hours   float64
-	leaves  int
-	fleet   *score.Fleet
-	faults  []*score.Fault
-	bursts  []*score.Burst
-	scopes  [len(looks)]score.PR
-	byKind  map[string]*score.PR // 15 s after the alarm, by kind of the first fault
-	wrong   []string             // scopes that were wrong then
+	seed   uint64
+	hours  float64
+	leaves int
+	fleet  *score.Fleet
+	faults []*score.Fault
+	bursts []*score.Burst
+	scopes [len(looks)]score.PR
+	byKind map[string]*score.PR // 15 s after the alarm, by kind of the first fault
+	wrong  []string             // scopes that were wrong then
+	rivals *rivals              // nil: nobody asked for them
 }
 
 // plan says which days are simulated.
@@ -33,6 +34,7 @@ type plan struct {
 	pair, scale  float64
 	kinds        []string
 	falses       float64
+	rivals       bool
 }
 
 // incident are faults that overlap in time.
@@ -48,14 +50,14 @@ type incident struct {
 // sim runs a day.
 type sim struct {
 	*day
-	g        *gen.Gen
-	tr       *gen.Tracker
-	feed     *feed
-	det      *burst.Detector
-	seen     []int64 // first attempts by leaf
-	byID     map[string]*score.Burst
-	all      []*incident
-	next     int // incident that is on or comes next
+	g    *gen.Gen
+	tr   *gen.Tracker
+	feed *feed
+	det  *burst.Detector
+	seen []int64 // first attempts by leaf
+	byID map[string]*score.Burst
+	all  []*incident
+	next int // incident that is on or comes next
 }
 
 func newSim(seed uint64, p plan) *sim {
@@ -68,6 +70,9 @@ func newSim(seed uint64, p plan) *sim {
 	s.leaves, s.fleet = len(s.g.Leaves), fleetOf(s.g)
 	s.faults = faultsOf(s.g, s.fleet)
 	s.tr, s.feed = gen.NewTracker(s.g), newFeed(s.g)
+	if p.rivals {
+		s.rivals = newRivals(s.g, int64(p.quiet*3600))
+	}
 	s.seen = make([]int64, len(s.g.Leaves))
 	s.det = burst.New(burst.Options{Symbols: s.feed.syms, FalsePerMonth: p.falses})
 	for i, f := range s.faults {
@@ -87,9 +92,7 @@ func run(seed uint64, p plan) *day {
 	for s.g.T < int64(p.hours*3600) {
 		s.second()
 	}
-	for i, f := range s.faults {
-		f.Oracle, f.Limit = s.tr.Lim[i].Oracle(), s.tr.Lim[i].LimitS
-	}
+	describe(s.faults, s.tr.Lim, seed)
 	return s.day
 }
 
@@ -101,7 +104,13 @@ func (s *sim) second() {
 	s.tr.Step(func(b *gen.Bucket) {
 		s.seen[b.Leaf] += int64(b.N - b.Retries)
 		s.feed.add(b)
+		if s.rivals != nil {
+			s.rivals.add(b)
+		}
 	})
+	if s.rivals != nil {
+		s.rivals.step(t, s.beginning(float64(t)))
+	}
 	for _, e := range s.det.Step(begin+t, s.feed.leaves) {
 		s.hear(e)
 	}
@@ -121,6 +130,17 @@ func (s *sim) begin(t float64) {
 			}
 		}
 	}
+}
+
+// beginning are the faults that begin in a second.
+func (s *sim) beginning(t float64) []*score.Fault {
+	var out []*score.Fault
+	for _, f := range s.faults {
+		if f.Start == t {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // hear takes an event of the detector.

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"fmt"
+	"math"
+	"time"
+
 	"signalbox/internal/burst"
 	"signalbox/internal/fault"
 	"signalbox/internal/traffic"
@@ -19,6 +23,8 @@ type feed struct {
 	outcomes [gen.NClass]traffic.Outcome
 	leaves   []burst.Leaf
 	counts   []burst.OutcomeN // what leaves point into, of this second
+	bins     []traffic.Bin    // likewise
+	dense    [traffic.MaxBin + 1]int32
 }
 
 func newFeed(g *gen.Gen) *feed {
@@ -46,11 +52,14 @@ func newFeed(g *gen.Gen) *feed {
 }
 
 // reset begins another second.
-func (f *feed) reset() { f.leaves, f.counts = f.leaves[:0], f.counts[:0] }
+func (f *feed) reset() { f.leaves, f.counts, f.bins = f.leaves[:0], f.counts[:0], f.bins[:0] }
 
 // add takes a bucket. Repeats whose outcome is healthy are taken from the healthy ones.
 func (f *feed) add(b *gen.Bucket) {
-	l := burst.Leaf{Key: f.keys[b.Leaf], Req: int64(b.N), Retries: int64(b.Retries), FirstReq: int64(b.N - b.Retries), Width: 1e9}
+	l := burst.Leaf{
+		Key: f.keys[b.Leaf], Req: int64(b.N), FirstReq: int64(b.N - b.Retries),
+		Retries: int64(b.Retries), Again: int64(b.Retries), Width: time.Second,
+	}
 	from := len(f.counts)
 	repeats := b.Retries
 	for c := gen.NClass - 1; c >= 0; c-- {
@@ -61,6 +70,9 @@ func (f *feed) add(b *gen.Bucket) {
 		repeats -= n - first
 		if n == 0 {
 			continue
+		}
+		if c == gen.OK && len(b.LogLat) > 0 {
+			l.Lat = f.histogram(b.LogLat[:first])
 		}
 		switch {
 		case c > gen.ClientErr:
@@ -73,6 +85,30 @@ func (f *feed) add(b *gen.Bucket) {
 	}
 	l.ByOutcome = f.counts[from:len(f.counts):len(f.counts)]
 	f.leaves = append(f.leaves, l)
+}
+
+// Bins of microseconds, of the logarithm of seconds: bin i ends at gamma^i.
+var (
+	logMicro = math.Log(1e6)
+	logGamma = math.Log((1 + traffic.Accuracy) / (1 - traffic.Accuracy))
+)
+
+// histogram makes sorted bins of durations that are given as logarithms of seconds.
+func (f *feed) histogram(logs []float64) []traffic.Bin {
+	low, high := int(traffic.MaxBin), 0
+	for _, v := range logs {
+		at := min(max(int(math.Ceil((v+logMicro)/logGamma)), 0), traffic.MaxBin)
+		f.dense[at]++
+		low, high = min(low, at), max(high, at)
+	}
+	from := len(f.bins)
+	for at := low; at <= high; at++ {
+		if n := f.dense[at]; n > 0 {
+			f.bins = append(f.bins, traffic.Bin{At: int16(at), N: n}) //nolint:gosec // at most MaxBin
+			f.dense[at] = 0
+		}
+	}
+	return f.bins[from:len(f.bins):len(f.bins)]
 }
 
 // fleetOf is what the scorer knows of a fleet.
@@ -97,7 +133,32 @@ func faultsOf(g *gen.Gen, fleet *score.Fleet) []*score.Fault {
 			}
 		}
 		s.Second = i > 0 && f.Start < g.Faults[i-1].End
+		s.Hits = hits(f)
 		out = append(out, s)
 	}
 	return out
+}
+
+// hits is how many requests a fault hits at a leaf of one request a second. Of slowness it is those that can be told
+// from healthy ones, by the information that they carry.
+func hits(f *gen.Fault) float64 {
+	share := f.Eps
+	if f.LatMult > 0 {
+		d := math.Log(f.LatMult)
+		share = min(1, d*d/0.605)
+	}
+	on := float64(f.End-f.Start) - float64(f.RampS)/2
+	if f.OnS > 0 {
+		on *= float64(f.OnS) / float64(f.OnS+f.OffS)
+	}
+	return share * on
+}
+
+// describe gives the faults what only the traffic tells.
+func describe(faults []*score.Fault, lim []gen.Limit, seed uint64) {
+	for i, f := range faults {
+		f.Oracle, f.Limit = lim[i].Oracle(), lim[i].LimitS
+		f.Text = fmt.Sprintf("seed %d +%.0f s, %.0f s long: %s of %s, %.2f requests/s in scope, limit %.0f s, oracle %.0f s",
+			seed, f.Start, f.End-f.Start, f.Kind, f.Class, f.Rate, f.Limit, f.Oracle)
+	}
 }

@@ -94,6 +94,7 @@ type tally struct {
 	scopes            [len(looks)]score.PR
 	kinds             map[string]*score.PR
 	wrong             []string
+	hard              []float64 // delays of visible faults that make requests fail
 }
 
 // traffics are the classes of traffic in scope.
@@ -127,7 +128,7 @@ func gather(days []*day) *tally {
 			t.wrong = append(t.wrong, fmt.Sprintf("false: seed %d +%.0f s: %s", d.seed, b.Detected, b.Text))
 		}
 		for i := range found {
-			t.fault(d, &found[i])
+			t.fault(&found[i])
 		}
 		t.wrong = append(t.wrong, d.wrong...)
 	}
@@ -135,7 +136,7 @@ func gather(days []*day) *tally {
 	return t
 }
 
-func (t *tally) fault(d *day, f *score.Found) {
+func (t *tally) fault(f *score.Found) {
 	at := traffics[0].name
 	for _, c := range slices.Backward(traffics) {
 		if f.Fault.Rate < c.below {
@@ -145,6 +146,9 @@ func (t *tally) fault(d *day, f *score.Found) {
 	for _, r := range []*row{&t.all, rowOf(t.byKind, f.Fault.Kind), rowOf(t.byTraffic, at)} {
 		r.add(f)
 	}
+	if f.Fault.Oracle > 0 && f.Fault.Class != "latency" {
+		t.hard = append(t.hard, f.Delay)
+	}
 	if f.Fault.Second && f.Fault.Oracle > 0 {
 		t.pairs++
 		if f.Apart <= 60 {
@@ -152,8 +156,7 @@ func (t *tally) fault(d *day, f *score.Found) {
 		}
 	}
 	if f.Fault.Oracle > 0 && math.IsInf(f.Delay, 1) {
-		t.wrong = append(t.wrong, fmt.Sprintf("missed: seed %d +%.0f s: %s, %s, %.2f/s in scope, oracle %.0f s of %.0f",
-			d.seed, f.Fault.Start, f.Fault.Kind, f.Fault.Class, f.Fault.Rate, f.Fault.Oracle, f.Fault.End-f.Fault.Start))
+		t.wrong = append(t.wrong, "missed: "+f.Fault.Text)
 	}
 }
 
@@ -166,7 +169,7 @@ func rowOf(m map[string]*row, key string) *row {
 
 // full measures days with faults at full rate.
 func full(o *options, r *report) error {
-	t := gather(o.simulate(o.seed, o.days, o.plan))
+	t := gather(o.fullDays())
 	r.title("Full rate: %s fleet-days, scale %s, seeds %d to %d", num(t.days), num(o.plan.scale), o.seed, o.seed+uint64(o.days)-1) //nolint:gosec // a count
 	rows := [][]string{rowHeads}
 	for _, k := range slices.Sorted(maps.Keys(t.byKind)) {

@@ -16,14 +16,17 @@ import (
 
 // options are the flags.
 type options struct {
-	seed       uint64
-	days, calm int
-	parts      string
-	kinds      string
-	plan       plan
-	workers    int
-	check      bool
-	verbose    bool
+	seed                uint64
+	days, calm          int
+	parts               string
+	kinds               string
+	plan                plan
+	workers             int
+	fleets              int
+	signalbox           string
+	check               bool
+	verbose             bool
+	withFaults, without []*day // simulated for one part and kept for another
 }
 
 // parts are what can be measured, in the order in which it is.
@@ -33,6 +36,8 @@ var parts = []struct {
 }{
 	{"full", full},
 	{"calm", calm},
+	{"peers", rivalry},
+	{"events", events},
 }
 
 func parseFlags() *options {
@@ -53,20 +58,25 @@ func parseFlags() *options {
 	flag.Float64Var(&o.plan.scale, "scale", 1, "multiplies all request rates (1 is about 1,700 requests/s)")
 	flag.Float64Var(&o.plan.falses, "false", 1, "false alarms a month that the detector may raise")
 	flag.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "fleet-days simulated side by side")
+	flag.IntVar(&o.fleets, "fleets", 2, "logs of events, of five hours each")
+	flag.StringVar(&o.signalbox, "signalbox", "../../bin/signalbox", "the program that scans events")
 	flag.BoolVar(&o.check, "check", false, "exit 1 when a target is missed")
 	flag.BoolVar(&o.verbose, "v", false, "list what was missed, false or named wrongly")
 	flag.Parse()
 	if o.kinds != "" {
 		o.plan.kinds = strings.Split(o.kinds, ",")
 	}
+	o.plan.rivals = o.asked("peers")
 	return o
 }
+
+func (o *options) asked(part string) bool { return slices.Contains(strings.Split(o.parts, ","), part) }
 
 func main() {
 	o := parseFlags()
 	r := &report{out: os.Stdout}
 	for _, p := range parts {
-		if !slices.Contains(strings.Split(o.parts, ","), p.name) {
+		if !o.asked(p.name) {
 			continue
 		}
 		if err := p.run(o, r); err != nil {
@@ -77,6 +87,24 @@ func main() {
 	if missed := r.verdict(); missed > 0 && o.check {
 		os.Exit(1)
 	}
+}
+
+// fullDays are the days with faults, simulated once.
+func (o *options) fullDays() []*day {
+	if o.withFaults == nil {
+		o.withFaults = o.simulate(o.seed, o.days, o.plan)
+	}
+	return o.withFaults
+}
+
+// calmDays are the days without, simulated once.
+func (o *options) calmDays() []*day {
+	if o.without == nil {
+		p := o.plan
+		p.gap = 0
+		o.without = o.simulate(o.seed, o.calm, p)
+	}
+	return o.without
 }
 
 // simulate runs days of consecutive seeds, some of them side by side, and gives them in order of their seeds.

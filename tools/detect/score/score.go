@@ -71,8 +71,10 @@ type Fault struct {
 	Start, End    float64
 	Oracle, Limit float64 // delays; 0: not to be seen while it lasted
 	Rate          float64 // requests a second in scope
+	Hits          float64 // requests that it hits at a leaf of one request a second
 	In            []bool  // leaves
 	Second        bool    // began while another fault was on
+	Text          string  // for whoever looks into a miss
 }
 
 // Sight is the scope of a burst from a moment on.
