@@ -70,6 +70,9 @@ func (a *app) printConfig(p *printer, cfg *config.Config) (fine bool, err error)
 	}
 	p.line("%s: %d gateways, %d sources, %d mappings in the inventory, %d runbooks", cfg.File, len(cfg.Gateways), len(cfg.Sources), len(cfg.Inventory), len(books))
 	for _, g := range cfg.Gateways {
+		if _, err := commandLevers(cfg.File, g); err != nil {
+			return false, err
+		}
 		p.line("  gateway %-12s %-9s env %-12s levers %-4s %d instances", g.Name, g.Kind, g.Env, onOff(g.Levers), len(g.Instances))
 	}
 	for _, s := range cfg.Sources {

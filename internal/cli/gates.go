@@ -11,6 +11,7 @@ import (
 	"signalbox/internal/config"
 	"signalbox/internal/desk"
 	"signalbox/internal/gateway"
+	"signalbox/internal/gateway/command"
 	"signalbox/internal/gateway/contract"
 	"signalbox/internal/gateway/haproxy"
 	"signalbox/internal/traffic"
@@ -54,10 +55,35 @@ func (a *app) driver(ctx context.Context, cfg *config.Config, g config.Gateway, 
 		spec.Driver = haproxy.New(haproxy.Options{
 			Gateway: g.Name, Instances: haproxyInstances(g), Timeout: g.Timeout, Resolve: deploymentsOf(cfg),
 		})
+	case config.GatewayCommand:
+		levers, lerr := commandLevers(cfg.File, g)
+		if lerr != nil {
+			return "", lerr
+		}
+		spec.Driver = command.New(command.Options{
+			Gateway: g.Name, Env: g.Env, Instances: g.Instances, Levers: levers, Timeout: g.Timeout,
+			Environment: config.ChildEnvironment(cfg.SecretVariables()),
+		})
 	default:
 		return "", &usageError{err: fmt.Errorf("gateway %s is of the unknown kind %q", g.Name, g.Kind)}
 	}
 	return secret, nil
+}
+
+// commandLevers takes the commands of a gateway over, and says where one cannot work.
+func commandLevers(file string, g config.Gateway) ([]command.Lever, error) {
+	var out []command.Lever
+	for _, c := range g.Commands {
+		l := command.Lever{
+			Verb: gateway.Verb(c.Verb), Scope: c.Scope, Read: c.Read, Apply: c.Apply, Revert: c.Revert, On: c.On, Off: c.Off,
+			Least: c.Least, Most: c.Most, Excess: gateway.Excess(c.Excess),
+		}
+		if wrong, hint := l.Check(); wrong != "" {
+			return nil, &usageError{err: fmt.Errorf("%s:%d:%d: gateway %s: %s; %s", file, c.At.Line, c.At.Col, g.Name, wrong, hint)}
+		}
+		out = append(out, l)
+	}
+	return out, nil
 }
 
 func contractDriver(g config.Gateway, token string) gateway.Driver {

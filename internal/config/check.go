@@ -188,13 +188,18 @@ func checkGateway(r *report, g *Gateway) {
 	}
 	if at, there := g.keys["token"]; there && g.Kind == GatewayHAProxy {
 		r.add(at, "token belongs to kind contract, not haproxy", "who may use HAProxy's socket is a matter of its mode and level")
+	} else if there && g.Kind == GatewayCommand {
+		r.add(at, "token belongs to kind contract, not command", "a command finds its own credentials")
 	}
+	checkCommands(r, g)
 }
 
 func badAddress(kind, a string) (wrong, hint string) {
 	switch kind {
 	case GatewayContract:
 		return badURL(a)
+	case GatewayCommand:
+		return badName(a)
 	case GatewayHAProxy:
 		scheme, rest, _ := strings.Cut(a, ":")
 		if scheme == "unix" && rest != "" {

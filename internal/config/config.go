@@ -25,6 +25,7 @@ const (
 const (
 	GatewayContract = "contract" // the reference contract over HTTP
 	GatewayHAProxy  = "haproxy"  // the runtime socket of HAProxy
+	GatewayCommand  = "command"  // commands of the operator's own
 )
 
 // The kinds of source.
@@ -88,10 +89,11 @@ type Environment struct {
 // Gateway is one gateway with all its instances.
 type Gateway struct {
 	Name      string
-	Kind      string // GatewayContract or GatewayHAProxy
+	Kind      string // GatewayContract, GatewayHAProxy or GatewayCommand
 	Env       string
 	Levers    bool     // false: watched only
-	Instances []string // URLs (contract); "unix:PATH" or "tcp:HOST:PORT" (haproxy)
+	Instances []string // URLs (contract); "unix:PATH" or "tcp:HOST:PORT" (haproxy); names (command)
+	Commands  []Command
 	Token     Secret
 	Timeout   time.Duration // of one call to one instance
 	At        Pos

@@ -169,6 +169,17 @@ func TestParseLocatesEveryProblem(t *testing.T) {
 			`f.yaml:2:12: levers are on, but the gateway has no env; add env: with the environment that its levers change`,
 		}},
 		{"no instances", "gateways: [{name: edge, kind: contract, instances: []}]", []string{`f.yaml:2:52: is empty; it wants at least one of instances`}},
+		{"no commands", "gateways: [{name: a, kind: command, instances: [x]}]", []string{`f.yaml:2:12: the gateway of kind command has no commands; add commands:`}},
+		{"commands of another kind", "gateways: [{name: a, kind: contract, instances: ['http://h'], commands: [{verb: cap.set, read: [r], apply: [a], revert: [b], off: x}]}]", []string{
+			`f.yaml:2:73: commands belong to kind command, not contract`,
+		}},
+		{"a lever twice", "gateways:\n- name: a\n  kind: command\n  instances: [x]\n  commands:\n  - {verb: cap.set, scope: {model: m}, read: [r], apply: [a], revert: [b], off: x}\n  - {verb: cap.set, scope: {model: m}, read: [r], apply: [a], revert: [b], off: x}", []string{
+			`f.yaml:8:5: cap.set of this scope stands here twice; the first is on line 7`,
+		}},
+		{"a lever that takes back", "gateways: [{name: a, kind: command, instances: [x], commands: [{verb: cap.lift, read: [r], apply: [a], revert: [b], off: x, most: -1}]}]", []string{
+			`f.yaml:2:71: "cap.lift" is not cap.set, workload.pause, shed.set, target.out, fallback.on, route.force, breaker.open or degrade.on; known are cap.set, workload.pause, shed.set, target.out, fallback.on, route.force, breaker.open, degrade.on`,
+			`f.yaml:2:131: "-1" is out of bounds; a whole number from 0 to 1000000000`,
+		}},
 		{"instance twice", "gateways: [{name: edge, kind: contract, instances: ['http://h', 'http://h']}]", []string{`f.yaml:2:52: instance "http://h" stands here twice`}},
 		{"wrong address", "gateways: [{name: e, kind: haproxy, instances: ['http://h', 'unix:', 'tcp:h:0']}]", []string{
 			`f.yaml:2:48: instance "http://h" is not a runtime socket; write unix:/run/haproxy.sock or tcp:127.0.0.1:9999`,
