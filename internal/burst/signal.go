@@ -22,6 +22,9 @@ const (
 	good          = signals // no failure
 )
 
+// NumSignals is how many signals a leaf is watched for: what it costs is counted by them.
+const NumSignals = int(signals)
+
 // sigset is a set of signals.
 type sigset uint16
 

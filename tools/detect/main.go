@@ -24,6 +24,7 @@ type options struct {
 	workers             int
 	fleets              int
 	signalbox           string
+	rs                  string
 	check               bool
 	verbose             bool
 	withFaults, without []*day // simulated for one part and kept for another
@@ -38,6 +39,9 @@ var parts = []struct {
 	{"calm", calm},
 	{"peers", rivalry},
 	{"events", events},
+	{"cost", expense},
+	{"effect", effect},
+	{"robustspot", robustspot},
 }
 
 func parseFlags() *options {
@@ -60,6 +64,7 @@ func parseFlags() *options {
 	flag.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "fleet-days simulated side by side")
 	flag.IntVar(&o.fleets, "fleets", 2, "logs of events, of five hours each")
 	flag.StringVar(&o.signalbox, "signalbox", "../../bin/signalbox", "the program that scans events")
+	flag.StringVar(&o.rs, "rs", "", "folder data/RS of a copy of github.com/shaido987/riskloc")
 	flag.BoolVar(&o.check, "check", false, "exit 1 when a target is missed")
 	flag.BoolVar(&o.verbose, "v", false, "list what was missed, false or named wrongly")
 	flag.Parse()
