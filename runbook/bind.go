@@ -215,37 +215,3 @@ func Resolve(b *Book, a *Action, w Walk) (Lever, error) {
 	l.Scope = scope
 	return l, nil
 }
-
-// Fill replaces {{name}} in prose by the walk's value; an open one stays as it is.
-func (w Walk) Fill(text string) string {
-	if !strings.Contains(text, "{{") {
-		return text
-	}
-	return braces.ReplaceAllStringFunc(text, func(m string) string {
-		if v := w.Vars[strings.TrimSpace(strings.Trim(m, "{}"))]; v != "" {
-			return v
-		}
-		return m
-	})
-}
-
-// FillProse gives a copy of prose with {{name}} replaced in texts, spans and commands.
-func (w Walk) FillProse(prose []Prose) []Prose {
-	out := slices.Clone(prose)
-	for i := range out {
-		p := &out[i]
-		p.Text = w.Fill(p.Text)
-		p.Spans = slices.Clone(p.Spans)
-		for j := range p.Spans {
-			p.Spans[j].Text = w.Fill(p.Spans[j].Text)
-		}
-		p.Commands = slices.Clone(p.Commands)
-		for j := range p.Commands {
-			c := &p.Commands[j]
-			c.Text = w.Fill(c.Text)
-			c.Placeholders = slices.DeleteFunc(slices.Clone(c.Placeholders), func(ph Placeholder) bool { return !strings.Contains(c.Text, ph.Text) })
-		}
-		p.Kids = w.FillProse(p.Kids)
-	}
-	return out
-}

@@ -25,6 +25,7 @@ type Book struct {
 	Limits      Limits
 	Sections    []Section
 	Steps       []Step
+	Alerts      []AlertEntry // of a plain book: the alerts that it says what to do about
 	Findings    []Finding
 
 	match     Expr

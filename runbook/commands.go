@@ -42,17 +42,17 @@ func commandsOf(lang, body string, line int) []Command {
 	lines := strings.Split(body, "\n")
 	for i := 0; i < len(lines); {
 		text, isCommand := strings.TrimSpace(lines[i]), true
-		if prompt != "" {
-			text, isCommand = strings.CutPrefix(text, prompt)
+		if prompt != nil {
+			text, isCommand = prompt.cut(text)
 		}
-		if text = strings.TrimSpace(text); !isCommand || text == "" || (strings.HasPrefix(text, "#") && prompt != "# ") {
+		if text = strings.TrimSpace(text); !isCommand || text == "" || strings.HasPrefix(text, "#") {
 			i++
 			continue
 		}
 		start := i
 		for i++; i < len(lines) && unfinished(text); i++ {
 			next := lines[i]
-			if t := strings.TrimSpace(next); prompt != "" && strings.HasPrefix(t, "> ") {
+			if t := strings.TrimSpace(next); prompt != nil && strings.HasPrefix(t, "> ") {
 				next = t[2:]
 			}
 			text += "\n" + next
@@ -75,38 +75,65 @@ var flagged = regexp.MustCompile(`^[a-z][a-z0-9_./-]*( [^\s|:]+)* --?[a-z][a-z0-
 func hasCommand(body string) bool {
 	for l := range strings.SplitSeq(body, "\n") {
 		l = strings.TrimSpace(l)
-		first, _, _ := strings.Cut(l, " ")
-		if strings.HasPrefix(l, "$ ") || flagged.MatchString(l) || (first != "" && strings.Contains(knownCommands, " "+first+" ")) {
+		first, _, _ := strings.Cut(l[len(maybe.FindString(l)):], " ")
+		if _, ok := sure.cut(l); ok || flagged.MatchString(l) || (first != "" && strings.Contains(knownCommands, " "+first+" ")) {
 			return true
 		}
 	}
 	return false
 }
 
-// promptOf finds the prompt that marks commands in a fence. "# " is one only before a known command
-// and where no line goes without it, because it is a comment everywhere else.
-func promptOf(body string) string {
-	root, bare := false, false
+// A prompt is what stands before a command in a copy of a terminal.
+type prompt []*regexp.Regexp
+
+func (p prompt) cut(line string) (rest string, ok bool) {
+	for _, re := range p {
+		if m := re.FindString(line); m != "" {
+			return line[len(m):], true
+		}
+	}
+	return line, false
+}
+
+// sure are prompts whatever stands behind them; maybe are prompts before a known command only, where no command of
+// the fence goes without one: # begins a comment elsewhere, and > and % mean other things.
+var (
+	sure = prompt{
+		regexp.MustCompile(`^\$ `),
+		regexp.MustCompile(`^[$#%] ?\[?[\w.-]+@[\w.-]+[^$#%]{0,60}[$#%] `),
+		regexp.MustCompile(`^(\([\w./-]+\) )?\[?[a-z_][\w.-]*@[\w.-]+[^$#%>]{0,60}[$#%>] `),
+		regexp.MustCompile(`^(PS )?[A-Z]:\\[^>\n]{0,80}>\s*`),
+		regexp.MustCompile(`^(mysql|MariaDB \[[^\]]*\]|sqlite|mongo|>>|irb\([^)]*\):[0-9:]+|\[[0-9]+\] pry\([^)]*\)|127\.0\.0\.1:[0-9]+|redis [^>\n]{1,40}|[\w.-]+=)[>#] `),
+		regexp.MustCompile(`^(➜|❯|λ)\s+(~?\S*\s+)??`),
+	}
+	maybe = regexp.MustCompile(`^(?:# |% |> |~ |[a-z]+# |bash-[0-9.]+[$#] |root# )`)
+)
+
+// promptOf finds the prompt that marks commands in a fence, nil where there is none.
+func promptOf(body string) prompt {
+	marked, bare := false, false
 	for l := range strings.SplitSeq(body, "\n") {
 		l = strings.TrimSpace(l)
-		if strings.HasPrefix(l, "$ ") {
-			return "$ "
+		if _, ok := sure.cut(l); ok {
+			return sure
 		}
-		rest, hash := strings.CutPrefix(l, "# ")
+		rest := l
+		m := maybe.FindString(l)
+		rest = rest[len(m):]
 		first, _, _ := strings.Cut(rest, " ")
 		known := first != "" && strings.Contains(knownCommands, " "+first+" ")
-		root = root || (hash && known)
-		bare = bare || (!hash && known)
+		marked = marked || (m != "" && known)
+		bare = bare || (m == "" && known)
 	}
-	if root && !bare {
-		return "# "
+	if marked && !bare {
+		return prompt{maybe}
 	}
-	return ""
+	return nil
 }
 
 var (
 	hereDoc = regexp.MustCompile(`<<-?\s*['"]?([A-Za-z_]\w*)['"]?`)
-	opens   = regexp.MustCompile(`(?m)(^|[;|&(]\s*|\bdo\s+|\bthen\s+)\s*(for|while|until|if|case|select)\s`)
+	opens   = regexp.MustCompile(`(?m)(^|[;|&(]\s*|\bdo\s+|\bthen\s+)\s*(?:(?:for|while|until|if|case)\s|select\s+\w+\s+in\s)`)
 	closes  = regexp.MustCompile(`(?m)(^|[;\s])(done|fi|esac)\b`)
 )
 
@@ -144,39 +171,4 @@ func openQuote(text string) bool {
 		}
 	}
 	return quote != 0
-}
-
-var (
-	angle    = regexp.MustCompile(`<([A-Za-z][A-Za-z0-9 _./:-]{0,38}[A-Za-z0-9]|[A-Za-z])>`)
-	shellVar = regexp.MustCompile(`\$\{?([A-Z][A-Z0-9_]+)\}?`)
-	braces   = regexp.MustCompile(`\{\{\s*([A-Za-z][A-Za-z0-9_-]{0,38})\s*\}\}`)
-	assigns  = regexp.MustCompile(`(?m)(?:^|[\s;])(?:export\s+|read\s+(?:-\w+\s+)*)?([A-Z][A-Z0-9_]+)=`)
-)
-
-// placeholders finds what the operator must fill in: <pod>, $NAMESPACE, {{pod}}. Each name once.
-func placeholders(cmd string) []Placeholder {
-	var all []Placeholder
-	add := func(re *regexp.Regexp) {
-		for _, m := range re.FindAllStringSubmatch(cmd, 64) {
-			name := strings.ToLower(strings.NewReplacer("-", "_", " ", "_", ".", "_", "/", "_", ":", "_").Replace(m[1]))
-			if m[0][0] == '$' && strings.Contains(" HOME PATH PWD USER SHELL EDITOR HOSTNAME IFS ", " "+m[1]+" ") {
-				continue
-			}
-			if !slices.ContainsFunc(all, func(p Placeholder) bool { return p.Name == name }) {
-				all = append(all, Placeholder{Name: name, Text: m[0]})
-			}
-		}
-	}
-	add(angle)
-	add(shellVar)
-	add(braces)
-	return all
-}
-
-func assignedNames(body string) map[string]bool {
-	names := map[string]bool{}
-	for _, m := range assigns.FindAllStringSubmatch(body, 64) {
-		names[strings.ToLower(m[1])] = true
-	}
-	return names
 }

@@ -11,7 +11,7 @@ import (
 var (
 	admonition = regexp.MustCompile(`^([ \t]*)(?:!!!|\?\?\?\+?)\s*([A-Za-z-]*)\s*(?:inline\s+(?:end\s+)?)?(?:"([^"]*)")?\s*$`)
 	mkTab      = regexp.MustCompile(`^([ \t]*)===[!+]?\s*"([^"]*)"\s*$`)
-	directive  = regexp.MustCompile("^([ \\t]*)(:{3,}|`{3,}|~{3,})\\s*(?:\\{([A-Za-z-]+)\\}|([a-z]+))?\\s*(.*)$")
+	directive  = regexp.MustCompile("^([ \\t]*(?:(?:[-*+]|[0-9]{1,3}[.)])[ \\t]+)?)(:{3,}|`{3,}|~{3,})\\s*(?:\\{([A-Za-z-]+)\\}|([a-z]+))?\\s*(.*)$")
 	attributes = regexp.MustCompile(`\{:\s?[^{}]{0,200}\}`)
 	reference  = regexp.MustCompile(`\{\{[<%]\s*(?:rel)?ref\s+"?([^"\s>%]+)"?\s*[>%]\}\}`)
 	shortcode  = regexp.MustCompile(`^\s*(\{\{[<%].*[>%]\}\}|\{%.*%\}|<%.*%>|\[\[_TOC_\]\]|\[\[?TOC\]?\]|\{:.*\})\s*$`)
@@ -35,6 +35,7 @@ type dialect struct {
 type directiveMark struct {
 	marker string
 	quote  bool
+	indent int
 }
 
 func newDialect() *dialect { return &dialect{indent: -1} }
@@ -93,11 +94,14 @@ func (d *dialect) marker(l, trimmed string) (string, bool) {
 	}
 	switch {
 	case name != "" && strings.Contains(noteWords, " "+name+" "):
-		d.open = append(d.open, directiveMark{m[2], true})
-		return "> " + strong(title(name, strings.Trim(rest, "[]"))), true
+		d.open = append(d.open, directiveMark{m[2], true, indentOf(m[1])})
+		return m[1] + "> " + strong(title(name, strings.Trim(rest, "[]"))), true
 	case name != "" && strings.Contains(groupWords, " "+name+" "):
-		d.open = append(d.open, directiveMark{m[2], false})
-		return strong(strings.Trim(rest, "[]")), true
+		d.open = append(d.open, directiveMark{m[2], false, 0})
+		if rest = strings.Trim(rest, "[]"); rest == "" && strings.TrimSpace(m[1]) != "" {
+			rest = "One of these" // an item must not begin empty
+		}
+		return m[1] + strong(rest), true
 	case colon:
 		return "", true
 	case m[2][0] == '`' && strings.Contains(rest, "`"):
@@ -131,7 +135,7 @@ func (d *dialect) inside(l string) string {
 	}
 	for _, m := range d.open {
 		if m.quote {
-			return "> " + strings.TrimPrefix(l, "\t")
+			return strings.Repeat(" ", m.indent) + "> " + outdent(l, m.indent)
 		}
 	}
 	return l

@@ -16,12 +16,13 @@ type BurstView struct {
 	Scope   map[string]string
 	Classes map[string]int64
 	Codes   map[int]int64
+	Alerts  []Alert // those that fire for what the burst is about
 }
 
 // Offer is a book that fits a burst, and why. Nothing opens by itself.
 type Offer struct {
 	Book  *Book
-	Score float64 // above 1 where the book's match holds, below where only words fit
+	Score float64 // 4 for an alert that names the book, above 1 where the book's match holds, below where only words fit
 	Why   string
 }
 
@@ -31,7 +32,11 @@ type Offer struct {
 func Offers(books []*Book, burst BurstView, f Facts) []Offer {
 	var all []Offer
 	for _, b := range books {
-		if o, ok := offer(b, burst, f); ok {
+		o, ok := byAlert(b, burst.Alerts)
+		if !ok {
+			o, ok = offer(b, burst, f)
+		}
+		if ok {
 			all = append(all, o)
 		}
 	}
@@ -39,6 +44,22 @@ func Offers(books []*Book, burst BurstView, f Facts) []Offer {
 		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.Book.ID, b.Book.ID))
 	})
 	return all
+}
+
+// byAlert offers a book, or the part of it, that says what to do about an alert which fires: whoever wrote the alert
+// named it, so it comes before what was guessed from numbers and words.
+func byAlert(b *Book, alerts []Alert) (Offer, bool) {
+	for _, a := range alerts {
+		slug, why, ok := b.about(a)
+		if !ok {
+			continue
+		}
+		if part, found := b.Part(slug); found && len(b.Alerts) > 1 {
+			return Offer{Book: part, Score: 4, Why: why}, true
+		}
+		return Offer{Book: b, Score: 4, Why: why}, true
+	}
+	return Offer{}, false
 }
 
 func offer(b *Book, burst BurstView, f Facts) (Offer, bool) {

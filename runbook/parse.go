@@ -67,12 +67,22 @@ func parse(name string, src []byte, arm bool) (*Book, []error) {
 		if b.frontRead {
 			errs = append(errs, b.references()...)
 		}
-	} else if b.Steps = plainSteps(b.Sections, b.Title); len(b.Steps) > maxSteps {
-		s.warn(b.Steps[maxSteps].Line, fmt.Sprintf("%d steps; only the first %d can be walked", len(b.Steps), maxSteps), "split the file")
-		b.Steps = b.Steps[:maxSteps]
+	} else if all := b.plainBody(); all > maxSteps {
+		s.warn(1, fmt.Sprintf("%d steps; only the first %d can be walked", all, maxSteps), "split the file")
 	}
 	b.Findings = s.findings
 	return b, errs
+}
+
+// plainBody finds the steps of a plain book, its fields and the alerts that it is about. It gives the number of steps
+// that there are, of which maxSteps are kept.
+func (b *Book) plainBody() int {
+	b.Steps = plainSteps(b.Sections, b.Title)
+	all := len(b.Steps)
+	b.Steps = b.Steps[:min(all, maxSteps)]
+	b.Vars = fieldsOf(b.Steps)
+	b.Alerts = alertsOf(b)
+	return all
 }
 
 // armed tells whether a front matter arms its file, also one that is broken further down: a typing

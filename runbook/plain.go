@@ -1,6 +1,7 @@
 package runbook
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,6 +27,11 @@ func plainSteps(sections []Section, title string) []Step {
 	f.english = english(text.String())
 	for i := range sections {
 		f.section(i)
+	}
+	for i := range sections {
+		if len(f.steps) == 0 && sections[i].aside() {
+			f.steps = f.items(sections[i], i) // all that there is
+		}
 	}
 	steps := f.steps
 	if len(steps) == 0 {
@@ -53,7 +59,7 @@ type finder struct {
 
 func (f *finder) section(i int) {
 	s := f.sections[i]
-	if s.Role == RoleContext || s.Role == RoleReference {
+	if s.aside() {
 		return
 	}
 	if found := f.items(s, i); len(found) > 0 {
@@ -148,7 +154,7 @@ func (f *finder) items(s Section, index int) []Step {
 			n := len(steps) + 1
 			steps = append(steps, Step{
 				Slug: f.slugs.take(s.Slug + "-" + strconv.Itoa(n)), Title: itemTitle(item, s.Title, n), Role: s.Role,
-				Line: item.Line, Section: index, Prose: item.Kids,
+				Line: cmp.Or(item.Line, p.Line, s.Line), Section: index, Prose: item.Kids,
 			})
 		}
 	}

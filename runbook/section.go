@@ -49,6 +49,9 @@ func sectionsOf(doc []Prose, plain bool) []Section {
 	return all
 }
 
+// aside tells a section that is read beside the steps.
+func (s Section) aside() bool { return s.Role == RoleContext || s.Role == RoleReference }
+
 // boldLevel is the level of a heading that is no real one: below all of those.
 const boldLevel = 7
 
@@ -85,7 +88,7 @@ func assignRoles(all []Section) {
 		}
 		if s.Role = roleOf(s.Title); s.Role == RoleNone && s.Parent >= 0 {
 			s.Role = all[s.Parent].Role
-			if stepHead.MatchString(s.Title) && (s.Role == RoleContext || s.Role == RoleReference) {
+			if stepHead.MatchString(s.Title) && s.aside() {
 				s.Role = RoleNone
 			}
 		}
@@ -105,7 +108,7 @@ func topHeading(all []Section) int {
 			return -1
 		}
 	}
-	if first >= 0 && len(all) > first+1 {
+	if first >= 0 && (len(all) > first+1 || all[first].Level == 1) {
 		return first
 	}
 	return -1
@@ -194,7 +197,7 @@ func roleOf(title string) Role {
 			} else if i := strings.Index(t, w); i <= 0 || unicode.IsLetter(rune(t[i-1])) || (len(w) <= 5 && unicode.IsLetter(rune(t[i+len(w)]))) {
 				continue
 			}
-			if (r.role == RoleContext || r.role == RoleReference) && (stepHead.MatchString(title) || imperativeStrict(title)) {
+			if (r.role == RoleContext || r.role == RoleReference) && directs(title) {
 				continue // "Check resources" is something to do
 			}
 			return r.role

@@ -35,7 +35,7 @@ const nounToo = " access act address alert answer approach archive attempt audit
 	"start state stay step stop store strip support swap switch sync tag tail target test throttle touch trace track train transfer trigger trust try tune turn type update upgrade upload use view visit wait walk watch work wrap "
 
 // determiners follow a verb rather than a noun that is part of a name.
-const determiners = " a an the this that these those your our its their all any each every both if whether when until for to with from in into on out off up down back over no not only at least by and or which what who how where why more less another other new "
+const determiners = " it them him her you me us a an the this that these those your our its their all any each every both if whether when until for to with from in into on out off up down back over no not only at least by and or which what who how where why more less another other new "
 
 // leads may stand before the verb.
 var leads = []string{
@@ -208,7 +208,7 @@ func directs(title string) bool {
 		return ok && stem == "troubleshoot"
 	}
 	for _, verb := range []string{stem, stem + "e", stem[:len(stem)-1]} {
-		if strings.Contains(verbWords, " "+verb+" ") && !strings.Contains(" log monitor schedul pric meet train understand work process report", " "+stem) {
+		if strings.Contains(verbWords, " "+verb+" ") && !strings.Contains(" log logg monitor schedul pric meet train understand work process report", " "+stem) {
 			return true
 		}
 	}

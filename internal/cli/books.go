@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,7 +15,7 @@ import (
 	"signalbox/runbooks"
 )
 
-// maxBook bounds one runbook file.
+// maxBook bounds what is read of one runbook file.
 const maxBook = 1 << 20
 
 // books reads the shipped runbooks and those of the configuration. A broken file of the configuration
@@ -32,11 +33,20 @@ func (a *app) books(cfg *config.Config) (all []*runbook.Book, problems []string,
 		own, bad := bookFiles(path)
 		problems = append(problems, bad...)
 		for _, b := range own {
-			all = slices.DeleteFunc(all, func(o *runbook.Book) bool { return o.ID == b.ID }) // one's own replaces the shipped one
+			same := func(o *runbook.Book) bool { return o.ID == b.ID }
+			if broken(b) && slices.ContainsFunc(all, same) {
+				continue // the shipped one still works
+			}
+			all = slices.DeleteFunc(all, same) // one's own replaces the shipped one
 			all = append(all, b)
 		}
 	}
 	return all, problems, nil
+}
+
+// broken tells an armed file with mistakes, which is text until they are mended.
+func broken(b *runbook.Book) bool {
+	return slices.ContainsFunc(b.Findings, func(f runbook.Finding) bool { return f.Severity == runbook.SevError })
 }
 
 func booksIn(dir fs.FS, name string) ([]*runbook.Book, error) {
@@ -59,37 +69,43 @@ func booksIn(dir fs.FS, name string) ([]*runbook.Book, error) {
 	return all, nil
 }
 
-// bookFiles reads one file, or all Markdown files of a folder.
+// bookFiles reads one file, or all Markdown files below a folder. A broken armed file is named in problems and read as
+// text all the same: no file is refused.
 func bookFiles(path string) (all []*runbook.Book, problems []string) {
 	files := []string{path}
 	if info, err := os.Stat(path); err != nil {
 		return nil, []string{fmt.Sprintf("runbooks %s: %v", path, unwrapPath(err))}
 	} else if info.IsDir() {
-		files, err = filepath.Glob(filepath.Join(path, "*.md"))
-		if err != nil {
-			return nil, []string{fmt.Sprintf("runbooks %s: %v", path, err)}
+		if files, err = markdownIn(path); err != nil {
+			return nil, []string{err.Error()}
 		}
 	}
+	ids := map[string]bool{}
 	for _, f := range files {
 		b, err := bookFile(f)
 		if err != nil {
 			problems = append(problems, strings.Split(err.Error(), "\n")...)
+		}
+		if b == nil {
 			continue
 		}
+		for dir := filepath.Dir(f); ids[b.ID] && dir != "." && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+			b.ID = strings.ToLower(filepath.Base(dir)) + "-" + b.ID // two files of one name in different folders
+		}
+		ids[b.ID] = true
 		all = append(all, b)
 	}
 	return all, problems
 }
 
+// bookFile reads a file; Parse says what it leaves out of one that is too long.
 func bookFile(path string) (*runbook.Book, error) {
-	info, err := os.Stat(path)
+	f, err := os.Open(path) //nolint:gosec // the operator named it
 	if err != nil {
 		return nil, fmt.Errorf("runbook %s: %w", path, unwrapPath(err))
 	}
-	if info.Size() > maxBook {
-		return nil, fmt.Errorf("runbook %s: %d bytes, at most %d are read", path, info.Size(), maxBook)
-	}
-	src, err := os.ReadFile(path) //nolint:gosec // the operator named it
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, maxBook+1))
 	if err != nil {
 		return nil, fmt.Errorf("runbook %s: %w", path, unwrapPath(err))
 	}

@@ -112,7 +112,7 @@ func (a *app) origin(b *runbook.Book) string {
 func (a *app) runbookShowCommand() *cobra.Command {
 	var output string
 	c := &cobra.Command{
-		Use: "show FILE|ID|-", Short: "A runbook as it would be walked: its steps, checks, levers and commands", Args: wantArgs(1, 1),
+		Use: "show FILE[#HEADING]|ID|-", Short: "A runbook as it would be walked: its steps, checks, levers and commands", Args: wantArgs(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.runbookShow(args[0], output) },
 	}
 	outputFlag(c, &output)
@@ -152,6 +152,11 @@ func (a *app) bookNamed(name string) (*runbook.Book, error) {
 	if info, err := os.Stat(name); err == nil && !info.IsDir() {
 		return readBook(name)
 	}
+	if file, slug, ok := strings.Cut(name, "#"); ok {
+		if info, err := os.Stat(file); err == nil && !info.IsDir() {
+			return partNamed(file, slug)
+		}
+	}
 	all, _, err := a.allBooks()
 	if err != nil {
 		return nil, err
@@ -171,6 +176,19 @@ func (a *app) bookNamed(name string) (*runbook.Book, error) {
 		ids = append(ids, b.ID)
 	}
 	return nil, &usageError{err: fmt.Errorf("no file and no runbook is called %q; there are %s", name, strings.Join(ids, ", ")), try: "signalbox runbook list"}
+}
+
+// partNamed reads one heading of a file.
+func partNamed(file, slug string) (*runbook.Book, error) {
+	b, err := readBook(file)
+	if b == nil {
+		return nil, err
+	}
+	part, ok := b.Part(slug)
+	if !ok {
+		return nil, &usageError{err: fmt.Errorf("%s has no heading %q", file, slug), try: "signalbox runbook show " + file}
+	}
+	return part, err
 }
 
 // readBook reads a file that the operator named. Parse gives the plain book beside its mistakes; an
@@ -278,6 +296,17 @@ func (l *linted) lint(in io.Reader, name string) error {
 	return errors.Join(errs...)
 }
 
+// isMarkdown tells by the name; templates of Markdown count, like x.md.erb.
+func isMarkdown(path string) bool {
+	name := strings.ToLower(filepath.Base(path))
+	for _, ext := range []string{".md", ".markdown", ".mdx", ".md.erb"} {
+		if strings.HasSuffix(name, ext) {
+			return true
+		}
+	}
+	return false
+}
+
 // markdownIn lists the Markdown files below a folder, hidden folders left out.
 func markdownIn(dir string) ([]string, error) {
 	var files []string
@@ -287,7 +316,7 @@ func markdownIn(dir string) ([]string, error) {
 			return err
 		case d.IsDir() && path != dir && strings.HasPrefix(d.Name(), "."):
 			return filepath.SkipDir
-		case !d.IsDir() && strings.EqualFold(filepath.Ext(path), ".md"):
+		case !d.IsDir() && isMarkdown(path):
 			files = append(files, path)
 		}
 		return nil

@@ -12,16 +12,17 @@ import (
 
 // bookJSON is what runbook show --output json prints.
 type bookJSON struct {
-	V        int        `json:"v"`
-	ID       string     `json:"id"`
-	Title    string     `json:"title"`
-	Armed    bool       `json:"armed"`
-	Owner    string     `json:"owner,omitempty"`
-	Reviewed string     `json:"reviewed,omitempty"`
-	Match    string     `json:"match,omitempty"`
-	SHA256   string     `json:"sha256"`
-	Vars     []varJSON  `json:"vars"`
-	Steps    []stepJSON `json:"steps"`
+	V        int         `json:"v"`
+	ID       string      `json:"id"`
+	Title    string      `json:"title"`
+	Armed    bool        `json:"armed"`
+	Owner    string      `json:"owner,omitempty"`
+	Reviewed string      `json:"reviewed,omitempty"`
+	Match    string      `json:"match,omitempty"`
+	SHA256   string      `json:"sha256"`
+	Vars     []varJSON   `json:"vars"`
+	Alerts   []alertJSON `json:"alerts,omitempty"` // what the file says to do about, by heading
+	Steps    []stepJSON  `json:"steps"`
 }
 
 type varJSON struct {
@@ -43,6 +44,22 @@ type stepJSON struct {
 	Blocks       []map[string]any  `json:"blocks"`
 	Commands     []commandJSON     `json:"commands"`
 	Placeholders []placeholderJSON `json:"placeholders"`
+	Links        []linkJSON        `json:"links,omitempty"`
+}
+
+// linkJSON is a link of a step. File and slug say what it opens inside, where it leads to a runbook.
+type linkJSON struct {
+	Text string `json:"text"`
+	Href string `json:"href"`
+	Line int    `json:"line"`
+	File string `json:"file,omitempty"`
+	Slug string `json:"slug,omitempty"`
+}
+
+type alertJSON struct {
+	Name string `json:"name"`
+	Slug string `json:"slug"`
+	Line int    `json:"line"`
 }
 
 type commandJSON struct {
@@ -64,8 +81,19 @@ func bookView(b *runbook.Book) bookJSON {
 	for _, x := range b.Vars {
 		v.Vars = append(v.Vars, varJSON{safe(x.Name), safe(x.Type), safe(x.From), safe(x.Default), safeAll(x.Values), x.Line})
 	}
+	for _, x := range b.Alerts {
+		v.Alerts = append(v.Alerts, alertJSON{safe(x.Name), x.Slug, x.Line})
+	}
 	for i := range b.Steps {
-		v.Steps = append(v.Steps, stepView(&b.Steps[i]))
+		s := stepView(&b.Steps[i])
+		for _, l := range b.Steps[i].Links() {
+			link := linkJSON{Text: safe(l.Text), Href: safe(l.Href), Line: l.Line}
+			if to, ok := runbook.Follow(b.Name, l.Href); ok {
+				link.File, link.Slug = safe(to.File), safe(to.Slug)
+			}
+			s.Links = append(s.Links, link)
+		}
+		v.Steps = append(v.Steps, s)
 	}
 	return v
 }

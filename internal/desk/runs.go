@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"signalbox/internal/board"
@@ -38,6 +39,12 @@ func (d *Desk) book(id string) *runbook.Book {
 	for _, b := range d.o.Books {
 		if b.ID == id {
 			return b
+		}
+	}
+	if whole, slug, ok := strings.Cut(id, "/"); ok { // a part of a file of many alerts
+		if b := d.book(whole); b != nil {
+			part, _ := b.Part(slug)
+			return part
 		}
 	}
 	return nil
