@@ -37,7 +37,7 @@ const (
 func (d *Desk) advance(now time.Time) {
 	mark := d.sig.board.Watermark(now, true)
 	before := d.sig.stepped
-	for _, e := range d.sig.advance(mark) {
+	for _, e := range d.sig.advance(mark, now) {
 		d.burstEvent(e)
 		d.dirty = true
 	}

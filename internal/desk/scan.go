@@ -112,7 +112,7 @@ func (s *Scan) step(to time.Time) {
 	if to.IsZero() {
 		return
 	}
-	s.take(stepTo(s.sig.det, s.digest, &s.sig.stepped, to))
+	s.take(s.sig.stepTo(s.digest, to, func() []traffic.Gauge { return nil }))
 	s.digest.Close(to.Unix())
 }
 

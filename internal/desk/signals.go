@@ -15,6 +15,7 @@ type signals struct {
 	syms  *traffic.Symbols
 	board *board.Board
 	det   *burst.Detector
+	look  *burst.Lookout
 
 	clientSym, upstreamSym traffic.Sym
 	stepped                int64                 // last second that the detector has seen
@@ -39,6 +40,7 @@ func newSignals(syms *traffic.Symbols, falsePerMonth float64, born time.Time) *s
 		syms:        syms,
 		board:       board.New(board.Options{Symbols: syms}),
 		det:         burst.New(burst.Options{Symbols: syms, FalsePerMonth: falsePerMonth, IDPrefix: idPrefix(born)}),
+		look:        burst.NewLookout(syms),
 		clientSym:   syms.Intern(traffic.SideClient),
 		upstreamSym: syms.Intern(traffic.SideUpstream),
 		places:      map[traffic.Sym]place{},
@@ -86,8 +88,24 @@ func (s *signals) placeOf(deployment string) place {
 }
 
 // advance closes the seconds up to the watermark and gives what the detector says about them.
-func (s *signals) advance(watermark time.Time) []burst.Event {
-	return stepTo(s.det, s.board, &s.stepped, watermark)
+func (s *signals) advance(watermark, now time.Time) []burst.Event {
+	return s.stepTo(s.board, watermark, func() []traffic.Gauge { return s.states(now) })
+}
+
+// stateAge is how old a state may be that shows what moves now.
+const stateAge = time.Minute
+
+// states are what scrapes saw lately of breakers, queues and caps.
+func (s *signals) states(now time.Time) []traffic.Gauge {
+	var out []traffic.Gauge
+	for _, name := range []traffic.GaugeName{traffic.Breaker, traffic.Inflight, traffic.Queue, traffic.Limit} {
+		for _, g := range s.board.Gauges(traffic.Selector{}, name, now) {
+			if now.Sub(g.At) <= stateAge {
+				out = append(out, g)
+			}
+		}
+	}
+	return out
 }
 
 // seconds is what counts by the second.
@@ -96,12 +114,14 @@ type seconds interface {
 	Leaves(sec int64) []board.Leaf
 }
 
-// stepTo steps a detector through the seconds up to the watermark. stepped is the last one that it has seen.
-func stepTo(det *burst.Detector, of seconds, stepped *int64, watermark time.Time) []burst.Event {
+// stepTo steps the detector and the lookout through the seconds up to the watermark; states gives what is now, which says
+// nothing about seconds long past.
+func (s *signals) stepTo(of seconds, watermark time.Time, states func() []traffic.Gauge) []burst.Event {
 	if watermark.IsZero() {
 		return nil
 	}
 	last := watermark.Unix() - 1 // the second that the watermark stands in is still open
+	stepped := &s.stepped
 	if *stepped == 0 {
 		first, ok := of.NextSecond(0)
 		if !ok || first > last {
@@ -120,10 +140,24 @@ func stepTo(det *burst.Detector, of seconds, stepped *int64, watermark time.Time
 			}
 		}
 		*stepped++
-		events = append(events, det.Step(*stepped, of.Leaves(*stepped))...)
+		leaves := of.Leaves(*stepped)
+		said := s.det.Step(*stepped, leaves)
+		events = append(events, said...)
+		s.look.Count(*stepped, leaves)
+		s.look.Hear(said)
+		if s.look.Due(*stepped) {
+			var seen []traffic.Gauge
+			if last-*stepped < lookNow {
+				seen = states()
+			}
+			s.look.Look(*stepped, seen)
+		}
 	}
 	return events
 }
+
+// lookNow is how many seconds before the watermark are still "now" for a state.
+const lookNow = 5
 
 // edge is the newest event time, which is what "now" means for counts; without any it is the clock.
 func (s *signals) edge(now time.Time) time.Time {
