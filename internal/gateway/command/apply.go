@@ -21,31 +21,20 @@ func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gat
 	if err := d.fits(p); err != nil {
 		return gateway.Receipt{}, err
 	}
-	return p.Everywhere(idemKey, func(_ int, ip gateway.InstancePlan) gateway.InstanceReceipt {
-		r := gateway.InstanceReceipt{Name: ip.Name, Control: ip.Control, RevBefore: ip.Rev}
-		switch {
-		case ip.Skip != "" && ip.Rev == "":
-			r.Err = "nothing was run: " + ip.Skip
-			return r
-		case ip.Skip != "":
-			r.OK, r.RevAfter, r.Note = true, ip.Rev, "nothing was run: "+ip.Skip
-			return r
-		}
-		l, now, err := d.look(ctx, ip)
-		switch {
-		case err != nil:
-			r.Err = "nothing was run: " + err.Error()
-			return r
-		case gateway.Same(now, ip.After):
-			r.OK, r.RevAfter, r.Note = true, ip.Rev, "it was so already: "+ip.Control+" is "+show(now)
-			return r
-		case !gateway.Same(now, ip.Before):
-			r.Err = fmt.Sprintf("nothing was run: somebody changed %s of %s since it was read: it was %s, now it is %s; plan again",
-				ip.Control, ip.Name, show(ip.Before), show(now))
-			return r
-		}
-		return d.set(ctx, l, ip, ip.After, p.Change.TTL, r)
-	}), nil
+	return d.unlocked(p.Change.TTL).Apply(ctx, p, idemKey), nil
+}
+
+func (d *Driver) unlocked(ttl time.Duration) gateway.Unlocked {
+	return gateway.Unlocked{
+		Done: "run", Show: show,
+		Look: func(ctx context.Context, ip gateway.InstancePlan) (gateway.Glance, error) {
+			_, v, err := d.look(ctx, ip)
+			return gateway.Glance{Value: v, Rev: ip.Rev}, err
+		},
+		Set: func(ctx context.Context, _ int, ip gateway.InstancePlan, want gateway.Value, r gateway.InstanceReceipt) gateway.InstanceReceipt {
+			return d.set(ctx, d.byID(ip.Control), ip, want, ttl, r)
+		},
+	}
 }
 
 // fits tells whether the commands that would run are those that the plan shows: the configuration may have changed
@@ -73,40 +62,7 @@ func (d *Driver) Revert(ctx context.Context, p gateway.Plan, rec gateway.Receipt
 	if err := p.For(Kind, d.opts.Gateway); err != nil {
 		return gateway.Receipt{}, err
 	}
-	return p.Everywhere(idemKey, func(_ int, ip gateway.InstancePlan) gateway.InstanceReceipt {
-		r := gateway.InstanceReceipt{Name: ip.Name, Control: ip.Control, RevBefore: ip.Rev}
-		if ip.Skip != "" {
-			r.OK, r.Note = true, "was not changed by this plan"
-			return r
-		}
-		l, now, err := d.look(ctx, ip)
-		switch {
-		case err != nil:
-			r.Err = "nothing was run: " + err.Error()
-			return r
-		case gateway.Same(now, ip.Before):
-			r.OK, r.RevAfter, r.Note = true, ip.Rev, "it is back already: "+ip.Control+" is "+show(now)
-			return r
-		case !gateway.Same(now, ip.After):
-			r.Err = fmt.Sprintf("nothing was run: somebody else changed %s of %s: we set %s, it is now %s; look before you plan again",
-				ip.Control, ip.Name, show(ip.After), show(now))
-			return r
-		case refused(rec, ip):
-			r.Err = fmt.Sprintf("nothing was run: our change of %s on %s was refused, yet it reads %s: somebody else set that", ip.Control, ip.Name, show(now))
-			return r
-		}
-		return d.set(ctx, l, ip, ip.Before, p.Change.TTL, r)
-	}), nil
-}
-
-// refused tells whether the instance answered that it did not do it.
-func refused(rec gateway.Receipt, ip gateway.InstancePlan) bool {
-	for _, i := range rec.Instances {
-		if i.Name == ip.Name && i.Control == ip.Control {
-			return !i.OK && !i.InDoubt
-		}
-	}
-	return false
+	return d.unlocked(p.Change.TTL).Revert(ctx, p, rec, idemKey), nil
 }
 
 // followEvery is how often a control is read until it shows what was set: what a command asks for may come later.

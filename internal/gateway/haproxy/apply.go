@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,33 +24,24 @@ func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gat
 	if err != nil {
 		return gateway.Receipt{}, err
 	}
-	return p.Everywhere(idemKey, func(i int, ip gateway.InstancePlan) gateway.InstanceReceipt {
-		r := gateway.InstanceReceipt{Name: ip.Name, Control: ip.Control, RevBefore: ip.Rev}
-		switch {
-		case ip.Skip != "" && ip.Rev == "":
-			r.Err = "nothing was sent: " + ip.Skip
-			return r
-		case ip.Skip != "":
-			r.OK, r.RevAfter, r.Note = true, ip.Rev, "nothing was sent: "+ip.Skip
-			return r
-		}
-		peer, now, err := d.look(ctx, ip)
-		switch {
-		case err != nil:
-			r.Err = "nothing was sent: " + err.Error()
-			return r
-		case now.rev != ip.Rev:
-			r.Err = fmt.Sprintf("nothing was sent: HAProxy of %s was reloaded since it was read (%s, now %s); plan again", ip.Name, ip.Rev, now.rev)
-			return r
-		case gateway.Same(now.value, ip.After):
-			r.OK, r.RevAfter, r.Note = true, now.rev, "it was so already: "+ip.Control+" is "+show(now.value)
-			return r
-		case !gateway.Same(now.value, ip.Before):
-			r.Err = fmt.Sprintf("nothing was sent: somebody changed %s of %s since it was read: it was %s, now it is %s; plan again", ip.Control, ip.Name, show(ip.Before), show(now.value))
-			return r
-		}
-		return d.sendAndLook(ctx, peer, commands[i], ip, ip.After, r)
-	}), nil
+	return d.unlocked(commands).Apply(ctx, p, idemKey), nil
+}
+
+// unlocked changes one server after the other, by these commands; a revert builds its own.
+func (d *Driver) unlocked(commands []string) gateway.Unlocked {
+	return gateway.Unlocked{
+		Done: "sent", Show: show, Restored: d.restored,
+		Look: func(ctx context.Context, ip gateway.InstancePlan) (gateway.Glance, error) {
+			return d.look(ctx, ip)
+		},
+		Set: func(ctx context.Context, i int, ip gateway.InstancePlan, want gateway.Value, r gateway.InstanceReceipt) gateway.InstanceReceipt {
+			at := slices.IndexFunc(d.peers, func(p peer) bool { return p.name == ip.Name }) // Look has found it
+			return d.sendAndLook(ctx, d.peers[at], commands[i], ip, want, r)
+		},
+		Restarted: func(ip gateway.InstancePlan, now gateway.Glance) string {
+			return fmt.Sprintf("HAProxy of %s was reloaded since it was read (%s, now %s)", ip.Name, ip.Rev, now.Rev)
+		},
+	}
 }
 
 // sendAndLook writes and reads back.
@@ -59,15 +51,15 @@ func (d *Driver) sendAndLook(ctx context.Context, p peer, command string, ip gat
 		r.Err, r.InDoubt = err.Error(), errors.As(err, &lost)
 		return r
 	}
-	_, now, err := d.look(ctx, ip)
+	now, err := d.look(ctx, ip)
 	switch {
 	case err != nil: // it was accepted; what it became is for the next read
 		r.OK, r.Note = true, "accepted, but not read back: "+err.Error()
-	case !gateway.Same(now.value, want):
-		r.Err = fmt.Sprintf("%s took %q, but %s reads %s instead of %s; somebody else is changing it, look before you plan again", p.where(), command, ip.Control, show(now.value), show(want))
-		r.RevAfter = now.rev
+	case !gateway.Same(now.Value, want):
+		r.Err = fmt.Sprintf("%s took %q, but %s reads %s instead of %s; somebody else is changing it, look before you plan again", p.where(), command, ip.Control, show(now.Value), show(want))
+		r.RevAfter = now.Rev
 	default:
-		r.OK, r.RevAfter = true, now.rev
+		r.OK, r.RevAfter = true, now.Rev
 	}
 	return r
 }
@@ -82,38 +74,7 @@ func (d *Driver) Revert(ctx context.Context, p gateway.Plan, rec gateway.Receipt
 	if err != nil {
 		return gateway.Receipt{}, err
 	}
-	return p.Everywhere(idemKey, func(i int, ip gateway.InstancePlan) gateway.InstanceReceipt {
-		r := gateway.InstanceReceipt{Name: ip.Name, Control: ip.Control}
-		if ip.Skip != "" {
-			r.OK, r.Note = true, "was not changed by this plan"
-			return r
-		}
-		peer, now, err := d.look(ctx, ip)
-		if err != nil {
-			r.Err = "nothing was sent: " + err.Error()
-			return r
-		}
-		r.RevBefore = now.rev
-		switch {
-		case gateway.Same(now.value, ip.Before):
-			r.OK, r.RevAfter, r.Note = true, now.rev, "it is back already: "+ip.Control+" is "+show(now.value)
-			if now.rev != ip.Rev {
-				r.Note += "; HAProxy was reloaded (" + ip.Rev + ", now " + now.rev + ")"
-			}
-			d.restored(ip)
-			return r
-		case !gateway.Same(now.value, ip.After):
-			r.Err = fmt.Sprintf("nothing was sent: somebody else changed %s of %s: we set %s, it is now %s; look before you plan again", ip.Control, ip.Name, show(ip.After), show(now.value))
-			return r
-		case refused(rec, ip):
-			r.Err = fmt.Sprintf("nothing was sent: our change of %s on %s was refused, yet it reads %s: somebody else set that", ip.Control, ip.Name, show(now.value))
-			return r
-		}
-		if r = d.sendAndLook(ctx, peer, commands[i], ip, ip.Before, r); r.OK {
-			d.restored(ip)
-		}
-		return r
-	}), nil
+	return d.unlocked(commands).Revert(ctx, p, rec, idemKey), nil
 }
 
 // restored mends the memory of a driver that first saw a server while our own cap was on it, as after a restart of
@@ -134,16 +95,6 @@ func (d *Driver) restored(ip gateway.InstancePlan) {
 	} else {
 		m.limits[id] = 0 // null: no limit
 	}
-}
-
-// refused tells whether the instance answered that it did not do it.
-func refused(rec gateway.Receipt, ip gateway.InstancePlan) bool {
-	for _, i := range rec.Instances {
-		if i.Name == ip.Name && i.Control == ip.Control {
-			return !i.OK && !i.InDoubt
-		}
-	}
-	return false
 }
 
 // pair puts the commands beside the controls that they move. They are built anew from the plan's values and have
@@ -200,32 +151,26 @@ func show(v gateway.Value) string {
 	return clean(strings.Trim(string(v), `"`), 40)
 }
 
-// glance is one control as just read.
-type glance struct {
-	value gateway.Value
-	rev   string
-}
-
 // look reads one control of one instance.
-func (d *Driver) look(ctx context.Context, ip gateway.InstancePlan) (peer, glance, error) {
+func (d *Driver) look(ctx context.Context, ip gateway.InstancePlan) (gateway.Glance, error) {
 	for _, p := range d.peers {
 		if p.name != ip.Name {
 			continue
 		}
 		r := d.read(ctx, p)
 		if r.err != nil {
-			return p, glance{}, r.err
+			return gateway.Glance{}, r.err
 		}
 		word, id, _ := strings.Cut(ip.Control, " ")
 		s, ok := r.proc.find(id)
 		if !ok {
-			return p, glance{}, fmt.Errorf("%s has no server %s any more; read again", p.where(), clean(id, 100))
+			return gateway.Glance{}, fmt.Errorf("%s has no server %s any more; read again", p.where(), clean(id, 100))
 		}
-		g := glance{value: stateValue(s.state()), rev: "pid " + r.proc.pid}
+		g := gateway.Glance{Value: stateValue(s.state()), Rev: "pid " + r.proc.pid}
 		if word == "maxconn" {
-			g.value = limitValue(s.limit)
+			g.Value = limitValue(s.limit)
 		}
-		return p, g, nil
+		return g, nil
 	}
-	return peer{}, glance{}, fmt.Errorf("%s is no instance of gateway %q any more; see its configuration", ip.Name, d.opts.Gateway)
+	return gateway.Glance{}, fmt.Errorf("%s is no instance of gateway %q any more; see its configuration", ip.Name, d.opts.Gateway)
 }

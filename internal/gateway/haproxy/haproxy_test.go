@@ -312,7 +312,7 @@ func TestRevertFromAJournal(t *testing.T) {
 		"receipt lost": {func(_ *fakeSocket, r *gateway.Receipt) { *r = gateway.Receipt{} }, true, "", 50},
 		"reloaded": {func(s *fakeSocket, _ *gateway.Receipt) {
 			s.with(func() { s.pid, s.uptime, s.find(eu).limit = 101, 1, 50 })
-		}, true, "HAProxy was reloaded", 50},
+		}, true, "was reloaded since it was read (pid 100, now pid 101)", 50},
 		"changed by bob":         {func(s *fakeSocket, _ *gateway.Receipt) { s.with(func() { s.find(eu).limit = 9 }) }, false, "somebody else", 9},
 		"was refused, yet there": {func(_ *fakeSocket, r *gateway.Receipt) { r.Instances[0].OK = false }, false, "was refused", 4},
 	} {
