@@ -11,7 +11,7 @@ import (
 
 // Emit hands over one batch. It blocks until the batch is applied, so that a file that grows faster than
 // it is read waits on the disk and nothing is dropped; an error means that ctx ended first. The batch
-// belongs to the receiver.
+// belongs to the receiver, but for its Lines, which are the source's again when Emit returns.
 type Emit func(ctx context.Context, b traffic.Batch) error
 
 // Source is one place where signals come from.

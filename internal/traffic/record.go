@@ -191,6 +191,7 @@ type Batch struct {
 	Source  string
 	Kind    SourceKind
 	Records []Record
+	Lines   *Lines // successes in short, between the records; nil where the source makes records of all
 	Counts  []Count
 	Gauges  []Gauge
 	Facts   []Fact

@@ -81,6 +81,9 @@ type Options struct {
 	Skipped func(line []byte, why string)
 	// Unknown counts the values that the inventory does not know; nil counts none.
 	Unknown *traffic.UnknownPlaces
+	// Places lets a stream make traffic.Lines of plain successes, where the format has them, and number their keys; nil: it
+	// makes records of all. Streams of one goroutine may share it.
+	Places *traffic.Places
 
 	outer  *draft // what the envelope of the lines says, for records that lack it
 	nested int    // in how many envelopes the lines are

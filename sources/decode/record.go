@@ -37,7 +37,8 @@ type filled struct {
 	key      traffic.Key
 	unmapped bool
 	unknown  *atomic.Int64 // nil: the inventory knows the place, or there is nothing to know
-	cells    [3]uint32     // for a worker: one more than the number of its cell on the client's side, by whether it streams
+	// One more than the numbers of its key on the client's side, by whether it streams: of the cell, for a worker, and whole.
+	cells, whole [3]uint32
 }
 
 func newRecorder(opt Options) *recorder {

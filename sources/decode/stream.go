@@ -41,6 +41,10 @@ type Stream struct {
 	misread   int      // of them, lines that could not be read
 
 	out      []traffic.Record
+	short    short
+	quickly  bool  // plain successes become lines
+	whole    bool  // not for now
+	newest   int64 // of the lines made, in unix nanoseconds
 	tally    Tally
 	examples []string
 	sample   [][]byte
@@ -91,6 +95,7 @@ func (s *Stream) use(around []string, inner string, sample [][]byte) error {
 	}
 	s.dec, s.plain = d, nil
 	s.lone = traceless[inner]
+	s.shortens()
 	if e, ok := d.(*envelope); ok {
 		s.lone = true
 		inside, _, _ := unwrapSample(newChain(around, sample, zoneOf(s.opt)), sample)
@@ -121,7 +126,9 @@ func (s *Stream) Take(l Line, now time.Time) {
 		s.sample = append(s.sample, bytes.Clone(l.Text[:min(len(l.Text), maxSampleLine)]))
 	}
 	if s.dec != nil {
-		s.line(l.Text, now)
+		if !s.quick(l.Text, now) {
+			s.line(l.Text, now)
+		}
 		return
 	}
 	if len(s.held) == 0 {
@@ -184,14 +191,21 @@ func (s *Stream) rest(before, now time.Time) {
 // Records gives the records made since the last Clear. They belong to the stream until then.
 func (s *Stream) Records() []traffic.Record { return s.out }
 
-// Clear forgets the records made so far, whose strings belong to whoever copied them.
+// Clear forgets the records and lines made so far. The records' strings belong to whoever copied them.
 func (s *Stream) Clear() {
 	clear(s.out)
 	s.out = s.out[:0]
+	s.short.lines.Reset()
 }
 
 // Tally gives the counts since the start.
-func (s *Stream) Tally() Tally { return s.tally }
+func (s *Stream) Tally() Tally {
+	t := s.tally
+	if at := time.Unix(0, s.newest); s.newest > 0 && at.After(t.Newest) {
+		t.Newest = at.UTC()
+	}
+	return t
+}
 
 // Found says which format the lines were taken for; the zero Detection before that is told.
 func (s *Stream) Found() Detection { return s.found }

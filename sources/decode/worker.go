@@ -198,53 +198,79 @@ func (k *Block) noted(b *traffic.Brief, skewed, unmapped bool) {
 // plain does what finish does for a line that tells of a plain success, without a record; false where it is not
 // certain that the line is one.
 func (w *Worker) plain(k *Block) bool {
-	g := w.dec.generic
-	d := &g.d
-	if d.rank[fCode] != 0 || d.rank[fMessage] != 0 || d.rank[fSide] != 0 || !d.at.IsZero() {
-		return false
-	}
-	status, ok := smallInt(d.word(fStatus))
-	if !ok || status < 100 || status >= 400 {
-		return false
-	}
-	streamed, known := d.streamed()
-	finished := d.rank[fFinish] != 0
-	switch {
-	case finished && !w.wellFinished(d.word(fFinish)):
-		return false
-	case !finished && g.sawFinish && streamed && status == 200:
-		return false
-	}
-	g.sawStatus, g.sawFinish = true, g.sawFinish || finished
 	k.Briefs = append(k.Briefs, traffic.Brief{})
 	b := &k.Briefs[len(k.Briefs)-1]
-	b.Outcome, b.Known = traffic.NewOutcome(fault.None, int(status)), traffic.HasStatus
-	skewed := w.fill(b, k.Now)
-	how := 0 // unknown, a stream, none
-	switch {
-	case streamed:
-		how = 1
-		b.Marks |= traffic.Streams
-	case known:
-		how = 2
-		b.Marks |= traffic.Whole
+	at, skewed, ok := w.shorten(b, k.Now)
+	if !ok {
+		k.Briefs = k.Briefs[:len(k.Briefs)-1]
+		return false
 	}
-	at := g.rec.where(d)
-	if at.unknown != nil {
-		at.unknown.Add(1)
-	}
+	how := streaming(b.Marks)
 	if at.cells[how] == 0 {
-		key := at.key
-		key[traffic.Side] = w.syms.Intern(traffic.SideClient)
-		if known {
-			key[traffic.Stream] = w.syms.Intern(strconv.FormatBool(streamed))
-		}
-		at.cells[how] = w.places.Of(key.Cell()) + 1
+		at.cells[how] = w.places.Of(w.client(at, how).Cell()) + 1
 	}
 	b.Place = at.cells[how] - 1
 	k.Lack.count(at.key, b.Marks&traffic.Received != 0, b.Known)
 	k.noted(b, skewed, at.unmapped)
 	return true
+}
+
+// streaming numbers what is known of streaming: nothing, that the answer was a stream, that it was none.
+func streaming(m traffic.Mark) int {
+	switch {
+	case m&traffic.Streams != 0:
+		return 1
+	case m&traffic.Whole != 0:
+		return 2
+	}
+	return 0
+}
+
+// client gives the key of a place on the client's side, with what streaming has numbered.
+func (w *Worker) client(at *filled, how int) traffic.Key {
+	key := at.key
+	key[traffic.Side] = w.syms.Intern(traffic.SideClient)
+	if how > 0 {
+		key[traffic.Stream] = w.syms.Intern(strconv.FormatBool(how == 1))
+	}
+	return key
+}
+
+// shorten makes a brief, all but the number of its place, of a line that tells of a plain success; false where it is not
+// certain that the line is one. It does what finish does, and tells where the line is from and whether its time lies in
+// the future.
+func (w *Worker) shorten(b *traffic.Brief, received time.Time) (at *filled, skewed, ok bool) {
+	g := w.dec.generic
+	d := &g.d
+	if d.rank[fCode] != 0 || d.rank[fMessage] != 0 || d.rank[fSide] != 0 || !d.at.IsZero() {
+		return nil, false, false
+	}
+	status, ok := smallInt(d.word(fStatus))
+	if !ok || status < 100 || status >= 400 {
+		return nil, false, false
+	}
+	streamed, known := d.streamed()
+	finished := d.rank[fFinish] != 0
+	switch {
+	case finished && !w.wellFinished(d.word(fFinish)):
+		return nil, false, false
+	case !finished && g.sawFinish && streamed && status == 200:
+		return nil, false, false
+	}
+	g.sawStatus, g.sawFinish = true, g.sawFinish || finished
+	b.Outcome, b.Known = traffic.NewOutcome(fault.None, int(status)), traffic.HasStatus
+	skewed = w.fill(b, received)
+	switch {
+	case streamed:
+		b.Marks |= traffic.Streams
+	case known:
+		b.Marks |= traffic.Whole
+	}
+	at = g.rec.where(d)
+	if at.unknown != nil {
+		at.unknown.Add(1)
+	}
+	return at, skewed, true
 }
 
 // wellFinished tells whether a finish reason says nothing bad.

@@ -62,11 +62,12 @@ func (t *Tail) misreads(f *follower) func([]byte, string) {
 
 // pending tells whether lines were read that have not become records yet.
 func (f *follower) pending() bool {
-	return len(f.lines.Records()) > 0 || f.lines.HeldFor() > 0
+	return len(f.lines.Records()) > 0 || f.lines.Lines().Len() > 0 || f.lines.HeldFor() > 0
 }
 
 // collect takes the records that a follower's stream has made, and between them the lines it could not read.
 func (t *Tail) collect(f *follower) {
+	t.lines.Join(f.lines.Lines(), len(t.out))
 	made, next := f.lines.Records(), 0
 	for i := range made {
 		for ; next < len(f.aside) && f.aside[next].at <= i; next++ {
@@ -93,15 +94,19 @@ func (t *Tail) flush(ctx context.Context, e *emitter, idle bool) error {
 		t.collect(t.follow[p])
 	}
 	now := t.opt.Kit.Now()
-	if len(t.out)+len(t.aside) > 0 && e.first.IsZero() {
+	waits := len(t.out)+t.lines.Len()+len(t.aside) > 0
+	if waits && e.first.IsZero() {
 		e.first = now
 	}
-	for len(t.out) >= maxBatch {
+	if t.lines.Len() > 0 && (t.lines.Len()+len(t.out) >= maxBatch || len(t.lines.Text) >= blockSize) {
+		idle = true // all at once: records and lines stand between each other
+	}
+	for t.lines.Len() == 0 && len(t.out) >= maxBatch {
 		if err := t.send(ctx, e, maxBatch); err != nil {
 			return err
 		}
 	}
-	due := len(t.out)+len(t.aside) > 0 && (idle || now.Sub(e.first) >= batchWait)
+	due := waits && (idle || now.Sub(e.first) >= batchWait)
 	if !due && now.Sub(e.told) < stateEvery {
 		if health, detail := t.condition(now); health == e.state.Health && detail == e.state.Detail {
 			return nil
@@ -157,7 +162,12 @@ func (t *Tail) cutOff(n int) []traffic.Record {
 func (t *Tail) deliver(ctx context.Context, e *emitter, records []traffic.Record, state traffic.SourceState) error {
 	e.told, e.state = t.opt.Kit.Now(), state
 	b := traffic.Batch{Source: t.opt.Name, Kind: traffic.LogSource, Records: records, State: &state}
-	if err := e.emit(ctx, b); err != nil {
+	if t.lines.Len() > 0 {
+		b.Lines = &t.lines
+	}
+	err := e.emit(ctx, b)
+	t.lines.Reset()
+	if err != nil {
 		return fmt.Errorf("handing over lines of %s: %w", t.opt.Name, err)
 	}
 	return nil

@@ -54,6 +54,8 @@ type Options struct {
 	// Misread is told of each line that could not be read, in order with the records: those before it were
 	// emitted before. line is not to be kept, and is untrusted. It is called from Run.
 	Misread func(line []byte, why string)
+	// Lines hands plain successes over as traffic.Lines instead of records, to a receiver that takes them.
+	Lines bool
 }
 
 // Tail is a source that follows a log. It implements sources.Source.
@@ -66,7 +68,9 @@ type Tail struct {
 	ledger   *Ledger
 	buf      []byte
 	out      []traffic.Record
-	aside    []misread // lines that could not be read, between the records of out
+	lines    traffic.Lines   // between the records of out
+	numbers  *traffic.Places // of the places that lines name; nil: none are made
+	aside    []misread       // lines that could not be read, between the records of out
 	follow   map[string]*follower
 	order    []string
 	looked   time.Time // when the path was last expanded
@@ -108,6 +112,9 @@ func New(opt Options) (*Tail, error) {
 		opt: opt, openFile: openToRead, notify: notifications, halted: func() bool { return false }, wake: newWaker(nil), ledger: opt.Ledger,
 		buf: make([]byte, blockSize), follow: make(map[string]*follower),
 	}
+	if opt.Lines && opt.Misread == nil {
+		t.numbers = traffic.NewPlaces(1 << 20) // a stream bounds what it numbers
+	}
 	if _, err := t.newStream(nil); err != nil {
 		return nil, err
 	}
@@ -117,7 +124,7 @@ func New(opt Options) (*Tail, error) {
 func (t *Tail) newStream(misread func([]byte, string)) (*decode.Stream, error) {
 	return decode.NewStream(t.opt.Format, decode.Options{
 		Kit: t.opt.Kit, Source: t.opt.Name, Labels: t.opt.Labels, Fields: t.opt.Fields, Formats: t.opt.Formats, Zone: t.opt.Zone,
-		Unknown: &t.unknown, Misread: misread,
+		Unknown: &t.unknown, Misread: misread, Places: t.numbers,
 	})
 }
 
@@ -277,6 +284,7 @@ func (t *Tail) block(f *follower, g *generation, now time.Time, buf []byte) int 
 		return 1 // look again: a copy comes first
 	}
 	n := 0
+	f.lines.Shorten(f.fill == nil)
 	if err == nil {
 		n, err = g.read(f.fill.limit(g, f.live, buf), func(l decode.Line) { f.lines.Take(l, now) })
 	}
