@@ -195,11 +195,17 @@ func (r *road) fits(buf []byte, i int, word uint64) bool {
 // other finds the way on beside the first.
 func (j *junction) other(buf []byte, i int, word uint64) *road {
 	for n := range j.more {
-		if r := &j.more[n]; r.fits(buf, i, word) {
+		if r := &j.more[n]; r.fits(buf, i, word) && !r.opens(buf, i) {
 			return r
 		}
 	}
 	return nil
+}
+
+// opens tells whether an object or an array stands behind the road's bytes: a longer one leads into it.
+func (r *road) opens(buf []byte, i int) bool {
+	c := buf[i+r.n]
+	return (c == '{' || c == '[') && r.to != atEnd
 }
 
 // follow reads the line that begins at an offset and ends with a line feed, and gives the offset of what ends it, a
@@ -211,7 +217,7 @@ func (t *template) follow(buf []byte, i int, d *draft) (end int, ok bool) {
 	for i+8 <= len(buf) {
 		j := &t.states[at]
 		r := &j.road
-		if word := binary.LittleEndian.Uint64(buf[i:]); r.n == 0 || !r.fits(buf, i, word) {
+		if word := binary.LittleEndian.Uint64(buf[i:]); r.n == 0 || !r.fits(buf, i, word) || r.opens(buf, i) {
 			if r = j.other(buf, i, word); r == nil {
 				return 0, false
 			}

@@ -236,6 +236,21 @@ func TestTemplateFollowsWhatComesAndGoes(t *testing.T) {
 	}
 }
 
+// A key whose value is now nothing, now an object or an array, leads on to each of them.
+func TestTemplateFollowsIntoWhatWasEmpty(t *testing.T) {
+	names := fieldsByPath()
+	tm := newTemplate(names)
+	lines := []string{`{"a":1,"error":null,"b":2}`, `{"a":1,"error":{"code":"x"},"b":2}`, `{"a":1,"error":["x",3],"b":2}`, `{"a":1,"error":"x","b":2}`}
+	for _, line := range lines {
+		tm.learn([]byte(line))
+	}
+	for _, line := range lines {
+		if ok, err := follows(tm, names, []byte(line)); !ok || err != nil {
+			t.Errorf("%s: followed %v, %v", line, ok, err)
+		}
+	}
+}
+
 // A log whose keys never come twice in the same order costs a bounded memory and a bounded effort.
 func TestTemplateIsBounded(t *testing.T) {
 	tm := newTemplate(fieldsByPath())
