@@ -102,9 +102,7 @@ func (b *Board) Apply(batch traffic.Batch, now time.Time) Applied {
 		kind = traffic.LogSource
 	}
 	src := b.times.source(batch.Source)
-	for i := range batch.Records {
-		b.record(&batch.Records[i], kind, now, src, &a)
-	}
+	b.records(&batch, kind, now, src, &a)
 	for i := range batch.Counts {
 		b.count(batch.Counts[i], kind, now, src, &a)
 	}
@@ -115,14 +113,46 @@ func (b *Board) Apply(batch traffic.Batch, now time.Time) Applied {
 	if batch.State != nil {
 		src.health = batch.State.Health
 	}
-	if !a.Newest.IsZero() {
-		b.times.saw(src, a.Newest, now)
-		b.series.advance(b.times.newest.Unix(), b.times.closedTo())
-	}
+	b.look(src, &a, now)
 	b.stats.Late += int64(a.Late)
 	b.stats.Skewed += int64(a.Skewed)
 	b.stats.Explained += int64(a.Explained)
 	return a
+}
+
+// look lets time go on to the newest event of a batch.
+func (b *Board) look(src *source, a *Applied, now time.Time) {
+	if !a.Newest.IsZero() {
+		b.times.saw(src, a.Newest, now)
+		b.series.advance(b.times.newest.Unix(), b.times.closedTo())
+	}
+}
+
+// records takes the records of a batch in, and the lines between them in their places.
+func (b *Board) records(batch *traffic.Batch, kind traffic.SourceKind, now time.Time, src *source, a *Applied) {
+	next := 0
+	if l := batch.Lines; l.Len() > 0 {
+		for from := 0; from < len(l.All); from += batchLen {
+			if from > 0 {
+				b.look(src, a, now) // as often as if they had come in smaller batches
+			}
+			t := b.instants(src, now)
+			for i := range l.All[from:min(from+batchLen, len(l.All))] {
+				x := &l.All[from+i]
+				for ; next < int(x.After); next++ {
+					b.record(&batch.Records[next], kind, now, src, a)
+				}
+				b.line(l, x, kind, &t, src, a)
+			}
+			b.times.began(time.Unix(0, t.least))
+			if at := time.Unix(0, t.most).UTC(); at.After(a.Newest) {
+				a.Newest = at
+			}
+		}
+	}
+	for ; next < len(batch.Records); next++ {
+		b.record(&batch.Records[next], kind, now, src, a)
+	}
 }
 
 // record takes one record in. The batch stays as it is: what the board changes, it changes in its own copy.

@@ -20,6 +20,7 @@ type source struct {
 	health   traffic.Health
 	disorder time.Duration // how far out of order its lines were lately
 	cadence  time.Duration // how long it lately took between two deliveries with news
+	lines    numbered
 }
 
 // order notes how far behind the source's newest an event is, so that lines which two writers interleave by

@@ -126,24 +126,33 @@ func (s *segment) put(rec *traffic.Record, index *segmentIndex) {
 	if rec.Late {
 		s.flags[i] |= flagLate
 	}
-	s.latency[i], s.ttft[i] = s.span(i, colLatency, rec.Latency), s.span(i, colTTFT, rec.TTFT)
-	s.tokIn[i], s.tokOut[i] = s.count(i, colTokIn, rec.TokensIn), s.count(i, colTokOut, rec.TokensOut)
-	s.tokCached[i] = s.count(i, colTokCached, rec.TokensCached)
-	if rec.Attempt >= 0 && rec.Attempt <= math.MaxUint8 {
-		s.attempt[i] = uint8(rec.Attempt)
-	} else {
-		s.widen(i, colAttempt, int64(rec.Attempt))
-	}
+	s.numbers(i, rec.Latency, rec.TTFT, rec.TokensIn, rec.TokensOut, rec.TokensCached, rec.Attempt)
 	if rec.RetryAfter != 0 {
 		s.widen(i, colRetryAfter, int64(rec.RetryAfter))
 	}
 	if rec.Shape != 0 {
-		if s.shape == nil {
-			s.shape = new([segmentLen]uint64)
-		}
-		s.shape[i] = rec.Shape
+		s.shapes()[i] = rec.Shape
 	}
 	s.n++
+}
+
+// numbers writes what a record has measured.
+func (s *segment) numbers(i int, latency, ttft time.Duration, in, out, cached int64, attempt int) {
+	s.latency[i], s.ttft[i] = s.span(i, colLatency, latency), s.span(i, colTTFT, ttft)
+	s.tokIn[i], s.tokOut[i] = s.count(i, colTokIn, in), s.count(i, colTokOut, out)
+	s.tokCached[i] = s.count(i, colTokCached, cached)
+	if attempt >= 0 && attempt <= math.MaxUint8 {
+		s.attempt[i] = uint8(attempt)
+	} else {
+		s.widen(i, colAttempt, int64(attempt))
+	}
+}
+
+func (s *segment) shapes() *[segmentLen]uint64 {
+	if s.shape == nil {
+		s.shape = new([segmentLen]uint64)
+	}
+	return s.shape
 }
 
 func (s *segment) span(i int, c column, d time.Duration) span {

@@ -54,6 +54,14 @@ func (r *recent) place(k traffic.Key) uint64 {
 
 func (r *recent) hash(id string) uint64 { return maphash.String(r.seed, id) | 1 }
 
+// hashOf is the hash of an id in bytes, 0 for none.
+func (r *recent) hashOf(id []byte) uint64 {
+	if len(id) == 0 {
+		return 0
+	}
+	return maphash.Bytes(r.seed, id) | 1
+}
+
 // slot finds the request, or the free slot where it would be.
 func (g *generation) slot(hash uint64) *seen {
 	mask := uint64(len(g.slots) - 1) //nolint:gosec // a power of two
@@ -82,13 +90,22 @@ func (r *recent) first(rec *traffic.Record) bool {
 	if rec.Known&traffic.HasAttempt == 0 || rec.Attempt <= 1 {
 		return true
 	}
+	hash := uint64(0)
 	if rec.RequestID != "" {
-		hash := r.hash(rec.RequestID)
+		hash = r.hash(rec.RequestID)
+	}
+	return r.moved(hash, &rec.Key, rec.FallbackFrom != traffic.Unknown)
+}
+
+// moved tells whether a repeat of the request went to another place than the attempt that failed. Where nothing is
+// remembered of that, the line has to say so.
+func (r *recent) moved(hash uint64, k *traffic.Key, fell bool) bool {
+	if hash != 0 {
 		if was, g := r.find(hash); was != nil && was.failed() {
-			return g.places[hash] != r.place(rec.Key)
+			return g.places[hash] != r.place(*k)
 		}
 	}
-	return rec.FallbackFrom != traffic.Unknown
+	return fell
 }
 
 // note remembers the record and gives the text that waited for it. A success does not displace the failure of the
@@ -102,6 +119,29 @@ func (r *recent) note(rec *traffic.Record, at int64) (explanation, bool) {
 	if rec.Outcome.Failed() {
 		is.last |= 1
 	}
+	if g := r.keep(is); is.failed() {
+		g.places[is.hash] = r.place(rec.Key)
+	}
+	if len(r.waiting) == 0 {
+		return explanation{}, false
+	}
+	return r.waited(id)
+}
+
+// succeeded does for a success what note does, by the hash of its id.
+func (r *recent) succeeded(hash uint64, id []byte, at int64) (explanation, bool) {
+	if hash == 0 {
+		return explanation{}, false
+	}
+	r.keep(seen{hash: hash, last: at << 1})
+	if len(r.waiting) == 0 {
+		return explanation{}, false
+	}
+	return r.waited(string(id))
+}
+
+// keep remembers a request and gives the generation that does.
+func (r *recent) keep(is seen) *generation {
 	was, g := r.find(is.hash)
 	switch {
 	case was == nil:
@@ -109,12 +149,11 @@ func (r *recent) note(rec *traffic.Record, at int64) (explanation, bool) {
 	case is.failed() || !was.failed():
 		*was = is
 	}
-	if is.failed() {
-		g.places[is.hash] = r.place(rec.Key)
-	}
-	if len(r.waiting) == 0 {
-		return explanation{}, false
-	}
+	return g
+}
+
+// waited gives the text that has waited for a record.
+func (r *recent) waited(id string) (explanation, bool) {
 	text, waits := r.waiting[id]
 	if waits {
 		delete(r.waiting, id)

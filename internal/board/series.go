@@ -45,6 +45,7 @@ type store struct {
 	asked   int64         // the newest second that detection has asked for
 	foldedN int64
 	tooOld  int64
+	gone    int // how many series have gone
 }
 
 func newStore(maxKeys, maxBuckets int) store {
@@ -82,15 +83,22 @@ func (s *store) of(key traffic.Key, kind traffic.SourceKind) *series {
 
 // add puts something into the bucket that holds the second.
 func (s *store) add(one *series, sec int64, put func(*bucket)) {
+	if k := s.at(one, sec); k != nil {
+		put(k)
+	}
+}
+
+// at gives the bucket that holds the second, nil for one that is older than everything the board keeps.
+func (s *store) at(one *series, sec int64) *bucket {
 	for l := range levels {
 		start := floorTo(sec, steps[l])
 		if start < s.floor[l] {
 			continue
 		}
-		put(s.bucket(one, l, start))
-		return
+		return s.bucket(one, l, start)
 	}
-	s.tooOld++ // older than everything the board keeps
+	s.tooOld++
+	return nil
 }
 
 func (s *store) bucket(one *series, level int, start int64) *bucket {
@@ -161,6 +169,7 @@ func (s *store) roll(newest, closed int64) {
 		}
 		if held == 0 {
 			delete(s.byKey, one.ident) // a key that is gone for a day makes room for another
+			s.gone++
 		}
 		return held == 0
 	})

@@ -65,13 +65,14 @@ func BenchmarkLivePath(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "gateway.log")
 	writeGatewayLog(b, path, lines, time.Now().Add(-lines*500*time.Microsecond))
 	for _, part := range []struct {
-		name string
-		desk bool
-	}{{"decode", false}, {"decode and desk", true}} {
+		name  string
+		desk  bool
+		lines bool
+	}{{"decode", false, false}, {"decode and desk", true, false}, {"decode to lines", false, true}, {"decode to lines and desk", true, true}} {
 		b.Run(part.name, func(b *testing.B) {
 			began := cpu(b)
 			for b.Loop() {
-				if n := readLive(b, path, part.desk); n != lines {
+				if n := readLive(b, path, part.desk, part.lines); n != lines {
 					b.Fatalf("%d of %d lines arrived", n, lines)
 				}
 			}
@@ -80,7 +81,7 @@ func BenchmarkLivePath(b *testing.B) {
 	}
 }
 
-func readLive(b *testing.B, path string, apply bool) int {
+func readLive(b *testing.B, path string, apply, lines bool) int {
 	b.Helper()
 	syms := traffic.NewSymbols(0)
 	journal, err := incident.Open(b.TempDir(), incident.Options{})
@@ -94,13 +95,13 @@ func readLive(b *testing.B, path string, apply bool) int {
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
-	src, err := tail.New(tail.Options{Name: "log", Path: path, FromStart: true, Once: true, Kit: sources.Kit{Symbols: syms}})
+	src, err := tail.New(tail.Options{Name: "log", Path: path, FromStart: true, Once: true, Lines: lines, Kit: sources.Kit{Symbols: syms}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	n := 0
 	err = src.Run(ctx, func(ctx context.Context, batch traffic.Batch) error {
-		n += len(batch.Records)
+		n += len(batch.Records) + batch.Lines.Len()
 		if !apply {
 			return nil
 		}

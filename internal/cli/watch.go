@@ -218,7 +218,7 @@ func (a *app) sources(ctx context.Context, st *station, cfg *config.Config, file
 	used := map[string]int{}
 	for _, f := range files {
 		t := tail.Options{
-			Name: filepath.Base(f), Path: f, Kit: st.kit, Format: format, Formats: a.formats, Zone: o.in, Ledger: o.ledger, Offsets: o.offsets,
+			Name: filepath.Base(f), Path: f, Kit: st.kit, Format: format, Formats: a.formats, Zone: o.in, Ledger: o.ledger, Offsets: o.offsets, Lines: true,
 		}
 		o.apply(&t, o.once)
 		if f == "-" {
@@ -242,7 +242,7 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 	case config.SourceFile:
 		t := tail.Options{
 			Name: s.Name, Path: s.Path, Kit: st.kit, Format: s.Format, Fields: s.Fields, Formats: a.formats, Zone: s.Location(), Labels: labels,
-			Ledger: o.ledger, Offsets: o.offsets,
+			Ledger: o.ledger, Offsets: o.offsets, Lines: true,
 		}
 		o.apply(&t, o.once)
 		return checked(s, tail.New, t)

@@ -18,9 +18,10 @@ type signals struct {
 	look  *burst.Lookout
 
 	clientSym, upstreamSym traffic.Sym
-	stepped                int64                 // last second that the detector has seen
-	places                 map[traffic.Sym]place // by deployment
-	upstream               map[traffic.Sym]bool  // gateways that have told of upstream attempts
+	stepped                int64                   // last second that the detector has seen
+	places                 map[traffic.Sym]place   // by deployment
+	upstream               map[traffic.Sym]bool    // gateways that have told of upstream attempts
+	learnt                 map[*traffic.Places]int // of how many keys of a source's lines
 }
 
 // place is what the records say about a deployment.
@@ -45,6 +46,7 @@ func newSignals(syms *traffic.Symbols, falsePerMonth float64, born time.Time) *s
 		upstreamSym: syms.Intern(traffic.SideUpstream),
 		places:      map[traffic.Sym]place{},
 		upstream:    map[traffic.Sym]bool{},
+		learnt:      map[*traffic.Places]int{},
 	}
 }
 
@@ -58,6 +60,13 @@ func idPrefix(born time.Time) string {
 func (s *signals) apply(b traffic.Batch, now time.Time) board.Applied {
 	for i := range b.Records {
 		s.learn(b.Records[i].Key)
+	}
+	if l := b.Lines; l.Len() > 0 {
+		from := s.learnt[l.Places]
+		for i := range l.Keys[from:] {
+			s.learn(l.Keys[from+i])
+		}
+		s.learnt[l.Places] = len(l.Keys)
 	}
 	for i := range b.Counts {
 		if b.Kind == traffic.LogSource {

@@ -163,6 +163,7 @@ func (t *Tail) newDater(g *generation) (*dater, error) {
 	if err != nil {
 		return nil, err
 	}
+	lines.Shorten(false)
 	d := &dater{g, lines, t.opt.Kit.Now()}
 	for at, n := int64(0), 0; at < g.size && n < decode.SampleLines; n++ { // to tell the format
 		line, next, err := lineAt(g, at)

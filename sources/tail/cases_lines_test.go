@@ -151,7 +151,7 @@ func TestMisreadKeepsOrder(t *testing.T) {
 		}})
 		emit := h.e.emit
 		h.e.emit = func(ctx context.Context, b traffic.Batch) error {
-			for _, r := range b.Records {
+			for _, r := range recordsOf(b) {
 				got = append(got, r.RequestID)
 			}
 			return emit(ctx, b)
@@ -181,7 +181,7 @@ func TestReaderMisreadKeepsOrder(t *testing.T) {
 	tl, err := New(Options{Path: "-", Format: decode.JSON, Reader: strings.NewReader(line(0) + "x\n" + line(1) + "y\n"), Misread: func(line []byte, _ string) { got = append(got, string(line)) }})
 	must(t, err)
 	must(t, tl.Run(t.Context(), func(_ context.Context, b traffic.Batch) error {
-		for _, r := range b.Records {
+		for _, r := range recordsOf(b) {
 			got = append(got, r.RequestID)
 		}
 		return nil

@@ -151,7 +151,7 @@ func TestCase29KilledAtAnyMoment(t *testing.T) {
 				sinceSave = append(sinceSave, id)
 			}
 			h.e.emit = func(_ context.Context, b traffic.Batch) error {
-				for _, r := range b.Records {
+				for _, r := range recordsOf(b) {
 					taken[r.RequestID]++
 					sinceSave = append(sinceSave, r.RequestID)
 				}

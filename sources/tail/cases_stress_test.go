@@ -37,7 +37,7 @@ func TestCase30Stress(t *testing.T) {
 	for i := range files {
 		must(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d.log", i)), nil, 0o600))
 	}
-	tl, err := New(Options{Name: "test", Path: filepath.Join(dir, "*.log"), Format: decode.JSON})
+	tl, err := New(Options{Name: "test", Path: filepath.Join(dir, "*.log"), Format: decode.JSON, Lines: true})
 	must(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	var mu sync.Mutex
@@ -48,7 +48,7 @@ func TestCase30Stress(t *testing.T) {
 		done <- tl.Run(ctx, func(_ context.Context, b traffic.Batch) error {
 			mu.Lock()
 			defer mu.Unlock()
-			for _, r := range b.Records {
+			for _, r := range recordsOf(b) {
 				name, n, _ := strings.Cut(r.RequestID, "-")
 				if came[r.RequestID] {
 					wrong = fmt.Sprintf("file %s: line %s came twice", name, n)

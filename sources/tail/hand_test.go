@@ -28,6 +28,22 @@ type hand struct {
 	fail  error // of Emit
 }
 
+// recordsOf gives the records of a batch, with those that are lines in their places.
+func recordsOf(b traffic.Batch) []traffic.Record {
+	var out []traffic.Record
+	next := 0
+	if b.Lines != nil {
+		for i := range b.Lines.All {
+			x := &b.Lines.All[i]
+			for ; next < int(x.After); next++ {
+				out = append(out, b.Records[next])
+			}
+			out = append(out, b.Lines.Record(x))
+		}
+	}
+	return append(out, b.Records[next:]...)
+}
+
 func byHand(t *testing.T, opt Options) *hand {
 	t.Helper()
 	h := &hand{t: t, now: time.Now()}
@@ -35,6 +51,7 @@ func byHand(t *testing.T, opt Options) *hand {
 		opt.Format = decode.JSON
 	}
 	opt.Name = "test"
+	opt.Lines = true
 	opt.Kit.Now = func() time.Time { return h.now }
 	tl, err := New(opt)
 	must(t, err)
@@ -43,7 +60,7 @@ func byHand(t *testing.T, opt Options) *hand {
 		if h.fail != nil {
 			return h.fail
 		}
-		for _, r := range b.Records {
+		for _, r := range recordsOf(b) {
 			h.ids = append(h.ids, r.RequestID)
 		}
 		if b.State != nil {

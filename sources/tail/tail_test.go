@@ -75,7 +75,7 @@ func (r *reading) emit(ctx context.Context, b traffic.Batch) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, rec := range b.Records {
+	for _, rec := range recordsOf(b) {
 		r.ids = append(r.ids, rec.RequestID)
 	}
 	if b.State != nil {
