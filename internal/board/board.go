@@ -66,6 +66,7 @@ type Board struct {
 	states gauges
 	facts  factList
 	stats  Stats
+	lates  []lateCount
 
 	histograms histograms
 }
@@ -185,6 +186,9 @@ func (b *Board) record(in *traffic.Record, kind traffic.SourceKind, now time.Tim
 	first := b.recent.first(&rec)
 	sec := rec.Time.Unix()
 	b.series.add(s, sec, func(k *bucket) { k.addRecord(&rec, first) })
+	if rec.Late {
+		b.late(sec, s, func(k *bucket) { k.addRecord(&rec, first) })
+	}
 	if m := s.measure(sec, max(b.series.asked, b.series.floor[0])); m != nil {
 		m.fall(rec.FallbackFrom)
 		m.take(first && !rec.Outcome.Failed(), rec.Known, int64(rec.Latency), int64(rec.TTFT), rec.TokensIn, rec.TokensOut)
@@ -221,6 +225,7 @@ func (b *Board) count(c traffic.Count, kind traffic.SourceKind, now time.Time, s
 	width := int32(min(c.To.Sub(c.From), maxSpread) / time.Second) //nolint:gosec // bounded to a day
 	spread(c.From, c.To, c.N, func(sec, n int64) {
 		b.series.add(s, sec, func(k *bucket) { k.addCount(c.Outcome, n, width) })
+		b.late(sec, s, func(k *bucket) { k.addCount(c.Outcome, n, width) })
 	})
 }
 

@@ -24,6 +24,7 @@ type Digest struct {
 	cells   int // in minutes
 	failed  failures
 	last    *counts
+	lates   []*counts // what came for seconds that are closed, by time
 
 	Late int64 // counted in a second that detection has already seen
 
@@ -145,6 +146,7 @@ func (d *Digest) take(b *traffic.Brief) {
 	sec := floorTo(b.At, int64(time.Second)) / int64(time.Second)
 	if sec < d.markSec {
 		d.Late++
+		d.late(sec, b.Place, o, !first)
 		m := d.minute(sec)
 		before := len(m.cells)
 		m.put(b.Place, o, !first)

@@ -66,6 +66,7 @@ func (d *Detector) name(onset int64) string {
 const (
 	idleLeaf   = 24 * 3600 // after this long without traffic a leaf is forgotten
 	staleAfter = 3600      // and after this long without any, evidence
+	lateSecs   = 90        // so late a count may come and still be seen
 )
 
 // Step takes the counts of one closed second. Seconds come in order: one that is not after the last is ignored.
@@ -81,19 +82,9 @@ func (d *Detector) Step(sec int64, leaves []Leaf) []Event {
 	}
 	d.idle(sec)
 	d.sec = sec
-	up, _ := d.opts.Symbols.Lookup(traffic.SideUpstream)
+	up := d.sides(leaves)
 	for i := range leaves {
-		if k := leaves[i].Key; k[traffic.Side] == up && up != traffic.Unknown && !d.upstream[k[traffic.Gateway]] {
-			d.tellsAttempts(k[traffic.Gateway], up)
-		}
-	}
-	for i := range leaves {
-		k := leaves[i].Key
-		if d.upstream[k[traffic.Gateway]] && k[traffic.Side] != up {
-			d.impact.take(sec, &leaves[i])
-		} else {
-			d.blame.take(sec, &leaves[i])
-		}
+		d.watching(&leaves[i].Key, up).take(sec, &leaves[i])
 	}
 	d.blame.step(sec)
 	d.impact.step(sec)
@@ -101,6 +92,41 @@ func (d *Detector) Step(sec int64, leaves []Leaf) []Event {
 	events := slices.Concat(d.blame.events, d.impact.events)
 	d.blame.events, d.impact.events = nil, nil
 	return events
+}
+
+// Late takes counts of a second that has been stepped already. Those of the last 90 seconds take their place in what
+// is remembered, and are evidence of the second that is stepped next; older ones, and those of a second to come, are
+// left out.
+func (d *Detector) Late(sec int64, leaves []Leaf) {
+	if d.sec == 0 || sec > d.sec || sec < d.sec-lateSecs {
+		return
+	}
+	up := d.sides(leaves)
+	for i := range leaves {
+		d.watching(&leaves[i].Key, up).late(sec, &leaves[i])
+	}
+}
+
+// sides gives the symbol of the upstream side, and learns which gateways have one.
+func (d *Detector) sides(leaves []Leaf) (up traffic.Sym) {
+	up, _ = d.opts.Symbols.Lookup(traffic.SideUpstream)
+	if up == traffic.Unknown {
+		return up
+	}
+	for i := range leaves {
+		if k := &leaves[i].Key; k[traffic.Side] == up && !d.upstream[k[traffic.Gateway]] {
+			d.tellsAttempts(k[traffic.Gateway], up)
+		}
+	}
+	return up
+}
+
+// watching is the watch that a series belongs to.
+func (d *Detector) watching(k *traffic.Key, up traffic.Sym) *watch {
+	if up != traffic.Unknown && k[traffic.Side] != up && d.upstream[k[traffic.Gateway]] {
+		return d.impact
+	}
+	return d.blame
 }
 
 // idle lets the time pass that was skipped: bursts without traffic end, and after an hour old evidence is no evidence.

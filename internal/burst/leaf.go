@@ -33,8 +33,9 @@ type leaf struct {
 	key     traffic.Key
 	cuts    []*cut
 	kin     *kin
-	cell    int // index of its cell
-	now     slot
+	cell    int     // index of its cell
+	now     slot    // this second; once it is written down, with what came late
+	late    *counts // what came late since the last second, nil for nothing
 	past    past
 	base    [signals]baseline
 	learned int64   // second of the last slot learned

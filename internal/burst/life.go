@@ -286,6 +286,16 @@ func (w *watch) count(b *live, l *leaf, x *slot, p *point) {
 	b.sums.cells[l.cell][1] += failed
 }
 
+// point is the last half minute's point of a second, or one that nobody will look at.
+func (t *tallies) point(sec int64) *point {
+	for i := range t.last {
+		if t.last[i].sec == sec {
+			return &t.last[i]
+		}
+	}
+	return &point{}
+}
+
 func (t *tallies) outcome(o OutcomeN) {
 	for i := range t.outcomes {
 		if t.outcomes[i].Outcome == o.Outcome {

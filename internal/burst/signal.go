@@ -107,6 +107,17 @@ type counts struct {
 	measured [signals - firstMeasured]int32
 }
 
+func (c *counts) add(o *counts) {
+	c.n += o.n
+	c.ok += o.ok
+	for s := range c.k {
+		c.k[s] += o.k[s]
+	}
+	for i := range c.measured {
+		c.measured[i] += o.measured[i]
+	}
+}
+
 // seen is the denominator of a signal.
 func (c *counts) seen(s signal) int32 {
 	switch traits[s].of {

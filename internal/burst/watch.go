@@ -22,6 +22,7 @@ type watch struct {
 	byCell map[place]int
 
 	touch  []*leaf // with traffic in this second
+	lates  []*leaf // with traffic that came after its second was closed
 	fired  []*cut
 	slot   slot           // what visits to the past unpack into
 	frozen [signals]spans // seconds that are not learned
@@ -193,11 +194,43 @@ func (w *watch) step(sec int64) {
 	w.touch = w.touch[:0]
 }
 
-// record writes the second down.
+// late takes what came after its second was closed: it stands in the past where it belongs, and is evidence now.
+func (w *watch) late(sec int64, in *Leaf) {
+	l := w.leafOf(in.Key)
+	if l.last < sec {
+		l.tick(sec)
+	}
+	x := slot{sec: sec}
+	x.add(in, w.table)
+	l.past.put(sec, &x, w.table)
+	l.seen += float64(x.n)
+	if l.late == nil {
+		l.late = &counts{}
+		w.lates = append(w.lates, l)
+	}
+	l.late.add(&x.counts)
+	for _, b := range w.lives {
+		if b.open() && sec >= b.onset && b.place.covers(l.key) {
+			p := b.sums.point(sec)
+			w.count(b, l, &x, p)
+		}
+	}
+}
+
+// record writes the second down, and takes in what came late.
 func (w *watch) record(sec int64) {
 	for _, l := range w.touch {
 		l.past.put(sec, &l.now, w.table)
 	}
+	for _, l := range w.lates {
+		if l.last != sec {
+			l.tick(sec)
+			w.touch = append(w.touch, l)
+		}
+		l.now.counts.add(l.late)
+		l.late = nil
+	}
+	w.lates = w.lates[:0]
 }
 
 // expect gives leaves their expected rates: their own experience, what their model x region shows where they have
@@ -336,6 +369,7 @@ func (w *watch) forget(drop func(*leaf) bool) {
 		}
 		w.leaves = slices.DeleteFunc(w.leaves, func(l *leaf) bool { return gone[l] })
 		w.touch = slices.DeleteFunc(w.touch, func(l *leaf) bool { return gone[l] })
+		w.lates = slices.DeleteFunc(w.lates, func(l *leaf) bool { return gone[l] })
 		w.cuts = slices.DeleteFunc(w.cuts, func(c *cut) bool {
 			c.leaves = slices.DeleteFunc(c.leaves, func(l *leaf) bool { return gone[l] })
 			if len(c.leaves) == 0 {

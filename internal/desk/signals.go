@@ -121,6 +121,7 @@ func (s *signals) states(now time.Time) []traffic.Gauge {
 type seconds interface {
 	NextSecond(sec int64) (int64, bool)
 	Leaves(sec int64) []board.Leaf
+	LateSeconds(visit func(sec int64, leaves []board.Leaf))
 }
 
 // stepTo steps the detector and the lookout through the seconds up to the watermark; states gives what is now, which says
@@ -138,6 +139,7 @@ func (s *signals) stepTo(of seconds, watermark time.Time, states func() []traffi
 		}
 		*stepped = first - 1
 	}
+	of.LateSeconds(det.Late)
 	var events []burst.Event
 	for *stepped < last {
 		if last-*stepped > maxCatchUp { // a jump in event time: the detector copes with idle seconds left out
