@@ -139,7 +139,7 @@ func (s *signals) stepTo(of seconds, watermark time.Time, states func() []traffi
 		}
 		*stepped = first - 1
 	}
-	of.LateSeconds(det.Late)
+	of.LateSeconds(s.det.Late)
 	var events []burst.Event
 	for *stepped < last {
 		if last-*stepped > maxCatchUp { // a jump in event time: the detector copes with idle seconds left out
