@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signalbox/internal/burst"
+	"signalbox/internal/traffic"
 	"signalbox/tools/detect/score"
 	"signalbox/tools/trafficgen/gen"
 )
@@ -35,6 +36,8 @@ type plan struct {
 	kinds        []string
 	falses       float64
 	rivals       bool
+	fine         bool  // leaves by deployment and workload, too
+	width        int64 // seconds that one count is about, as of a scrape; 0 or 1: records
 }
 
 // incident are faults that overlap in time.
@@ -50,23 +53,26 @@ type incident struct {
 // sim runs a day.
 type sim struct {
 	*day
-	g    *gen.Gen
-	tr   *gen.Tracker
-	feed *feed
-	det  *burst.Detector
-	seen []int64 // first attempts by leaf
-	byID map[string]*score.Burst
-	all  []*incident
-	next int // incident that is on or comes next
+	g     *gen.Gen
+	tr    *gen.Tracker
+	feed  *feed
+	det   *burst.Detector
+	seen  []int64 // first attempts by leaf
+	byID  map[string]*score.Burst
+	all   []*incident
+	next  int // incident that is on or comes next
+	width int64
+	held  map[traffic.Key]*burst.Leaf // counts of a scrape's interval
 }
 
 func newSim(seed uint64, p plan) *sim {
 	cfg := gen.Default(seed)
-	cfg.Scale, cfg.Latency = p.scale, true
+	cfg.Scale, cfg.Latency, cfg.TTFT, cfg.Tokens, cfg.Fine = p.scale, true, true, true, p.fine
 	s := &sim{g: gen.New(cfg), day: &day{seed: seed, hours: p.hours, byKind: map[string]*score.PR{}}, byID: map[string]*score.Burst{}}
 	if p.gap > 0 {
 		s.g.PlanFaults(int64(p.quiet*3600), int64(p.hours*3600), p.gap, p.pair, p.kinds)
 	}
+	s.width, s.held = p.width, map[traffic.Key]*burst.Leaf{}
 	s.leaves, s.fleet = len(s.g.Leaves), fleetOf(s.g)
 	s.faults = faultsOf(s.g, s.fleet)
 	s.tr, s.feed = gen.NewTracker(s.g), newFeed(s.g)
@@ -111,10 +117,19 @@ func (s *sim) second() {
 	if s.rivals != nil {
 		s.rivals.step(t, s.beginning(float64(t)))
 	}
-	for _, e := range s.det.Step(begin+t, s.feed.leaves) {
-		s.hear(e)
+	if s.width > 1 {
+		s.scrape(t)
+	} else {
+		s.close(t, s.feed.leaves)
 	}
 	s.look(float64(t + 1))
+}
+
+// close gives a second to the detector.
+func (s *sim) close(t int64, leaves []burst.Leaf) {
+	for _, e := range s.det.Step(begin+t, leaves) {
+		s.hear(e)
+	}
 }
 
 // begin notes the traffic so far when a fault begins.

@@ -72,7 +72,10 @@ func (f *feed) add(b *gen.Bucket) {
 			continue
 		}
 		if c == gen.OK && len(b.LogLat) > 0 {
-			l.Lat = f.histogram(b.LogLat[:first])
+			l.Lat = f.histogram(b.LogLat[:first], logMicro)
+		}
+		if c == gen.OK && len(b.LogTTFT) > 0 {
+			l.TTFT = f.histogram(b.LogTTFT[:first], logMicro)
 		}
 		switch {
 		case c > gen.ClientErr:
@@ -83,21 +86,25 @@ func (f *feed) add(b *gen.Bucket) {
 		}
 		f.counts = append(f.counts, burst.OutcomeN{Outcome: f.outcomes[c], N: int64(n), First: int64(first)})
 	}
+	l.Tok = f.histogram(b.LogTok, 0)
 	l.ByOutcome = f.counts[from:len(f.counts):len(f.counts)]
 	f.leaves = append(f.leaves, l)
 }
 
-// Bins of microseconds, of the logarithm of seconds: bin i ends at gamma^i.
+// Bin i ends at gamma^i; of durations in microseconds.
 var (
 	logMicro = math.Log(1e6)
 	logGamma = math.Log((1 + traffic.Accuracy) / (1 - traffic.Accuracy))
 )
 
-// histogram makes sorted bins of durations that are given as logarithms of seconds.
-func (f *feed) histogram(logs []float64) []traffic.Bin {
+// histogram makes sorted bins of values that are given as logarithms, in a unit whose logarithm is added.
+func (f *feed) histogram(logs []float64, unit float64) []traffic.Bin {
+	if len(logs) == 0 {
+		return nil
+	}
 	low, high := int(traffic.MaxBin), 0
 	for _, v := range logs {
-		at := min(max(int(math.Ceil((v+logMicro)/logGamma)), 0), traffic.MaxBin)
+		at := min(max(int(math.Ceil((v+unit)/logGamma)), 0), traffic.MaxBin)
 		f.dense[at]++
 		low, high = min(low, at), max(high, at)
 	}

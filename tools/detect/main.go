@@ -23,6 +23,7 @@ type options struct {
 	plan                plan
 	workers             int
 	fleets              int
+	more                int
 	signalbox           string
 	rs                  string
 	check               bool
@@ -38,6 +39,7 @@ var parts = []struct {
 	{"full", full},
 	{"calm", calm},
 	{"peers", rivalry},
+	{"more", more},
 	{"events", events},
 	{"cost", expense},
 	{"effect", effect},
@@ -62,6 +64,9 @@ func parseFlags() *options {
 	flag.Float64Var(&o.plan.scale, "scale", 1, "multiplies all request rates (1 is about 1,700 requests/s)")
 	flag.Float64Var(&o.plan.falses, "false", 1, "false alarms a month that the detector may raise")
 	flag.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "fleet-days simulated side by side")
+	flag.IntVar(&o.more, "more", 2, "fleet-days with other kinds of faults, with deployments and workloads")
+	flag.BoolVar(&o.plan.fine, "fine", false, "leaves by deployment and workload, too")
+	flag.Int64Var(&o.plan.width, "width", 1, "seconds that one count is about: above 1 as from a scrape, without attempts and latencies")
 	flag.IntVar(&o.fleets, "fleets", 2, "logs of events, of five hours each")
 	flag.StringVar(&o.signalbox, "signalbox", "../../bin/signalbox", "the program that scans events")
 	flag.StringVar(&o.rs, "rs", "", "folder data/RS of a copy of github.com/shaido987/riskloc")

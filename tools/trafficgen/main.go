@@ -20,13 +20,14 @@ import (
 
 // options are the flags.
 type options struct {
-	seed                uint64
-	hours, quiet        float64
-	gap                 int64
-	pair, scale, cv     float64
-	kinds, rates, start string
-	format, out         string
-	label               bool
+	seed                  uint64
+	hours, quiet          float64
+	gap                   int64
+	pair, scale, cv       float64
+	kinds, rates, start   string
+	format, out           string
+	label, fields, health bool
+	late                  float64
 }
 
 func parseFlags() *options {
@@ -36,13 +37,17 @@ func parseFlags() *options {
 	flag.Float64Var(&o.quiet, "quiet", 2, "hours without faults at the start")
 	flag.Int64Var(&o.gap, "gap", 1800, "mean quiet seconds between faults; 0: no faults at all")
 	flag.Float64Var(&o.pair, "pair", 0.15, "share of faults with a second one in a disjoint scope")
-	flag.StringVar(&o.kinds, "kinds", "", "comma list of kinds of faults (default: "+strings.Join(gen.Kinds, ",")+")")
+	flag.StringVar(&o.kinds, "kinds", "", "comma list of kinds of faults; by default "+strings.Join(gen.Kinds, ",")+
+		"; besides, most of them with -fields: "+strings.Join(gen.MoreKinds, ","))
 	flag.Float64Var(&o.scale, "scale", 1, "multiplies all request rates (1 is about 1,700 requests/s)")
 	flag.StringVar(&o.rates, "rates", "", "glob of measured rate files (ServeGen *-trace.csv) in place of the synthetic daily cycle")
 	flag.Float64Var(&o.cv, "cv", 0.3, "largest variation of the failure rate over blocks of 10 s")
 	flag.StringVar(&o.start, "start", "2026-01-05T00:00:00Z", "time stamp of second 0")
 	flag.StringVar(&o.format, "format", "events", "events or buckets")
 	flag.BoolVar(&o.label, "label", false, "add the true outcome to every event (not for detectors)")
+	flag.BoolVar(&o.fields, "fields", false, "draw and add deployment, workload, ttft_ms, tokens_in, tokens_out, fallback_from")
+	flag.BoolVar(&o.health, "health", false, "add health checks, those of one region always failing")
+	flag.Float64Var(&o.late, "late", 0, "share of the lines that are written late: 5 s on average, at most a minute")
 	flag.StringVar(&o.out, "out", "out", "output folder")
 	flag.Parse()
 	return o
@@ -88,6 +93,7 @@ func run(o *options) error {
 func fleet(o *options) (*gen.Gen, error) {
 	cfg := gen.Default(o.seed)
 	cfg.Scale, cfg.BlockCV, cfg.Latency = o.scale, o.cv, true
+	cfg.TTFT, cfg.Tokens, cfg.Fine = o.fields, o.fields, o.fields
 	if o.rates != "" {
 		var err error
 		if cfg.Rates, err = gen.LoadRates(o.rates, 0.03, 300, cfg.Models*cfg.Regions); err != nil {
@@ -114,7 +120,9 @@ func traffic(o *options, tr *gen.Tracker, seconds int64, start time.Time) error 
 	if o.format == "buckets" {
 		gen.WriteBuckets(w, tr, seconds)
 	} else {
-		gen.WriteEvents(w, tr, gen.Events{Seconds: seconds, Start: start, Label: o.label})
+		gen.WriteEvents(w, tr, gen.Events{
+			Seconds: seconds, Start: start, Label: o.label, Fields: o.fields, Late: o.late, Health: o.health,
+		})
 	}
 	return errors.Join(w.Flush(), f.Close())
 }

@@ -30,6 +30,8 @@ func New(cfg Config) *Gen {
 		Cfg: cfg, surge: map[int]int64{}, storm: map[int]int64{},
 		Dims: []string{"model", "provider", "region", "endpoint", "env", "stream"},
 		r:    rand.New(rand.NewPCG(cfg.Seed, 0x7a)), //nolint:gosec // traffic, not secrets
+		// As above: what old flags do not ask for must not change what they give.
+		extra: rand.New(rand.NewPCG(cfg.Seed, 0x7b)), //nolint:gosec // traffic, not secrets
 	}
 	g.Values = make([][]string, len(g.Dims))
 	for m := range cfg.Models {
@@ -51,6 +53,12 @@ func New(cfg Config) *Gen {
 		if endpointNames[l.V[Endpoint]] == "embeddings" {
 			l.LatMu -= 1.5
 		}
+	}
+	if cfg.Fine {
+		g.refine()
+	}
+	for i := range g.Leaves {
+		g.Leaves[i].tokMu = math.Log([]float64{900, 1500, 300, 200, 400}[g.Leaves[i].V[Endpoint]])
 	}
 	for range f.nser {
 		g.drift = append(g.drift, drifts{
@@ -157,6 +165,44 @@ func (f *founder) split(l Leaf, rate, base, w float64) {
 			}
 		}
 	}
+}
+
+// refine splits every leaf by deployment (one or two for each model, provider and region) and by workload (a part of
+// what is not streamed is batch).
+func (g *Gen) refine() {
+	r := rand.New(rand.NewPCG(g.Cfg.Seed, 0x71)) //nolint:gosec // traffic, not secrets
+	g.Dims = append(g.Dims, "deployment", "workload")
+	g.Values = append(g.Values, nil, []string{"interactive", "batch"})
+	type home struct{ model, provider, region int }
+	second := map[home]float64{} // the second deployment's share
+	number := map[home]int{}
+	var out []Leaf
+	for _, l := range g.Leaves {
+		at := home{l.V[Model], l.V[Provider], l.V[Region]}
+		if _, known := second[at]; !known {
+			second[at] = max(0, r.Float64()-0.4)
+			number[at] = len(g.Values[Deployment])
+			for n := 1; n == 1 || (n == 2 && second[at] > 0); n++ {
+				name := fmt.Sprintf("%s-%s-%s-%d", g.Values[Model][at.model], g.Values[Provider][at.provider], g.Values[Region][at.region], n)
+				g.Values[Deployment] = append(g.Values[Deployment], name)
+			}
+		}
+		batch := 0.0
+		if l.V[Stream] == 1 {
+			batch = 0.1 + 0.5*r.Float64()
+		}
+		for n, wd := range []float64{1 - second[at], second[at]} {
+			for workload, ww := range []float64{1 - batch, batch} {
+				if wd*ww > 0 {
+					x := l
+					x.V = append(append([]int(nil), l.V...), number[at]+n, workload)
+					x.Rate = l.Rate * wd * ww
+					out = append(out, x)
+				}
+			}
+		}
+	}
+	g.Leaves = out
 }
 
 func mean(x []float64) float64 {

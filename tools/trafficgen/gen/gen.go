@@ -68,6 +68,10 @@ type Config struct {
 	RetryFail                  float64 // chance that such a retry fails without any fault
 	Surges, Storms             float64 // healthy surges of volume, and storms of 400, a day and fleet
 	Latency                    bool    // draw a latency for every request
+	// What follows changes nothing of the traffic above it: it has a generator of its own.
+	TTFT   bool `json:",omitempty"` // draw a time to first token for every streamed answer
+	Tokens bool `json:",omitempty"` // draw the tokens of every answer
+	Fine   bool `json:",omitempty"` // split leaves by deployment and workload, too
 	// Rates, when set, gives each model x region measured request rates (one value for 600 s, over and over) in place
 	// of the daily cycle and the drift of rates.
 	Rates [][]float64 `json:"-"`
@@ -91,16 +95,22 @@ type Leaf struct {
 	mix                 [NClass]float64 // shares of the classes in base failures
 	series              int             // model x region
 	blockP, blockR      float64         // of the running block
-	retry               [4]int          // repeats that are due, by second modulo 4
+	retry               [4]int          // repeats of failures that are due, by second modulo 4
+	again               [4]int          // repeats of requests that had not failed, likewise
+	tokMu               float64         // ln of the tokens of an answer
 }
 
-// Bucket is what one leaf saw in one second: N requests, outcomes by class. Retries of the N were repeats of a failed
-// request by the same client; First counts failures among the other N-Retries. LogLat holds ln(seconds) of the OK
-// requests when Config.Latency is set; it is used again by the next call.
+// Bucket is what one leaf saw in one second: N requests, outcomes by class. Retries of the N were repeats of a request
+// by the same client; First counts failures among the other N-Retries. LogLat holds ln(seconds) of the OK requests,
+// LogTTFT the same of their first tokens, LogTok ln of their tokens, as far as Config asks for them; their memory is
+// used again by the next call.
 type Bucket struct {
 	Leaf, N, Retries int
 	Cls, First       [NClass]int
 	LogLat           []float64
+	LogTTFT, LogTok  []float64
+	Fallen           float64 // share of the requests that fell back to this leaf from elsewhere
+	From             string  // the model from where
 }
 
 // Gen is a fleet.
@@ -116,6 +126,9 @@ type Gen struct {
 	surge   map[int]int64 // series -> end
 	storm   map[int]int64 // leaf -> end
 	lat     []float64
+	first   []float64
+	tok     []float64
+	extra   *rand.Rand // for what old flags do not ask for
 	truth   []float64
 	rateNow []float64
 	act     []*Fault // in this second

@@ -19,9 +19,12 @@ func (g *Gen) Step(emit func(*Bucket)) {
 			last = l.series
 			g.now = g.paceOf(l)
 		}
-		if n, ret := g.arrivals(i, l); n+ret > 0 {
-			b := Bucket{Leaf: i, N: n + ret, Retries: ret, LogLat: g.lat[:0]}
-			g.fill(&b, l, n, ret)
+		b := Bucket{Leaf: i, LogLat: g.lat[:0]}
+		n, ret := g.arrivals(&b, l)
+		again := l.again[g.T&3]
+		l.again[g.T&3] = 0
+		if b.N, b.Retries = n+ret+again, ret+again; b.N > 0 {
+			g.fill(&b, l, [3]int{n, ret, again})
 			emit(&b)
 		}
 	}
@@ -68,8 +71,9 @@ func (g *Gen) paceOf(l *Leaf) pace {
 	return p
 }
 
-// arrivals draws how many first attempts come to a leaf, and takes the repeats that are due.
-func (g *Gen) arrivals(i int, l *Leaf) (n, ret int) {
+// arrivals draws how many first attempts come to a leaf, and takes the repeats of failures that are due.
+func (g *Gen) arrivals(b *Bucket, l *Leaf) (n, ret int) {
+	i := b.Leaf
 	if g.T%10 == int64(i%10) || l.blockP == 0 {
 		l.blockP = gammaMean1(g.r, l.BlockCV)
 	}
@@ -80,20 +84,40 @@ func (g *Gen) arrivals(i int, l *Leaf) (n, ret int) {
 	g.rateNow[i] = l.Rate * g.now.rate
 	ret = l.retry[g.T&3]
 	l.retry[g.T&3] = 0
-	return poisson(g.r, l.Rate*g.now.rate*l.blockR), ret
+	return poisson(g.r, l.Rate*g.now.rate*l.blockR*g.volume(b)), ret
 }
 
-// fill draws the outcomes: first attempts, then repeats; faults hit first, the rest may fail for base reasons.
-func (g *Gen) fill(b *Bucket, l *Leaf, n, ret int) {
+// volume is what the faults make of the requests of a leaf: a factor.
+func (g *Gen) volume(b *Bucket) float64 {
+	x := 1.0
+	for k, f := range g.act {
+		switch {
+		case !f.in[b.Leaf]:
+		case f.Class == "loss":
+			x *= 1 - f.Eps*g.level[k]
+		case f.RateMult > 0:
+			more := 1 + (f.RateMult-1)*g.level[k]
+			x *= more
+			if f.From != nil {
+				b.Fallen, b.From = 1-1/more, f.From["model"]
+			}
+		}
+	}
+	return x
+}
+
+// fill draws the outcomes: first attempts, then repeats of failures, then other repeats; faults hit first, the rest may
+// fail for base reasons.
+func (g *Gen) fill(b *Bucket, l *Leaf, tries [3]int) {
 	r, c := g.r, &g.Cfg
 	pe := math.Min(0.9, g.truth[b.Leaf]*l.blockP)
-	left, failed, slow := 0, 0, 1.0
-	for att, m := range [2]int{n, ret} {
+	left, failed := 0, 0
+	for att, m := range tries {
 		q := pe
 		if att == 1 {
 			q = math.Max(pe, c.RetryFail)
 		}
-		hit := g.hit(b, l, m, att == 0, &slow)
+		hit := g.hit(b, l, m, att == 0)
 		m -= hit
 		k := binomial(r, m, q)
 		failed += hit + k
@@ -118,29 +142,71 @@ func (g *Gen) fill(b *Bucket, l *Leaf, n, ret int) {
 			l.retry[(g.T+1+int64(r.IntN(3)))&3]++
 		}
 	}
-	if c.Latency {
-		mu := l.LatMu + g.now.lat + math.Log(slow)
-		for range left {
-			b.LogLat = append(b.LogLat, mu+l.LatSigma*r.NormFloat64())
+	for k, f := range g.act {
+		if f.Class == "retries" && f.in[b.Leaf] {
+			for j := binomial(r, b.N, f.Eps*g.level[k]); j > 0; j-- {
+				l.again[(g.T+1+int64(r.IntN(3)))&3]++
+			}
 		}
-		g.lat = b.LogLat
+	}
+	g.measure(b, l, left)
+}
+
+// measure draws latencies, times to first token and tokens of the requests that ended well.
+func (g *Gen) measure(b *Bucket, l *Leaf, answers int) {
+	if !g.Cfg.Latency {
+		return
+	}
+	mu := l.LatMu + g.now.lat + math.Log(g.times(b.Leaf, "latency"))
+	for range answers {
+		b.LogLat = append(b.LogLat, mu+l.LatSigma*g.r.NormFloat64())
+	}
+	g.lat = b.LogLat
+	if g.Cfg.TTFT && l.V[Stream] == 0 {
+		late := math.Log(g.times(b.Leaf, "ttft"))
+		b.LogTTFT = g.first[:0]
+		for i, v := range b.LogLat {
+			x := v + min(firstMu+firstSigma*g.extra.NormFloat64(), -0.01)
+			if late > 0 { // the whole answer comes so much later, too
+				b.LogLat[i] = math.Log(math.Exp(v) + math.Exp(x+late) - math.Exp(x))
+			}
+			b.LogTTFT = append(b.LogTTFT, x+late)
+		}
+		g.first = b.LogTTFT
+	}
+	if g.Cfg.Tokens {
+		mu := l.tokMu + math.Log(g.times(b.Leaf, "tokens"))
+		b.LogTok = g.tok[:0]
+		for range answers {
+			b.LogTok = append(b.LogTok, mu+tokSigma*g.extra.NormFloat64())
+		}
+		g.tok = b.LogTok
 	}
 }
 
+// The first token comes after about a fifth of the whole time.
+const (
+	firstMu    = -1.6
+	firstSigma = 0.3
+	tokSigma   = 0.9
+)
+
+// times is by how much the faults of a class multiply what is measured at a leaf.
+func (g *Gen) times(leaf int, class string) float64 {
+	x := 1.0
+	for k, f := range g.act {
+		if f.Class == class && f.in[leaf] {
+			x *= 1 + (f.LatMult-1)*g.level[k]
+		}
+	}
+	return x
+}
+
 // hit lets the faults make some of m requests fail, and tells how many.
-func (g *Gen) hit(b *Bucket, l *Leaf, m int, first bool, slow *float64) int {
+func (g *Gen) hit(b *Bucket, l *Leaf, m int, first bool) int {
 	hit := 0
 	for k, f := range g.act {
-		if !f.in[b.Leaf] {
-			continue
-		}
-		if f.class < 0 {
-			if first {
-				*slow *= 1 + (f.LatMult-1)*g.level[k]
-			}
-			continue
-		}
-		if f.class == Trunc && l.V[Stream] == 1 {
+		if !f.in[b.Leaf] || f.class < 0 || (f.class == Trunc && l.V[Stream] == 1) {
 			continue
 		}
 		x := binomial(g.r, m-hit, f.Eps*g.level[k])

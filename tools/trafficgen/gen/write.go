@@ -60,12 +60,15 @@ func WriteBuckets(w *bufio.Writer, tr *Tracker, seconds int64) {
 type Events struct {
 	Seconds int64
 	Start   time.Time
-	Label   bool // adds the true outcome, which no detector may read
+	Label   bool    // adds the true outcome, which no detector may read
+	Fields  bool    // adds deployment, workload, ttft_ms, tokens_in, tokens_out and fallback_from, as far as they are drawn
+	Late    float64 // share of the lines that are written late: 5 s on average, at most a minute
+	Health  bool    // adds health checks, those of one region always failing
 }
 
 // line is one event before it is written.
 type line struct {
-	ms  int64
+	ms  int64 // when it is written
 	txt string
 }
 
@@ -74,32 +77,94 @@ type eventWriter struct {
 	Events
 	g      *Gen
 	r      *rand.Rand
+	extra  *rand.Rand    // for what old flags do not ask for
 	recent map[int][]int // leaf -> clients that failed
 	id     int
 	lines  []line
-	slow   []float64 // latencies of the running bucket that are left
+	late   []line    // that are not yet written
+	bucket *Bucket   // the running one
+	slow   []float64 // its latencies that are left
 }
 
 // WriteEvents writes one request a line, in order of time. What the writer could not take it says itself.
 func WriteEvents(w *bufio.Writer, tr *Tracker, o Events) {
 	e := &eventWriter{
 		Events: o, g: tr.G, r: rand.New(rand.NewPCG(tr.G.Cfg.Seed, 0xee)), recent: map[int][]int{}, //nolint:gosec // traffic
+		extra: rand.New(rand.NewPCG(tr.G.Cfg.Seed, 0xef)), //nolint:gosec // traffic
 	}
 	for tr.G.T < o.Seconds {
 		t := tr.G.T
 		e.lines = e.lines[:0]
-		tr.Step(func(b *Bucket) { e.bucket(t, b) })
+		tr.Step(func(b *Bucket) { e.take(t, b) })
+		if e.Health {
+			e.health(t)
+		}
+		e.delay(t + 1)
 		// Unstable on purpose: the order of events of the same millisecond is part of the bytes that a seed gives.
 		sort.Slice(e.lines, func(i, j int) bool { return e.lines[i].ms < e.lines[j].ms })
 		for _, l := range e.lines {
 			fmt.Fprintln(w, l.txt)
 		}
 	}
+	e.lines = e.lines[:0]
+	e.delay(math.MaxInt64 / 1000)
+	sort.SliceStable(e.lines, func(i, j int) bool { return e.lines[i].ms < e.lines[j].ms })
+	for _, l := range e.lines {
+		fmt.Fprintln(w, l.txt)
+	}
 }
 
-// bucket writes the requests of a leaf-second: failures first, repeats of healthy classes shared out last.
-func (e *eventWriter) bucket(t int64, b *Bucket) {
-	e.slow = b.LogLat
+// delay takes out of this second's lines those that come late, and puts in those that are due before a second.
+func (e *eventWriter) delay(before int64) {
+	if e.Late <= 0 {
+		return
+	}
+	kept := e.lines[:0]
+	for _, l := range e.lines {
+		if e.extra.Float64() < e.Late {
+			l.ms += int64(min(5000*e.extra.ExpFloat64(), 60000))
+			e.late = append(e.late, l)
+		} else {
+			kept = append(kept, l)
+		}
+	}
+	e.lines = kept
+	rest := e.late[:0]
+	for _, l := range e.late {
+		if l.ms < before*1000 {
+			e.lines = append(e.lines, l)
+		} else {
+			rest = append(rest, l)
+		}
+	}
+	e.late = rest
+}
+
+// health writes the checks of a load balancer, one a region and five seconds. One in a thousand fails, and those of the
+// last region all do, as where nobody has taken a dead address out.
+func (e *eventWriter) health(t int64) {
+	regions := e.g.Values[Region]
+	for i, region := range regions {
+		if t%5 != int64(i%5) {
+			continue
+		}
+		status := 200
+		if i == len(regions)-1 || e.extra.Float64() < 0.001 {
+			status = 503
+		}
+		at := t*1000 + int64(e.extra.IntN(1000))
+		e.lines = append(e.lines, line{at, fmt.Sprintf(`{"ts":"%s","client":"probe","region":"%s","endpoint":"health","env":"prod",`+
+			`"status":%d,"latency_ms":%.0f}`, e.stamp(at), region, status, 1+2*e.extra.Float64())})
+	}
+}
+
+func (e *eventWriter) stamp(ms int64) string {
+	return e.Start.Add(time.Duration(ms) * time.Millisecond).UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// take writes the requests of a leaf-second: failures first, repeats of healthy classes shared out last.
+func (e *eventWriter) take(t int64, b *Bucket) {
+	e.bucket, e.slow = b, b.LogLat
 	repeats := b.Retries
 	for c := NClass - 1; c >= 0; c-- {
 		first, again := b.First[c], b.Cls[c]-b.First[c]
@@ -123,6 +188,7 @@ func (e *eventWriter) event(t int64, leaf, class, attempt int) {
 	if q := e.recent[leaf]; attempt > 1 && len(q) > 0 {
 		client = q[e.r.IntN(len(q))]
 	}
+	answer := len(e.bucket.LogLat) - len(e.slow) // its number among those of the bucket
 	ms := e.latency(class)
 	if class >= C429 {
 		q := append(e.recent[leaf], client)
@@ -139,10 +205,32 @@ func (e *eventWriter) event(t int64, leaf, class, attempt int) {
 	}
 	g := e.g
 	e.lines = append(e.lines, line{at, fmt.Sprintf(`{"ts":"%s","request_id":"r%d","client":"c%03d","attempt":%d,"model":"%s",`+
-		`"provider":"%s","region":"%s","endpoint":"%s","env":"%s","stream":%t,"status":%d,%s"finish_reason":%s,"latency_ms":%.0f}`,
-		e.Start.Add(time.Duration(at)*time.Millisecond).UTC().Format("2006-01-02T15:04:05.000Z"), e.id, client, attempt,
+		`"provider":"%s","region":"%s","endpoint":"%s","env":"%s","stream":%t,"status":%d,%s"finish_reason":%s,"latency_ms":%.0f%s}`,
+		e.stamp(at), e.id, client, attempt,
 		g.Name(leaf, Model), g.Name(leaf, Provider), g.Name(leaf, Region), g.Name(leaf, Endpoint), g.Name(leaf, Env),
-		g.Leaves[leaf].V[Stream] == 0, StatusOf[class], label, finish, ms)})
+		g.Leaves[leaf].V[Stream] == 0, StatusOf[class], label, finish, ms, e.fields(leaf, class, answer))})
+}
+
+// fields are what was asked for besides.
+func (e *eventWriter) fields(leaf, class, answer int) string {
+	if !e.Fields {
+		return ""
+	}
+	b, out := e.bucket, ""
+	if e.g.Cfg.Fine {
+		out = fmt.Sprintf(`,"deployment":"%s","workload":"%s"`, e.g.Name(leaf, Deployment), e.g.Name(leaf, Workload))
+	}
+	if class == OK && answer < len(b.LogTTFT) {
+		out += fmt.Sprintf(`,"ttft_ms":%.0f`, 1000*math.Exp(b.LogTTFT[answer]))
+	}
+	if class == OK && answer < len(b.LogTok) {
+		all := math.Exp(b.LogTok[answer])
+		out += fmt.Sprintf(`,"tokens_in":%.0f,"tokens_out":%.0f`, 0.7*all, 0.3*all)
+	}
+	if b.Fallen > 0 && e.extra.Float64() < b.Fallen {
+		out += `,"fallback_from":"` + b.From + `"`
+	}
+	return out
 }
 
 // latency draws the milliseconds of a request; those of answers come with the bucket, as far as they go.
