@@ -93,11 +93,12 @@ func (b *Board) line(l *traffic.Lines, x *traffic.Line, kind traffic.SourceKind,
 	s := src.lines.of(b, l, x.Place, kind)
 	_, id := l.Raw(x)
 	hash := b.recent.hashOf(id)
-	first := x.Known&traffic.HasAttempt == 0 || x.Attempt <= 1 || b.recent.moved(hash, &l.Keys[x.Place], x.FallbackFrom != traffic.Unknown)
+	first := x.Known&traffic.HasAttempt == 0 || x.Attempt <= 1 || b.recent.moved(hash, &l.Keys[x.Place], x.From != traffic.Unknown)
 	if k := b.series.at(s, sec); k != nil {
 		k.addLine(x, first)
 	}
 	if m := s.measure(sec, max(b.series.asked, b.series.floor[0])); m != nil {
+		m.fall(x.From)
 		m.take(first, x.Known, x.Latency, x.TTFT, x.TokensIn, x.TokensOut)
 	}
 	seq := b.recs.appendLine(l, x, &src.lines, at, flags)
@@ -119,7 +120,7 @@ func (k *bucket) addLine(x *traffic.Line, first bool) {
 	}
 	k.outcome(x.Outcome, 1, f)
 	k.width = max(k.width, 1)
-	if x.FallbackFrom != traffic.Unknown {
+	if x.From != traffic.Unknown {
 		k.fallback++
 	}
 	if x.Known&traffic.HasLatency != 0 {
@@ -147,7 +148,7 @@ func (r *records) appendLine(l *traffic.Lines, x *traffic.Line, at *numbered, ns
 	i := s.n
 	s.at[i], s.known[i], s.outcome[i], s.flags[i] = ns, x.Known, packOutcome(x.Outcome), flags
 	s.key[i] = at.key(r, l, x.Place)
-	s.names[i] = r.index.names(s, names{x.Served, x.FallbackFrom, x.Finish, l.Source})
+	s.names[i] = r.index.names(s, names{x.Served, x.From, x.Finish, l.Source})
 	s.numbers(i, time.Duration(x.Latency), time.Duration(x.TTFT), x.TokensIn, x.TokensOut, x.TokensCached, int(x.Attempt))
 	if x.Shape != 0 {
 		s.shapes()[i] = x.Shape

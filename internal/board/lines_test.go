@@ -74,8 +74,8 @@ func (w *lineWriter) record(t *rapid.T) traffic.Record {
 // shorten adds a record as a line.
 func (w *lineWriter) shorten(l *traffic.Lines, rec traffic.Record, records int) {
 	x := traffic.Line{
-		Brief: rec.Brief(w.places.Of(rec.Key)), Served: rec.Served, FallbackFrom: rec.FallbackFrom, Finish: rec.Finish, Shape: rec.Shape,
-		After: int32(records), From: uint32(len(l.Text)), Size: uint32(len(rec.Raw)), ID: uint32(len(`{"id":"`)), IDSize: uint32(len(rec.RequestID)), //nolint:gosec // small
+		Brief: rec.Brief(w.places.Of(rec.Key)), Served: rec.Served, Finish: rec.Finish, Shape: rec.Shape,
+		After: int32(records), Begin: uint32(len(l.Text)), Size: uint32(len(rec.Raw)), ID: uint32(len(`{"id":"`)), IDSize: uint32(len(rec.RequestID)), //nolint:gosec // small
 	}
 	l.Text = append(l.Text, rec.Raw...)
 	l.All = append(l.All, x)

@@ -6,11 +6,11 @@ import "time"
 // texts are. Most lines of most logs are such, and none of them needs strings of its own.
 type Line struct {
 	Brief
-	Served, FallbackFrom, Finish Sym
-	Shape                        uint64
-	After                        int32  // how many records of the batch come before it
-	From, Size                   uint32 // where the line lies in the text, as far as it is kept
-	ID, IDSize                   uint32 // where in the line the request id lies
+	Served, Finish Sym
+	Shape          uint64
+	After          int32  // how many records of the batch come before it
+	Begin, Size    uint32 // where the line lies in the text, as far as it is kept
+	ID, IDSize     uint32 // where in the line the request id lies
 }
 
 // Lines are the plain successes of a batch. They belong to whoever emits them: the receiver has read them when it
@@ -55,7 +55,7 @@ func (l *Lines) Join(o *Lines, records int) {
 	for i := range o.All {
 		l.All = append(l.All, o.All[i])
 		x := &l.All[len(l.All)-1]
-		x.From += from
+		x.Begin += from
 		x.After += int32(records) //nolint:gosec // as many as a batch has
 	}
 	o.Reset()
@@ -63,7 +63,7 @@ func (l *Lines) Join(o *Lines, records int) {
 
 // Raw gives a line as it was read, and its request id.
 func (l *Lines) Raw(x *Line) (raw, id []byte) {
-	raw = l.Text[x.From : x.From+x.Size]
+	raw = l.Text[x.Begin : x.Begin+x.Size]
 	return raw, raw[x.ID : x.ID+x.IDSize]
 }
 
@@ -74,7 +74,7 @@ func (l *Lines) Record(x *Line) Record {
 		Time: time.Unix(0, x.At).UTC(), Received: x.Marks&Received != 0, Key: l.Keys[x.Place], Served: x.Served, Outcome: x.Outcome, Known: x.Known,
 		Latency: time.Duration(x.Latency), TTFT: time.Duration(x.TTFT),
 		TokensIn: x.TokensIn, TokensOut: x.TokensOut, TokensCached: x.TokensCached, Attempt: int(x.Attempt),
-		FallbackFrom: x.FallbackFrom, Finish: x.Finish, Source: l.Source, Shape: x.Shape,
+		FallbackFrom: x.From, Finish: x.Finish, Source: l.Source, Shape: x.Shape,
 		RequestID: string(id), Raw: string(raw),
 	}
 }

@@ -12,7 +12,7 @@ func linesOf(places *Places, ids ...string) *Lines {
 		raw := "<" + id + ">"
 		l.All = append(l.All, Line{
 			Brief: Brief{At: int64(i+1) * int64(time.Second), Marks: Received, Attempt: 2}, After: int32(i), Served: 3, //nolint:gosec // few
-			From: uint32(len(l.Text)), Size: uint32(len(raw)), ID: 1, IDSize: uint32(len(id)), //nolint:gosec // short
+			Begin: uint32(len(l.Text)), Size: uint32(len(raw)), ID: 1, IDSize: uint32(len(id)), //nolint:gosec // short
 		})
 		l.Text = append(l.Text, raw...)
 	}

@@ -100,7 +100,7 @@ func (q *short) plain(s *Stream, from int, now time.Time) (kept int) {
 		return 0 // it is not what stands in the line
 	}
 	q.lines.All = append(q.lines.All, traffic.Line{
-		After: int32(len(s.out)), From: uint32(from), Size: uint32(len(raw)), ID: uint32(at), IDSize: uint32(len(id)), //nolint:gosec // bounded
+		After: int32(len(s.out)), Begin: uint32(from), Size: uint32(len(raw)), ID: uint32(at), IDSize: uint32(len(id)), //nolint:gosec // bounded
 	})
 	x := &q.lines.All[len(q.lines.All)-1]
 	place, skewed, ok := w.shorten(&x.Brief, now)
@@ -122,7 +122,7 @@ func (q *short) plain(s *Stream, from int, now time.Time) (kept int) {
 		case fServed:
 			x.Served = sym
 		case fFallbackFrom:
-			x.FallbackFrom = sym
+			x.From = sym
 		default:
 			x.Finish = sym
 		}
