@@ -62,11 +62,14 @@ type Event struct {
 	At    time.Time
 }
 
-// The kinds of bursts. A caller burst is a note: it never pages.
+// The kinds of bursts. Those of callers and of traffic are notes: they never page.
 const (
 	KindErrors     = "errors"
+	KindLatency    = "latency"
 	KindTruncation = "truncation"
+	KindRetries    = "retries"
 	KindCaller     = "caller"
+	KindTraffic    = "traffic"
 )
 
 // The states of a burst.
@@ -93,7 +96,7 @@ type Cell struct {
 // Burst is failures beyond what is normal somewhere, seen as one. It shares nothing with the detector.
 type Burst struct {
 	ID       string // given at opening, never changes
-	Kind     string // errors, truncation, caller
+	Kind     string // one of the above
 	Side     string // where it is seen: upstream where the gateway tells of attempts, else client
 	Scope    traffic.Scope
 	Aliases  []traffic.Scope // other names of the same traffic

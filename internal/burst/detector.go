@@ -6,10 +6,12 @@
 // Shiryaev-Roberts statistics. When one is convinced, an additive likelihood scan over all combinations of
 // dimensions names what explains the excess, and goes on naming while the burst lasts.
 //
-// What it cannot do yet: it sees failures and truncation, not latency, lost or surging traffic, retry storms or
-// token use; it does not tell one poisonous request shape or one caller from many; a fault inside the scope of a
-// burst that lasts is not told apart; records that come after their second was closed are not seen; and a cell with
-// less than one request a minute shows only as part of something wider.
+// The amount of traffic is watched too: what is lost, or surges, is a note.
+//
+// What it cannot do yet: it sees failures and truncation, not latency, retry storms or token use; it does not tell one
+// poisonous request shape or one caller from many; a fault inside the scope of a burst that lasts is not told apart;
+// records that come after their second was closed are not seen; and a cell with less than one request a minute shows
+// only as part of something wider.
 package burst
 
 import (
@@ -89,6 +91,7 @@ func (d *Detector) Step(sec int64, leaves []Leaf) []Event {
 	d.blame.step(sec)
 	d.impact.step(sec)
 	d.absorb(sec)
+	d.absorbTides(sec)
 	events := slices.Concat(d.blame.events, d.impact.events)
 	d.blame.events, d.impact.events = nil, nil
 	return events
@@ -138,6 +141,9 @@ func (d *Detector) idle(sec int64) {
 		if quiet := d.sec + endQuiet; quiet < sec {
 			w.follow(quiet)
 		}
+		for s := d.sec + 1; s < sec && s-d.sec <= maxSkipped; s++ {
+			w.volumes(s)
+		}
 		if sec-d.sec > staleAfter {
 			for s := range signals {
 				w.resetAll(s)
@@ -159,6 +165,9 @@ func (d *Detector) Bursts() []Burst {
 	for _, w := range []*watch{d.blame, d.impact} {
 		for _, b := range w.lives {
 			out = append(out, w.burst(b, d.sec))
+		}
+		for _, f := range w.tides {
+			out = append(out, w.tideBurst(f, d.sec))
 		}
 	}
 	slices.SortStableFunc(out, func(x, y Burst) int {

@@ -87,6 +87,11 @@ type found struct {
 func (w *watch) localise(s signal, from, to int64) []found {
 	var g grid
 	leaves := w.window(&g, s, from, to)
+	return causesOf(&g, leaves)
+}
+
+// causesOf names what explains the failures of the leaves of a grid.
+func causesOf(g *grid, leaves []*leaf) []found {
 	var of []traffic.Dim
 	for _, d := range scanDims {
 		if g.column(func(i int) int32 { return int32(leaves[i].key[d]) - 1 }) { //nolint:gosec // symbols are bounded

@@ -28,6 +28,7 @@ type watch struct {
 	frozen [signals]spans // seconds that are not learned
 
 	eps    [signals]episode
+	tides  []*tide
 	lives  []*live // lasting and lately settled ones, in order of opening
 	naming func(onset int64) string
 	// allow says whether a new burst may open; nil: always. Impact of a burst elsewhere is not a burst of its own.
@@ -43,6 +44,9 @@ type cut struct {
 	now    sums
 	at     int64 // second of now
 	wide   bool  // fed by a scrape: one delta is many seconds, its failures come together
+	volume volume
+	asked  float64 // first attempts of this second
+	tide   *tide   // that lasts on some of its leaves
 }
 
 // sums are what a cut saw in one second, and what its leaves expected. Failures, and with them what the boundary
@@ -191,6 +195,7 @@ func (w *watch) step(sec int64) {
 	}
 	w.hold(sumAt(at - holdNear))
 	w.follow(sec)
+	w.volumes(sec)
 	w.touch = w.touch[:0]
 }
 

@@ -12,7 +12,7 @@ import (
 // burst is what is told of a live one.
 func (w *watch) burst(b *live, sec int64) Burst {
 	out := Burst{
-		ID: b.id, Kind: b.kind, Side: w.side(b), Scope: b.place.scope(w.syms),
+		ID: b.id, Kind: b.kind, Side: w.sideOf(b.place), Scope: b.place.scope(w.syms),
 		Onset: at(b.onset), Detected: at(b.detected), State: b.state(sec),
 		Failed: b.sums.failed, Total: b.sums.total, Excess: max(float64(b.sums.failed)-b.sums.expected, 0),
 		Peak: b.sums.peak, Share: b.share, Episodes: b.episodes, Clean: b.clean,
@@ -56,12 +56,12 @@ func (w *watch) burst(b *live, sec int64) Burst {
 	return out
 }
 
-// side is where most of the burst's leaves are.
-func (w *watch) side(b *live) string {
+// sideOf is where most of the leaves of a place are.
+func (w *watch) sideOf(p place) string {
 	most, side := 0, ""
 	count := make(map[traffic.Sym]int)
 	for _, l := range w.leaves {
-		if b.place.covers(l.key) {
+		if p.covers(l.key) {
 			v := l.key[traffic.Side]
 			if count[v]++; count[v] > most {
 				most, side = count[v], w.syms.Name(v)
