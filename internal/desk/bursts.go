@@ -36,13 +36,16 @@ const (
 // advance moves the detector to the watermark and takes in what it says.
 func (d *Desk) advance(now time.Time) {
 	mark := d.sig.board.Watermark(now, true)
-	before := d.sig.stepped
+	before, looked := d.sig.stepped, d.sig.looked
 	for _, e := range d.sig.advance(mark, now) {
 		d.burstEvent(e)
 		d.dirty = true
 	}
 	if d.sig.stepped != before {
 		d.renumber()
+	}
+	if d.sig.looked != looked {
+		d.move()
 	}
 	d.bursts = slices.DeleteFunc(d.bursts, func(b *burstState) bool {
 		return !b.Ended.IsZero() && now.Sub(b.Ended) > keepSettled

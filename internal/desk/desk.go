@@ -76,6 +76,7 @@ type Desk struct {
 	plans    map[string]*shown
 	levers   []*lever
 	bursts   []*burstState
+	moving   []*findingState
 	runs     []*run
 	current  string // id of the current run
 	record   ledger

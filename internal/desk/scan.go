@@ -19,6 +19,7 @@ type Scan struct {
 	digest *board.Digest
 	order  []string
 	bursts map[string]burst.Burst
+	found  []burst.Finding
 
 	requests, failures int64
 	classes            []int64
@@ -72,6 +73,20 @@ type ScanChange struct {
 	Scope traffic.Scope `json:"scope,omitempty"`
 }
 
+// ScanFinding is something that moved beside the bursts of a scan.
+type ScanFinding struct {
+	ID      string             `json:"id"`
+	Kind    string             `json:"kind"` // cascade, stuck_fallback, stuck_breaker, retry_storm
+	Where   traffic.Scope      `json:"where"`
+	From    traffic.Scope      `json:"from,omitempty"`
+	Burst   string             `json:"burst,omitempty"`
+	Start   time.Time          `json:"start"`
+	End     *time.Time         `json:"end"`
+	Numbers map[string]float64 `json:"numbers"`
+	Text    string             `json:"text"`
+	Look    string             `json:"look"`
+}
+
 // NewScan begins a scan of briefs whose places the table numbers. falsePerMonth is the detector's sensitivity, 0 its
 // default.
 func NewScan(syms *traffic.Symbols, places *traffic.Places, falsePerMonth float64) *Scan {
@@ -112,7 +127,11 @@ func (s *Scan) step(to time.Time) {
 	if to.IsZero() {
 		return
 	}
+	looked := s.sig.looked
 	s.take(s.sig.stepTo(s.digest, to, func() []traffic.Gauge { return nil }))
+	if s.sig.looked != looked {
+		s.find()
+	}
 	s.digest.Close(to.Unix())
 }
 
@@ -136,6 +155,17 @@ func (s *Scan) take(events []burst.Event) {
 		if e.Kind == burst.Withdrawn || e.Kind == burst.Merged {
 			delete(s.bursts, e.Burst.ID)
 			s.order = slices.DeleteFunc(s.order, func(id string) bool { return id == e.Burst.ID })
+		}
+	}
+}
+
+// find takes in what moves beside the bursts.
+func (s *Scan) find() {
+	for _, f := range s.sig.look.Findings() {
+		if i := slices.IndexFunc(s.found, func(o burst.Finding) bool { return o.ID == f.ID }); i >= 0 {
+			s.found[i] = f
+		} else {
+			s.found = append(s.found, f)
 		}
 	}
 }
@@ -236,5 +266,22 @@ func (s *Scan) Bursts() []ScanBurst {
 		}
 		out = append(out, v)
 	}
+	return out
+}
+
+// Findings gives what moved beside the bursts, in the order in which it began.
+func (s *Scan) Findings() []ScanFinding {
+	out := make([]ScanFinding, 0, len(s.found))
+	for _, f := range s.found {
+		v := ScanFinding{
+			ID: f.ID, Kind: string(f.Kind), Where: f.Where, From: f.From, Burst: f.Burst, Start: f.Since.UTC(), Numbers: f.Numbers, Text: f.Text, Look: f.Look,
+		}
+		if !f.Live() {
+			until := f.Until.UTC()
+			v.End = &until
+		}
+		out = append(out, v)
+	}
+	slices.SortStableFunc(out, func(a, b ScanFinding) int { return a.Start.Compare(b.Start) })
 	return out
 }

@@ -19,6 +19,7 @@ type signals struct {
 
 	clientSym, upstreamSym traffic.Sym
 	stepped                int64                   // last second that the detector has seen
+	looked                 int64                   // last one after which the lookout has looked
 	places                 map[traffic.Sym]place   // by deployment
 	upstream               map[traffic.Sym]bool    // gateways that have told of upstream attempts
 	learnt                 map[*traffic.Places]int // of how many keys of a source's lines
@@ -162,6 +163,7 @@ func (s *signals) stepTo(of seconds, watermark time.Time, states func() []traffi
 				seen = states()
 			}
 			s.look.Look(*stepped, seen)
+			s.looked = *stepped
 		}
 	}
 	return events

@@ -23,6 +23,7 @@ type Snapshot struct {
 	Incident  *IncidentView // the open one, nil when there is none
 	Changes   []ChangeView  // deploys and the like of the last 30 minutes, newest first
 	Bursts    []BurstView   // live first, newest first; settled ones of the last 30 minutes after them
+	Moving    []FindingView // what moves beside the bursts: what lasts first, newest first
 	Grid      Grid
 	Totals    Totals
 	Levers    []LeverView // out first, then the ended ones of this incident, newest first

@@ -29,6 +29,7 @@ func (d *Desk) publish() {
 	}
 	s.Incident = d.record.incidentView()
 	s.Bursts = d.burstViews()
+	s.Moving = d.findingViews()
 	s.Changes = changeViews(d.sig.board.Changes(nil, now.Add(-changesBefore), now))
 	s.Levers = d.leverViews()
 	for _, name := range d.order {

@@ -42,6 +42,20 @@ type BurstData struct {
 	Requests []string          `json:"requests,omitempty"` // some request ids, spread over it
 }
 
+// FindingData is the data of finding.* entries: the finding as it stood then.
+type FindingData struct {
+	ID      string             `json:"id"`
+	Kind    string             `json:"kind"` // cascade, stuck_fallback, stuck_breaker, retry_storm
+	Where   map[string]string  `json:"where,omitempty"`
+	From    map[string]string  `json:"from,omitempty"`
+	Burst   string             `json:"burst,omitempty"`
+	Since   time.Time          `json:"since,omitzero"`
+	Until   *time.Time         `json:"until,omitempty"`
+	Numbers map[string]float64 `json:"numbers,omitempty"`
+	Text    string             `json:"text"`
+	Look    string             `json:"look,omitempty"` // what to look at, or to do first
+}
+
 // LeverData is the data of lever.* entries. Each entry gives what is new; what an entry leaves out stays as it was. The plan comes
 // with planned or requested, the receipt with applied or partial, both whole: another process reverts from them.
 type LeverData struct {

@@ -36,6 +36,12 @@ const (
 	BurstWithdrawn Kind = "burst.withdrawn" // it was none after all: late data took it back
 )
 
+// What moves beside the bursts (FindingData).
+const (
+	FindingNoted Kind = "finding.noted"
+	FindingEnded Kind = "finding.ended"
+)
+
 // Runs of a runbook (RunData).
 const (
 	RunOpened Kind = "run.opened"

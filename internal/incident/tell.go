@@ -246,6 +246,22 @@ func (n *narrator) tellCheck(e *Entry, d *StepData, l *Line, name string) bool {
 // noteGroups are the kinds of notes that are more than remarks.
 var noteGroups = map[string]Group{"decision": Decision, "handover": Handover, "communication": Communication}
 
+func (n *narrator) tellFinding(e *Entry, l *Line) bool {
+	var d FindingData
+	_ = e.Decode(&d)
+	l.Group, l.Burst = Detection, d.Burst
+	kind := strings.ReplaceAll(d.Kind, "_", " ")
+	if e.Kind == FindingEnded {
+		l.Text = kind + " in " + scopeWords(d.Where) + " is over"
+		if !d.Since.IsZero() && d.Until != nil {
+			l.Text += ", it lasted from " + d.Since.UTC().Format("15:04:05") + " to " + d.Until.UTC().Format("15:04:05") + " UTC"
+		}
+		return true
+	}
+	l.Text = kind + after(d.Text)
+	return true
+}
+
 func (n *narrator) tellNote(e *Entry, l *Line) bool {
 	var d NoteData
 	_ = e.Decode(&d)

@@ -87,6 +87,8 @@ func (n *narrator) tell(e *Entry, l *Line) bool {
 		return n.tellIncident(e, l)
 	case "burst":
 		return n.tellBurst(e, l)
+	case "finding":
+		return n.tellFinding(e, l)
 	case "lever":
 		return n.tellLever(e, l)
 	case "run":

@@ -1,0 +1,155 @@
+package desk
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/internal/fault"
+	"signalbox/internal/traffic"
+)
+
+// stream is what one deployment is asked in a second.
+type stream struct {
+	model, region, dep string
+	rate, failed       int
+	class              fault.Class
+	fell               int // of rate, those that fell from az-eu
+}
+
+// seconds makes the records of one second after another, spread over each.
+func (s *stage) second(at time.Time, flows ...stream) []traffic.Record {
+	var out []traffic.Record
+	for _, f := range flows {
+		for i := range f.rate {
+			s.n++
+			r := traffic.Record{
+				Time: at.Add(-time.Duration(i) * time.Second / time.Duration(f.rate)), Key: s.key(traffic.SideUpstream, f.model, f.region, f.dep),
+				Outcome: traffic.NewOutcome(fault.None, 200), RequestID: fmt.Sprint("r", s.n), Known: traffic.HasLatency | traffic.HasAttempt,
+				Attempt: 1, Latency: 50 * time.Millisecond,
+			}
+			if i < f.failed {
+				r.Outcome = traffic.NewOutcome(f.class, 0)
+			}
+			if i >= f.rate-f.fell {
+				r.FallbackFrom, r.Attempt = s.syms.Intern("az-eu"), 2
+			}
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (s *stage) play(seconds int, flows ...stream) {
+	s.t.Helper()
+	for range seconds {
+		time.Sleep(time.Second)
+		b := traffic.Batch{Source: "log", Kind: traffic.LogSource, Records: s.second(time.Now(), flows...), State: &traffic.SourceState{Name: "log", Kind: traffic.LogSource, Health: traffic.Live, LastRead: time.Now()}}
+		if err := s.desk.Emit(s.t.Context(), b); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	time.Sleep(time.Second)
+	synctest.Wait()
+}
+
+var (
+	wellFlows    = []stream{{model: "gpt-4o", region: "eu-west", dep: "az-eu", rate: 10}, {model: "mini", region: "us-east", dep: "az-us-mini", rate: 4}}
+	cascadeFlows = []stream{
+		{model: "gpt-4o", region: "eu-west", dep: "az-eu", rate: 10, failed: 9, class: fault.BadGateway},
+		{model: "mini", region: "us-east", dep: "az-us-mini", rate: 12, failed: 5, class: fault.RateLimited, fell: 8},
+	}
+)
+
+// TestCascadeIsTold sees what a burst pushes over its limit in the snapshot, in the journal, and with the same words in a scan.
+func TestCascadeIsTold(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, dir, nil)
+		defer func() { s.stop() }()
+		begin := time.Now()
+		s.play(120, wellFlows...)
+		if got := s.desk.Snapshot().Moving; len(got) != 0 {
+			t.Fatalf("in the calm: %+v", got)
+		}
+		s.play(40, cascadeFlows...)
+		moving := s.desk.Snapshot().Moving
+		if len(moving) != 1 || moving[0].Kind != "cascade" || moving[0].Where["deployment"] != "az-us-mini" || moving[0].From["region"] != "eu-west" || !moving[0].Live() {
+			t.Fatalf("want one cascade, got %+v", moving)
+		}
+		if b := s.desk.Snapshot().Bursts; len(b) == 0 || !hasBurst(b, moving[0].Burst) {
+			t.Errorf("it comes of burst %q, the bursts are %+v", moving[0].Burst, b)
+		}
+		s.play(120, wellFlows...)
+		if m := s.desk.Snapshot().Moving; len(m) != 1 || m[0].Live() {
+			t.Errorf("after its end: %+v", m)
+		}
+		var noted, ended bool
+		for _, l := range s.desk.Snapshot().Timeline {
+			noted = noted || l.Kind == "finding.noted" && strings.HasPrefix(l.Text, "cascade: ") && strings.Contains(l.Text, "lack of capacity")
+			ended = ended || l.Kind == "finding.ended" && strings.Contains(l.Text, "is over")
+		}
+		if !noted || !ended {
+			t.Errorf("the timeline tells of it: %v, of its end: %v\n%+v", noted, ended, s.desk.Snapshot().Timeline)
+		}
+
+		places := traffic.NewPlaces(100)
+		scan := NewScan(s.syms, places, 0)
+		at := begin
+		for _, part := range []struct {
+			seconds int
+			flows   []stream
+		}{{120, wellFlows}, {40, cascadeFlows}, {120, wellFlows}} {
+			for range part.seconds {
+				at = at.Add(time.Second)
+				var briefs []traffic.Brief
+				for _, r := range s.second(at, part.flows...) {
+					briefs = append(briefs, r.Brief(places.Of(r.Key.Cell())))
+				}
+				scan.Add(briefs)
+			}
+		}
+		scan.Finish()
+		found := scan.Findings()
+		if len(found) != 1 || found[0].Kind != "cascade" || found[0].Where["deployment"] != "az-us-mini" || found[0].End == nil || found[0].Text == "" {
+			t.Errorf("a scan of the same finds %+v", found)
+		}
+	})
+	if b, err := os.ReadFile(dir + "/journal.jsonl"); err != nil || !strings.Contains(string(b), `"moved_share"`) {
+		t.Errorf("the journal has no numbers: %v", err)
+	}
+}
+
+func hasBurst(all []BurstView, id string) bool {
+	for i := range all {
+		if all[i].ID == id {
+			return true
+		}
+	}
+	return false
+}
+
+// TestOpenBreakerIsTold reads the breaker of a target that others are served by.
+func TestOpenBreakerIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, t.TempDir(), nil)
+		defer func() { s.stop() }()
+		k := traffic.Key{}.With(traffic.Gateway, s.syms.Intern("edge")).With(traffic.Instance, s.syms.Intern("a")).With(traffic.Deployment, s.syms.Intern("az-eu"))
+		for i := range 120 {
+			b := traffic.Batch{Source: "metrics", Kind: traffic.ScrapeSource, Gauges: []traffic.Gauge{{Key: k, Name: traffic.Breaker, Value: 2, At: time.Now()}}}
+			if err := s.desk.Emit(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			s.play(1, wellFlows...)
+			if m := s.desk.Snapshot().Moving; i < 20 && len(m) > 0 {
+				t.Fatalf("after %d s already: %+v", i, m)
+			}
+		}
+		if m := s.desk.Snapshot().Moving; len(m) != 1 || m[0].Kind != "stuck_breaker" || m[0].Where["instance"] != "a" || m[0].Numbers["failed"] != 0 {
+			t.Errorf("%+v", m)
+		}
+	})
+}
