@@ -13,6 +13,7 @@ import (
 	"signalbox/internal/gateway"
 	"signalbox/internal/gateway/command"
 	"signalbox/internal/gateway/contract"
+	"signalbox/internal/gateway/envoy"
 	"signalbox/internal/gateway/haproxy"
 	"signalbox/internal/traffic"
 )
@@ -55,6 +56,8 @@ func (a *app) driver(ctx context.Context, cfg *config.Config, g config.Gateway, 
 		spec.Driver = haproxy.New(haproxy.Options{
 			Gateway: g.Name, Instances: haproxyInstances(g), Timeout: g.Timeout, Resolve: deploymentsOf(cfg),
 		})
+	case config.GatewayEnvoy:
+		spec.Driver = envoyDriver(cfg, g)
 	case config.GatewayCommand:
 		levers, lerr := commandLevers(cfg.File, g)
 		if lerr != nil {
@@ -95,6 +98,14 @@ func contractDriver(g config.Gateway, token string) gateway.Driver {
 		o.Token = func(context.Context) (string, error) { return token, nil }
 	}
 	return contract.New(o)
+}
+
+func envoyDriver(cfg *config.Config, g config.Gateway) gateway.Driver {
+	o := envoy.Options{Gateway: g.Name, Env: g.Env, Timeout: g.Timeout, Resolve: deploymentsOf(cfg)}
+	for _, raw := range g.Instances {
+		o.Instances = append(o.Instances, envoy.Instance{Name: hostOf(raw), URL: raw})
+	}
+	return envoy.New(o)
 }
 
 func haproxyInstances(g config.Gateway) []haproxy.Instance {

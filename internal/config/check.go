@@ -190,13 +190,15 @@ func checkGateway(r *report, g *Gateway) {
 		r.add(at, "token belongs to kind contract, not haproxy", "who may use HAProxy's socket is a matter of its mode and level")
 	} else if there && g.Kind == GatewayCommand {
 		r.add(at, "token belongs to kind contract, not command", "a command finds its own credentials")
+	} else if there && g.Kind == GatewayEnvoy {
+		r.add(at, "token belongs to kind contract, not envoy", "Envoy's admin interface asks for none: keep it on loopback")
 	}
 	checkCommands(r, g)
 }
 
 func badAddress(kind, a string) (wrong, hint string) {
 	switch kind {
-	case GatewayContract:
+	case GatewayContract, GatewayEnvoy:
 		return badURL(a)
 	case GatewayCommand:
 		return badName(a)

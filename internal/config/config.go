@@ -25,6 +25,7 @@ const (
 const (
 	GatewayContract = "contract" // the reference contract over HTTP
 	GatewayHAProxy  = "haproxy"  // the runtime socket of HAProxy
+	GatewayEnvoy    = "envoy"    // the admin interface of Envoy
 	GatewayCommand  = "command"  // commands of the operator's own
 )
 
@@ -89,10 +90,10 @@ type Environment struct {
 // Gateway is one gateway with all its instances.
 type Gateway struct {
 	Name      string
-	Kind      string // GatewayContract, GatewayHAProxy or GatewayCommand
+	Kind      string // GatewayContract, GatewayHAProxy, GatewayEnvoy or GatewayCommand
 	Env       string
 	Levers    bool     // false: watched only
-	Instances []string // URLs (contract); "unix:PATH" or "tcp:HOST:PORT" (haproxy); names (command)
+	Instances []string // URLs (contract, envoy); "unix:PATH" or "tcp:HOST:PORT" (haproxy); names (command)
 	Commands  []Command
 	Token     Secret
 	Timeout   time.Duration // of one call to one instance
