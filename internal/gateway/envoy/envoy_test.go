@@ -183,7 +183,11 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s %s %s: %v", c.change.Verb, c.change.Scope, c.change.Value, err)
 		}
 	}
-	f.with(func() { f.layers = []string{"disk", "admin", "rtds"}; f.entries = map[string][]string{}; f.set("w.m.eu", "rtds", "70") })
+	f.with(func() {
+		f.layers = []string{"disk", "admin", "rtds"}
+		f.entries = map[string][]string{}
+		f.set("w.m.eu", "rtds", "70")
+	})
 	if _, err := f.driver().Plan(t.Context(), change(gateway.TargetOut, "", eu), time.Now()); err == nil || !strings.Contains(err.Error(), "decided by layer rtds") {
 		t.Errorf("a hidden key: %v", err)
 	}

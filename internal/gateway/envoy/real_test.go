@@ -256,8 +256,11 @@ func TestRealEnvoy(t *testing.T) {
 		name string
 		test func(*edge, *testing.T, *Driver)
 	}{
-		{"cap", (*edge).testCap}, {"drain", (*edge).testDrain}, {"pause and shed", (*edge).testPause},
-		{"force", (*edge).testForce}, {"retries off", (*edge).testRetries},
+		{"cap", (*edge).testCap},
+		{"drain", (*edge).testDrain},
+		{"pause and shed", (*edge).testPause},
+		{"force", (*edge).testForce},
+		{"retries off", (*edge).testRetries},
 	} {
 		t.Run(sub.name, func(t *testing.T) {
 			e.eu.set(http.StatusOK, nil)
