@@ -208,11 +208,11 @@ func (e *eventWriter) event(t int64, leaf, class, attempt int) {
 		`"provider":"%s","region":"%s","endpoint":"%s","env":"%s","stream":%t,"status":%d,%s"finish_reason":%s,"latency_ms":%.0f%s}`,
 		e.stamp(at), e.id, client, attempt,
 		g.Name(leaf, Model), g.Name(leaf, Provider), g.Name(leaf, Region), g.Name(leaf, Endpoint), g.Name(leaf, Env),
-		g.Leaves[leaf].V[Stream] == 0, StatusOf[class], label, finish, ms, e.fields(leaf, class, answer))})
+		g.Leaves[leaf].V[Stream] == 0, StatusOf[class], label, finish, ms, e.fields(leaf, class, answer, ms))})
 }
 
 // fields are what was asked for besides.
-func (e *eventWriter) fields(leaf, class, answer int) string {
+func (e *eventWriter) fields(leaf, class, answer int, ms float64) string {
 	if !e.Fields {
 		return ""
 	}
@@ -220,11 +220,15 @@ func (e *eventWriter) fields(leaf, class, answer int) string {
 	if e.g.Cfg.Fine {
 		out = fmt.Sprintf(`,"deployment":"%s","workload":"%s"`, e.g.Name(leaf, Deployment), e.g.Name(leaf, Workload))
 	}
-	if class == OK && answer < len(b.LogTTFT) {
-		out += fmt.Sprintf(`,"ttft_ms":%.0f`, 1000*math.Exp(b.LogTTFT[answer]))
+	if class == OK && len(b.LogTTFT) > 0 {
+		first := ms * math.Exp(firstMu) // of an answer that took what a cut one had left over
+		if answer < len(b.LogTTFT) {
+			first = 1000 * math.Exp(b.LogTTFT[answer])
+		}
+		out += fmt.Sprintf(`,"ttft_ms":%.0f`, first)
 	}
-	if class == OK && answer < len(b.LogTok) {
-		all := math.Exp(b.LogTok[answer])
+	if class == OK && len(b.LogTok) > 0 {
+		all := math.Exp(b.LogTok[min(answer, len(b.LogTok)-1)])
 		out += fmt.Sprintf(`,"tokens_in":%.0f,"tokens_out":%.0f`, 0.7*all, 0.3*all)
 	}
 	if b.Fallen > 0 && e.extra.Float64() < b.Fallen {
