@@ -17,6 +17,7 @@ type Worker struct {
 	dec    *jsonLines
 	syms   *traffic.Symbols
 	places *traffic.Places
+	track  *track
 	finish []byte // the last finish reason that says nothing bad
 
 	strangers bool // places do not tell callers apart
@@ -44,6 +45,7 @@ func newWorker(opt Options) *Worker {
 			w.strangers = w.strangers || f.f == fCaller
 		}
 	}
+	w.track = newTrack(w)
 	return w
 }
 
@@ -60,6 +62,7 @@ func (w *Worker) Decode(k *Block) {
 	k.reset(w)
 	g := w.dec.generic
 	g.sawStatus, g.sawFinish = k.before.status, k.before.finish
+	w.track.before = k.Now.Unix()
 	buf := k.Buf[:len(k.Buf)+Room]
 	road := w.dec.lines.road
 	k.last = lastLine(k.Buf)
@@ -69,14 +72,22 @@ func (w *Worker) Decode(k *Block) {
 	}
 	for at := 0; at < k.last; {
 		if buf[at] == '{' {
+			if next := w.track.take(k, buf, at); next > 0 {
+				at = next
+				k.lines++
+				continue
+			}
 			g.d.begin()
 			if end, ok := road.follow(buf, at, &g.d); ok && end < k.last && end-at < MaxLine {
 				road.missed = max(road.missed-1, 0)
 				g.d.line = buf[at:end]
 				k.lines++
-				w.brief(k)
+				plain, begin := w.brief(k), at
 				if at = end + 1; buf[end] == '\r' {
 					at++
+				}
+				if plain {
+					w.track.lay(buf, begin, at)
 				}
 				continue
 			}
@@ -131,10 +142,10 @@ func cutLine(buf []byte, at int) (line []byte, from, next int) {
 	return body, at + len(line) - len(body), next
 }
 
-// brief adds what the line in the draft comes to.
-func (w *Worker) brief(k *Block) {
+// brief adds what the line in the draft comes to, and tells whether that is a plain success.
+func (w *Worker) brief(k *Block) bool {
 	if w.plain(k) {
-		return
+		return true
 	}
 	rec, res := w.dec.finish(k.Now)
 	switch res.Kind {
@@ -151,6 +162,7 @@ func (w *Worker) brief(k *Block) {
 		k.bads = append(k.bads, bad{line: k.lines, from: from, to: from + len(line), why: res.Why})
 	case Ignored:
 	}
+	return false
 }
 
 // callerOf gives the caller of a failure of its own: only of those it is asked who made them.
@@ -175,7 +187,10 @@ func (w *Worker) nameOf(name []byte) traffic.Sym {
 
 // requestOf gives the number of the line's request id, as a record would have it.
 func requestOf(d *draft) uint64 {
-	id := d.word(fRequestID)
+	return requestNumber(d.word(fRequestID))
+}
+
+func requestNumber(id []byte) uint64 {
 	if len(id) > maxWord {
 		id = bytes.ToValidUTF8(id[:maxWord], []byte("�")) // as within does it
 	}
@@ -205,11 +220,7 @@ func (w *Worker) plain(k *Block) bool {
 		k.Briefs = k.Briefs[:len(k.Briefs)-1]
 		return false
 	}
-	how := streaming(b.Marks)
-	if at.cells[how] == 0 {
-		at.cells[how] = w.places.Of(w.client(at, how).Cell()) + 1
-	}
-	b.Place = at.cells[how] - 1
+	b.Place = w.cell(at, streaming(b.Marks))
 	k.Lack.count(at.key, b.Marks&traffic.Received != 0, b.Known)
 	k.noted(b, skewed, at.unmapped)
 	return true
@@ -224,6 +235,14 @@ func streaming(m traffic.Mark) int {
 		return 2
 	}
 	return 0
+}
+
+// cell gives the number of the cell of a place on the client's side, with what streaming has numbered.
+func (w *Worker) cell(at *filled, how int) uint32 {
+	if at.cells[how] == 0 {
+		at.cells[how] = w.places.Of(w.client(at, how).Cell()) + 1
+	}
+	return at.cells[how] - 1
 }
 
 // client gives the key of a place on the client's side, with what streaming has numbered.
