@@ -22,6 +22,7 @@ type env struct {
 	shift      time.Duration // how far back a `for` looks now
 	minSamples int
 	maxAge     time.Duration
+	terms      *[]Term
 }
 
 // amount is a number that may be unknown.
@@ -49,7 +50,9 @@ func (e Expr) Eval(f Facts, scope map[string]string) Result {
 	if f == nil {
 		return Result{Text: e.Source, Why: "nothing answers"}
 	}
-	r := e.root.truth(&env{facts: f, scope: scope, vars: e.vars, minSamples: e.minSamples, maxAge: e.maxAge})
+	var terms []Term
+	r := e.root.truth(&env{facts: f, scope: scope, vars: e.vars, minSamples: e.minSamples, maxAge: e.maxAge, terms: &terms})
+	r.Terms = terms
 	switch {
 	case r.Truth != Unknown:
 		r.Why = ""
@@ -146,6 +149,7 @@ func (n *queryNode) number(ev *env) amount {
 		ans := ev.facts.Ask(q)
 		a.value, a.num, a.den, a.samples, a.age = ans.Value, ans.Num, ans.Den, ans.Samples, ans.Age
 		why = ev.distrust(n, ans)
+		ev.note(n, q, ans, why)
 	}
 	a.known, a.why = why == "", why
 	a.text = text
@@ -183,7 +187,7 @@ func (ev *env) distrust(n *queryNode, a Answer) string {
 		return fmt.Sprintf("%s is stale: newest data %s old, at most %s", n.text, shortDuration(a.Age), shortDuration(ev.maxAge))
 	case n.metric.Samples && a.Samples < ev.minSamples:
 		return fmt.Sprintf("%s rests on %d requests%s, at least %d are needed", n.text, a.Samples, n.windowText(), ev.minSamples)
-	case (n.metric.Traffic || n.offset > 0) && !n.metric.Gauge && a.Samples <= 0:
+	case (n.metric.Traffic || (n.offset > 0 && n.metric.Name != "changes")) && !n.metric.Gauge && a.Samples <= 0:
 		return fmt.Sprintf("%s: no request%s", n.text, n.windowText())
 	}
 	return ""
@@ -247,6 +251,7 @@ func (n factNode) truth(ev *env) Result {
 	if why == "" {
 		ans := ev.facts.Ask(q)
 		why = ev.distrust(n.queryNode, ans)
+		ev.note(n.queryNode, q, ans, why)
 		if r.Age, r.Samples = ans.Age, ans.Samples; why == "" {
 			r.Truth = ans.Truth
 			if ans.Why != "" {

@@ -98,6 +98,8 @@ type Result struct {
 	Num, Den float64
 	Samples  int
 	Age      time.Duration
+
+	Terms []Term // everything that was asked for, as of now
 }
 
 // The tree of an expression. A node is a number or a truth; the parser has checked which may stand where.

@@ -95,7 +95,7 @@ func TestParseExprErrors(t *testing.T) {
 	tests := []struct{ src, want string }{
 		{"", "empty expression"},
 		{"error_rat > 5%", "did you mean error_rate?"},
-		{"in_flight > 5", "did you mean inflight?"},
+		{"inflght > 5", "did you mean inflight?"},
 		{"error_rate > 0.05", "compares a share with a number; write the share in percent"},
 		{"5 < error_rate", "write the share in percent"},
 		{"p95(latency) > 2", "write the time with its unit"},

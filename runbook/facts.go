@@ -140,15 +140,32 @@ func metrics() []Metric {
 		{Name: "ttft", Unit: UnitTime, Quantile: true, Samples: true, Help: "time to the first token"},
 		{Name: "tokens_in", Traffic: true, Help: "prompt tokens"},
 		{Name: "tokens_out", Traffic: true, Help: "completion tokens"},
+		{Name: "tokens_cached", Traffic: true, Help: "prompt tokens that the provider had cached"},
 		{Name: "token_throughput", Traffic: true, Help: "completion tokens a second"},
 		{Name: "truncated", Unit: UnitShare, Samples: true, Help: "answers that were cut short, of all requests"},
+		{Name: "schema_failed", Unit: UnitShare, Samples: true, Help: "answers that were not what was asked for (schema, JSON), of all requests"},
 		{Name: "amplification", Samples: true, Help: "attempts at providers for one request of a client"},
+		{Name: "retries", Traffic: true, Help: "attempts that repeat one at the same place"},
+		{Name: "retry_ratio", Unit: UnitShare, Samples: true, Help: "repeated attempts of all attempts"},
+		{Name: "fallbacks", Traffic: true, Help: "requests that fell from another target"},
+		{Name: "fallback_ratio", Unit: UnitShare, Samples: true, Help: "requests that fell from another target, of all"},
 		{Name: "inflight", Gauge: true, Help: "requests being answered now"},
 		{Name: "queue", Gauge: true, Help: "requests waiting at the gateway now"},
-		{Name: "limit", Gauge: true, Help: "concurrent requests that the gateway allows now"},
+		{Name: "limit", Gauge: true, Help: "concurrent requests that the gateway allows now; unknown where it sets no cap"},
+		{Name: "headroom", Unit: UnitShare, Gauge: true, Help: "what is left of the limit now"},
+		{Name: "remaining", Gauge: true, Help: "requests or tokens left in the provider's window now"},
+		{Name: "targets_in", Gauge: true, Help: "targets of the scope that take traffic now"},
+		{Name: "changes", Help: "deploys, configuration changes and flags in the scope"},
 		{Name: "burst", Unit: UnitBool, Gauge: true, Help: "a burst is open that overlaps the scope"},
+		{Name: "breaker", Unit: UnitBool, Gauge: true, Help: "a circuit breaker of the scope is open now"},
 		{Name: "lever", Unit: UnitBool, Gauge: true, Help: "a lever is out in the scope; verb=cap.set names which"},
 	}
+}
+
+// otherNames are what people also call metrics.
+var otherNames = map[string]string{
+	"in_flight": "inflight", "concurrency": "inflight", "truncated_rate": "truncated", "schema_fail_rate": "schema_failed", "retry_rate": "retry_ratio", "fallback_rate": "fallback_ratio",
+	"queue_depth": "queue", "first_token": "ttft", "time_to_first_token": "ttft", "request_rate": "rate", "rps": "rate", "retry_amplification": "amplification",
 }
 
 // dims are the labels that are dimensions of traffic, in print order.
@@ -175,6 +192,9 @@ func classes() []string {
 }
 
 func metricNamed(name string) (Metric, bool) {
+	if known := otherNames[name]; known != "" {
+		name = known
+	}
 	for _, m := range metrics() {
 		if m.Name == name {
 			return m, true

@@ -44,6 +44,7 @@ func TestForeignShapes(t *testing.T) {
 		{"directives of MyST", "# R\n## Fix\n\n```{note}\nMind.\n```\n\n1. Do it\n2. `````{tab-set}\n   ````{tab-item} A\n   Log in.\n   ````\n   `````\n3. Leave\n", "Do it | One of these A Log in | Leave", []int{8, 9, 14}},
 		{"containers of Docusaurus", "# R\n## Fix\n\n:::tip\n- Check nothing\n:::\n\n1. Do it\n", "Do it", []int{8}},
 		{"TOML front matter", "+++\ntitle = \"Disk full\"\n+++\n\n## Fix\n\n1. Do it\n", "Do it", []int{7}},
+		{"rules are no front matter", "---\n# R\n\n> Kept.\n\n---\n\n## Fix\n\n1. Do it\n", "Do it", []int{10}},
 		{"a heading in HTML", "<h1>R</h1>\n\n<h2 id=\"x\">Fix</h2>\n\n1. Do it\n", "Do it", []int{5}},
 		{"a list that explains", "# R\n## Diagnosis\n\nThis fires for the following reasons:\n\n1. the disk is full\n2. the network is gone\n\n## Mitigation\n\nFree some space.\n", "Diagnosis | Mitigation", []int{2, 9}},
 		{"the contents of the file", "# R\n\n1. Check the pods\n2. Restart them\n\n## Check the pods\n\nLook.\n\n## 2. Restart them\n\nNow.\n", "Check the pods | 2. Restart them", []int{6, 10}},

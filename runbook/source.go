@@ -127,7 +127,9 @@ func (s *source) front() (yaml string, ok bool) {
 	lines := strings.Split(rest, "\n")
 	for i, l := range lines {
 		if t := strings.TrimRight(l, " \t"); t == "---" || t == "..." {
-			yaml = strings.Join(lines[:i], "\n")
+			if yaml = strings.Join(lines[:i], "\n"); !looksLikeKeys(yaml) {
+				return "", false // a rule across the page
+			}
 			s.text = strings.Repeat("\n", i+2) + strings.Join(lines[i+1:], "\n")
 			return yaml, true
 		}
@@ -136,6 +138,18 @@ func (s *source) front() (yaml string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+var keyLine = regexp.MustCompile(`^["']?[A-Za-z_][\w .-]{0,60}["']?\s*:(\s|$)`)
+
+// looksLikeKeys tells front matter from text between two rules: its first line is a key.
+func looksLikeKeys(yaml string) bool {
+	for l := range strings.SplitSeq(yaml, "\n") {
+		if t := strings.TrimSpace(l); t != "" && t[0] != '#' {
+			return keyLine.MatchString(l)
+		}
+	}
+	return true
 }
 
 var tomlTitle = regexp.MustCompile(`(?m)^\s*title\s*=\s*["']([^"'\n]+)["']`)

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,8 +17,9 @@ import (
 // facts answers the questions of checks from the live board, levers and bursts. It is used on the
 // desk's goroutine only.
 type facts struct {
-	d   *Desk
-	now time.Time
+	d        *Desk
+	now      time.Time
+	finished bool // finished logs: there is no gateway to ask
 }
 
 // defaultOver is the window of a question that names none.
@@ -46,14 +48,16 @@ func (f facts) Ask(q runbook.Query) runbook.Answer {
 		return f.burst(a)
 	case "lever":
 		return f.lever(a)
-	case "inflight", "queue", "limit":
-		return f.gauge(q, a)
+	case "inflight", "queue", "limit", "remaining", "targets_in", "headroom", "breaker":
+		return f.gauges(q, a)
 	case "amplification":
 		return f.amplification(q, a)
+	case "changes":
+		return f.changes(q, a)
 	}
 	from, to := f.span(q)
-	w := f.d.sig.count(a.sel, from, to)
-	ans := runbook.Answer{Samples: int(w.Req), Age: f.age(w), Known: true}
+	w := f.window(a, from, to)
+	ans := runbook.Answer{Samples: int(w.Req), Age: f.age(a), Known: true}
 	if why := f.blind(a, w); why != "" {
 		return runbook.Answer{Why: why, Age: ans.Age}
 	}
@@ -66,14 +70,26 @@ func (f facts) number(q runbook.Query, a asked, w board.Window, ans runbook.Answ
 		over = defaultOver
 	}
 	hits := a.matching(w)
-	if strings.HasPrefix(q.Metric, "token") && w.TokIn+w.TokOut == 0 && !f.tellsTokens(a) {
-		return runbook.Answer{Why: "no log line tells tokens", Age: ans.Age}
+	if why := f.untold(q.Metric, a, w); why != "" {
+		return runbook.Answer{Why: why, Age: ans.Age}
 	}
 	switch q.Metric {
 	case "error_rate":
 		ans.Num, ans.Den, ans.Unit = float64(hits), float64(w.Req), string(runbook.UnitShare)
 	case "truncated":
 		ans.Num, ans.Den, ans.Unit = float64(byClass(w, fault.Truncated)), float64(w.Req), string(runbook.UnitShare)
+	case "schema_failed":
+		ans.Num, ans.Den, ans.Unit = float64(byClass(w, fault.InvalidOutput)), float64(w.Req), string(runbook.UnitShare)
+	case "retry_ratio":
+		ans.Num, ans.Den, ans.Unit = float64(w.Retry), float64(w.Req), string(runbook.UnitShare)
+	case "fallback_ratio":
+		ans.Num, ans.Den, ans.Unit = float64(w.Fallback), float64(w.Req), string(runbook.UnitShare)
+	case "retries":
+		ans.Value = float64(w.Retry)
+	case "fallbacks":
+		ans.Value = float64(w.Fallback)
+	case "tokens_cached":
+		ans.Value = float64(w.TokCached)
 	case "errors", "count":
 		ans.Value = float64(hits)
 	case "requests":
@@ -100,21 +116,37 @@ func (f facts) number(q runbook.Query, a asked, w board.Window, ans runbook.Answ
 	return ans
 }
 
-// tokenMemory is how far back a line that told tokens is looked for.
-const tokenMemory = 2 * time.Hour
+// toldMemory is how far back a line that told a measure is looked for.
+const toldMemory = 2 * time.Hour
 
-// tellsTokens tells whether the gateways that are asked about log tokens at all: where none does, nothing that
-// flowed is no evidence that nothing flows.
-func (f facts) tellsTokens(a asked) bool {
+// untold says of a measure that not every log tells that none does: that nothing was counted is no evidence then that
+// there was nothing.
+func (f facts) untold(metric string, a asked, w board.Window) string {
+	tokens := strings.HasPrefix(metric, "token")
+	switch {
+	case tokens && w.TokIn+w.TokOut == 0:
+	case strings.HasPrefix(metric, "retr") && w.Retry == 0 && len(f.d.sig.upstream) == 0:
+	case strings.HasPrefix(metric, "fallback") && w.Fallback == 0:
+	default:
+		return ""
+	}
 	var sel traffic.Selector
 	for _, t := range a.sel.Terms {
-		if t.Dim == traffic.Side || t.Dim == traffic.Gateway {
+		if t.Dim == traffic.Gateway {
 			sel = sel.And(t)
 		}
 	}
 	to := f.d.sig.edge(f.now)
-	w := f.d.sig.count(sel, to.Add(-tokenMemory), to)
-	return w.TokIn+w.TokOut+w.TokCached > 0
+	told := f.d.sig.count(sel, to.Add(-toldMemory), to)
+	switch {
+	case tokens && told.TokIn+told.TokOut+told.TokCached == 0:
+		return "no log line tells tokens"
+	case strings.HasPrefix(metric, "retr") && told.Retry == 0:
+		return "no log line tells of repeated attempts"
+	case strings.HasPrefix(metric, "fallback") && told.Fallback == 0:
+		return "no log line tells of fallbacks"
+	}
+	return ""
 }
 
 func (f facts) quantile(q runbook.Query, w board.Window, ans runbook.Answer) runbook.Answer {
@@ -139,20 +171,31 @@ func (f facts) span(q runbook.Query) (from, to time.Time) {
 	if over <= 0 {
 		over = defaultOver
 	}
-	to = f.d.sig.edge(f.now).Add(-q.Offset)
+	edge := f.d.sig.edge(f.now)
+	if f.finished {
+		edge = edge.Truncate(time.Second).Add(time.Second) // no more will come of the last second
+	}
+	to = edge.Add(-q.Offset)
 	return to.Add(-over), to
 }
 
-func (f facts) age(w board.Window) time.Duration {
-	newest := w.Newest
-	if newest.IsZero() {
-		newest = f.d.sig.board.Newest()
+// age is how old the newest event is of the logs that could have seen what is asked for: of the gateway that the
+// query names, else of any. That one model is quiet, or that the window lies in the past, makes no answer stale.
+func (f facts) age(a asked) time.Duration {
+	newest := f.d.sig.board.Newest()
+	for _, t := range a.sel.Terms {
+		if t.Dim == traffic.Gateway && !t.Not {
+			newest = f.d.sig.count(traffic.Selector{}.And(t), f.now.Add(-ageMemory), f.now.Add(ageMemory)).Newest
+		}
 	}
 	if newest.IsZero() {
 		return time.Duration(1<<62 - 1)
 	}
 	return max(0, f.now.Sub(newest))
 }
+
+// ageMemory is how far back the newest event of a gateway is looked for.
+const ageMemory = 15 * time.Minute
 
 // blind says why a window without requests is no evidence of silence: nothing was ever read that could tell.
 func (f facts) blind(a asked, w board.Window) string {
@@ -165,11 +208,37 @@ func (f facts) blind(a asked, w board.Window) string {
 	if w.Req == 0 && f.d.allSilent(f.now) {
 		return "every source is silent"
 	}
+	if w.Req == 0 {
+		return f.d.sourceDown(a.scope[traffic.Gateway.String()], f.now)
+	}
 	return ""
 }
 
-// selectors turns a query into selectors over keys, codes and classes. Where a gateway logs no upstream
-// attempts, a question about the upstream side is answered from what it does log: its own requests.
+// sourceDown names a log source that should tell of a gateway and does not: nothing counted is no evidence then. An
+// empty gateway is any.
+func (d *Desk) sourceDown(gw string, now time.Time) string {
+	for _, name := range slices.Sorted(maps.Keys(d.sources)) {
+		s := d.sources[name]
+		if s.Kind != traffic.LogSource || (gw != "" && s.Gateway != "" && s.Gateway != gw) {
+			continue
+		}
+		if h := s.health(now); h == traffic.Failing || h == traffic.Waiting {
+			return "source " + s.Name + " is " + string(h)
+		}
+	}
+	return ""
+}
+
+// window counts what a query selects. Asked of the upstream side, each gateway answers with its attempts, or with its own
+// requests where it logs no attempts; the two are never added for one gateway.
+func (f facts) window(a asked, from, to time.Time) board.Window {
+	if a.side == traffic.SideUpstream {
+		return f.d.sig.countSide(a.selWithoutSide(), from, to)
+	}
+	return f.d.sig.count(a.sel, from, to)
+}
+
+// selectors turns a query into selectors over keys, codes and classes.
 func (f facts) selectors(q runbook.Query) (asked, string) {
 	a := asked{scope: traffic.Scope{}}
 	for _, m := range q.Where {
@@ -190,12 +259,8 @@ func (f facts) selectors(q runbook.Query) (asked, string) {
 			}
 		}
 	}
-	side := a.side
-	if side == traffic.SideUpstream && len(f.d.sig.upstream) == 0 {
-		side = traffic.SideClient
-	}
-	if side != "" {
-		a.sel = f.d.sig.side(a.sel, side)
+	if a.side != "" {
+		a.sel = f.d.sig.side(a.sel, a.side)
 	}
 	return a, ""
 }
@@ -290,11 +355,11 @@ func (f facts) amplification(q runbook.Query, a asked) runbook.Answer {
 		return runbook.Answer{Why: "no source tells of the attempts at providers"}
 	}
 	if client.Req == 0 {
-		return runbook.Answer{Why: "no requests of clients", Age: f.age(up)}
+		return runbook.Answer{Why: "no requests of clients", Age: f.age(a)}
 	}
 	return runbook.Answer{
 		Known: true, Value: float64(up.Req) / float64(client.Req), Num: float64(up.Req), Den: float64(client.Req),
-		Samples: int(client.Req), Age: f.age(client),
+		Samples: int(client.Req), Age: f.age(a),
 	}
 }
 
@@ -306,53 +371,6 @@ func (a asked) selWithoutSide() traffic.Selector {
 		}
 	}
 	return sel
-}
-
-// gauge sums a gauge over the deployments of the scope: a page labels deployments, a question names
-// models and regions, so the board's keys say which deployments the scope means.
-func (f facts) gauge(q runbook.Query, a asked) runbook.Answer {
-	name, _ := traffic.ParseGauge(q.Metric)
-	v, n, age, ok := f.d.sig.board.Gauge(a.selWithoutSide(), name, f.now)
-	if !ok {
-		return runbook.Answer{Why: "no source tells the " + q.Metric + " of it"}
-	}
-	return runbook.Answer{Known: true, Value: v, Samples: n, Age: age}
-}
-
-func (f facts) burst(a asked) runbook.Answer {
-	ans := runbook.Answer{Known: true, Truth: runbook.False, Unit: string(runbook.UnitBool)}
-	for _, b := range f.d.bursts {
-		if b.Ended.IsZero() && b.pages() && b.Scope.Overlaps(a.scope) {
-			ans.Truth, ans.Value = runbook.True, 1
-			ans.Why = b.Reason
-		}
-	}
-	return ans
-}
-
-func (f facts) lever(a asked) runbook.Answer {
-	ans := runbook.Answer{Known: true, Truth: runbook.False, Unit: string(runbook.UnitBool)}
-	for _, l := range f.d.levers {
-		if !l.out() || (len(a.verbs) > 0 && !slices.Contains(a.verbs, string(l.plan.Change.Verb))) {
-			continue
-		}
-		if f.d.leverWhere(l).Overlaps(a.scope) {
-			ans.Truth, ans.Value = runbook.True, 1
-		}
-	}
-	return ans
-}
-
-// leverWhere gives the lever's scope with what is known of its deployment.
-func (d *Desk) leverWhere(l *lever) traffic.Scope {
-	s := l.plan.Change.Scope.Clone()
-	p := d.sig.placeOf(s["deployment"])
-	for k, v := range map[string]string{"provider": p.provider, "model": p.model, "region": p.region} {
-		if v != "" {
-			s[k] = v
-		}
-	}
-	return s
 }
 
 func firstOf(s []string) string {

@@ -65,3 +65,131 @@ func TestObeyedCapCountsTheQueueOfTheGroup(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 }
+
+// states is a desk that was told a few states of one deployment, and one request.
+func states(t *testing.T, gauges map[traffic.GaugeName]float64) (*Desk, time.Time) {
+	t.Helper()
+	d, now := sighted(), time.Now()
+	b := traffic.Batch{Source: "page", Kind: traffic.ScrapeSource}
+	for name, v := range gauges {
+		b.Gauges = append(b.Gauges, traffic.Gauge{Key: d.key(map[traffic.Dim]string{traffic.Gateway: "edge", traffic.Deployment: "eu"}), Name: name, Value: v, At: now})
+	}
+	d.sig.apply(b, now)
+	return d, now
+}
+
+func TestStatesAnswer(t *testing.T) {
+	tests := []struct {
+		metric string
+		told   map[traffic.GaugeName]float64
+		known  bool
+		value  float64
+		truth  runbook.Truth
+		why    string
+	}{
+		{"limit", map[traffic.GaugeName]float64{traffic.Limit: 8}, true, 8, runbook.Unknown, ""},
+		{"limit", map[traffic.GaugeName]float64{traffic.Limit: -1}, false, 0, runbook.Unknown, "no cap is set"},
+		{"limit", nil, false, 0, runbook.Unknown, "no source tells the limit"},
+		{"headroom", map[traffic.GaugeName]float64{traffic.Limit: 8, traffic.Inflight: 6}, true, 0.25, runbook.Unknown, ""},
+		{"headroom", map[traffic.GaugeName]float64{traffic.Limit: 8, traffic.Inflight: 9}, true, 0, runbook.Unknown, ""},
+		{"headroom", map[traffic.GaugeName]float64{traffic.Limit: -1, traffic.Inflight: 9}, false, 0, runbook.Unknown, "no cap is set"},
+		{"headroom", map[traffic.GaugeName]float64{traffic.Limit: 8}, false, 0, runbook.Unknown, "inflight"},
+		{"remaining", map[traffic.GaugeName]float64{traffic.Remaining: 40}, true, 40, runbook.Unknown, ""},
+		{"targets_in", map[traffic.GaugeName]float64{traffic.TargetIn: 1}, true, 1, runbook.Unknown, ""},
+		{"breaker", map[traffic.GaugeName]float64{traffic.Breaker: 2}, true, 1, runbook.True, "eu"},
+		{"breaker", map[traffic.GaugeName]float64{traffic.Breaker: 1}, true, 0, runbook.False, ""},
+		{"breaker", nil, false, 0, runbook.Unknown, "no source tells the breaker"},
+		{"changes", nil, false, 0, runbook.Unknown, "no source tells of changes"},
+	}
+	for _, tt := range tests {
+		d, now := states(t, tt.told)
+		got := facts{d: d, now: now}.Ask(runbook.Query{Metric: tt.metric, Where: []runbook.Match{{Label: "deployment", Op: "=", Values: []string{"eu"}}}})
+		if got.Known != tt.known || got.Value != tt.value || got.Truth != tt.truth || !strings.Contains(got.Why, tt.why) {
+			t.Errorf("%s of %v: %+v", tt.metric, tt.told, got)
+		}
+	}
+}
+
+func TestChangesAreCounted(t *testing.T) {
+	d, now := sighted(), time.Now()
+	d.sig.apply(traffic.Batch{Source: "ci", Kind: traffic.ChangeSource, Facts: []traffic.Fact{
+		{Kind: traffic.ChangeDeploy, Text: "gateway 2.1", From: now.Add(-10 * time.Minute)},
+		{Kind: traffic.ChangeConfig, Text: "timeout", From: now.Add(-2 * time.Hour)},
+	}}, now)
+	for over, want := range map[time.Duration]float64{30 * time.Minute: 1, 5 * time.Minute: 0, 3 * time.Hour: 2} {
+		if a := (facts{d: d, now: now}).Ask(runbook.Query{Metric: "changes", Over: over}); !a.Known || a.Value != want {
+			t.Errorf("over %v: %+v, want %v", over, a, want)
+		}
+	}
+}
+
+// Nothing counted while a log that should tell cannot be read is no evidence of silence.
+func TestASourceThatIsDownMakesZeroUnknown(t *testing.T) {
+	d, now := sighted(), time.Now()
+	r := traffic.Record{
+		Time: now.Add(-time.Second), Outcome: traffic.NewOutcome(fault.None, 200),
+		Key: d.key(map[traffic.Dim]string{traffic.Side: traffic.SideClient, traffic.Gateway: "edge", traffic.Model: "m"}),
+	}
+	d.sig.apply(traffic.Batch{Source: "edge-log", Kind: traffic.LogSource, Records: []traffic.Record{r}}, now)
+	up, down := &sourceState{}, &sourceState{}
+	up.Name, up.Kind, up.Gateway, up.Health = "edge-log", traffic.LogSource, "edge", traffic.Live
+	down.Name, down.Kind, down.Gateway, down.Health = "core-log", traffic.LogSource, "core", traffic.Failing
+	d.sources = map[string]*sourceState{"edge-log": up, "core-log": down}
+	ask := func(gw string) runbook.Answer {
+		return facts{d: d, now: now}.Ask(runbook.Query{Metric: "requests", Over: time.Minute, Where: []runbook.Match{
+			{Label: "gateway", Op: "=", Values: []string{gw}}, {Label: "model", Op: "=", Values: []string{"x"}},
+		}})
+	}
+	if a := ask("core"); a.Known || a.Why != "source core-log is failing" {
+		t.Errorf("of the gateway whose log fails: %+v", a)
+	}
+	if a := ask("edge"); !a.Known || a.Value != 0 {
+		t.Errorf("of the other one: %+v", a)
+	}
+}
+
+// One gateway logs attempts, the other its own requests only: a question about the upstream side counts both.
+func TestUpstreamOfTwoKindsOfGateways(t *testing.T) {
+	d, now := sighted(), time.Now()
+	rec := func(side, gw string) traffic.Record {
+		return traffic.Record{
+			Time: now.Add(-time.Second), Outcome: traffic.NewOutcome(fault.BadGateway, 502),
+			Key: d.key(map[traffic.Dim]string{traffic.Side: side, traffic.Gateway: gw, traffic.Model: "m"}),
+		}
+	}
+	d.sig.apply(traffic.Batch{Source: "log", Kind: traffic.LogSource, Records: []traffic.Record{
+		rec(traffic.SideClient, "a"), rec(traffic.SideUpstream, "a"), rec(traffic.SideUpstream, "a"), rec(traffic.SideClient, "b"),
+	}}, now)
+	a := facts{d: d, now: now}.Ask(runbook.Query{Metric: "errors", Over: time.Minute, Where: []runbook.Match{{Label: "side", Op: "=", Values: []string{"upstream"}}}})
+	if a.Value != 3 {
+		t.Errorf("%+v, want the two attempts of a and the request of b", a)
+	}
+}
+
+func TestLogsAnswerAsOfTheirEnd(t *testing.T) {
+	syms := traffic.NewSymbols(0)
+	logs := NewLogs(syms, 0)
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	var k traffic.Key
+	k[traffic.Side], k[traffic.Model] = syms.Intern(traffic.SideClient), syms.Intern("m")
+	for i := range 600 {
+		o := traffic.NewOutcome(fault.None, 200)
+		if i >= 540 {
+			o = traffic.NewOutcome(fault.BadGateway, 502)
+		}
+		logs.Take(traffic.Batch{Source: "log", Records: []traffic.Record{{Time: at.Add(time.Duration(i) * time.Second), Outcome: o, Key: k}}})
+	}
+	for src, want := range map[string]runbook.Truth{
+		"error_rate over 1m > 90%": runbook.True, "error_rate over 5m > 30%": runbook.False, "error_rate over 1m offset 5m > 1%": runbook.False,
+		"lever": runbook.Unknown, "retry_ratio over 5m < 50%": runbook.Unknown, "fallbacks over 5m == 0": runbook.Unknown, "burst": runbook.True,
+	} {
+		e, err := runbook.ParseExpr("", 0, src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := e.Eval(logs.Facts(), nil)
+		if r.Truth != want || len(r.Terms) != 1 || (want == runbook.Unknown) != (r.Why != "") {
+			t.Errorf("%s: %+v, want %v", src, r, want)
+		}
+	}
+}
