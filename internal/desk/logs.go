@@ -26,7 +26,7 @@ func (l *Logs) Take(b traffic.Batch) {
 }
 
 func (l *Logs) advance(to time.Time) {
-	for _, e := range l.d.sig.advance(to) {
+	for _, e := range l.d.sig.advance(to, to) {
 		b := l.d.burstByID(e.Burst.ID)
 		if b == nil {
 			b = &burstState{}
