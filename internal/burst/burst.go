@@ -115,8 +115,10 @@ type Burst struct {
 	Codes         map[int]int64
 	Leading       string // the most frequent failure class
 	Cells         []Cell
-	Clean         string // what is clean beside it, with numbers
-	Episodes      int    // 1, and one more for each time it came back
+	Clean         string   // what is clean beside it, with numbers
+	Answers       []Answer // whether it keeps to one environment, one gateway, ..., one class
+	Blame         Blame    // whose fault it seems
+	Episodes      int      // 1, and one more for each time it came back
 	Confidence    string
 	Provisional   bool
 	Reason        string // one sentence with the numbers

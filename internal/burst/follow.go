@@ -121,7 +121,7 @@ func (w *watch) toldNow(b *live, sec int64) told {
 
 // tell adds an event.
 func (w *watch) tell(b *live, sec int64, kind EventKind, into string) {
-	w.clean(b, sec)
+	w.ask(b, sec)
 	w.events = append(w.events, Event{Kind: kind, Burst: w.burst(b, sec), Into: into, At: at(sec + 1)})
 	b.told, b.toldAt = w.toldNow(b, sec), sec
 	if kind == Merged || kind == Withdrawn {

@@ -27,7 +27,7 @@ type live struct {
 	quietEnd               bool // ended for lack of traffic
 
 	sums   tallies
-	clean  string
+	asked  asked
 	told   told
 	toldAt int64
 }

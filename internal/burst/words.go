@@ -15,7 +15,8 @@ func (w *watch) burst(b *live, sec int64) Burst {
 		ID: b.id, Kind: b.kind, Side: w.sideOf(b.place), Scope: b.place.scope(w.syms),
 		Onset: at(b.onset), Detected: at(b.detected), State: b.state(sec),
 		Failed: b.sums.failed, Total: b.sums.total, Excess: max(float64(b.sums.failed)-b.sums.expected, 0),
-		Peak: b.sums.peak, Share: b.share, Episodes: b.episodes, Clean: b.clean,
+		Peak: b.sums.peak, Share: b.share, Episodes: b.episodes, Clean: b.asked.clean,
+		Answers: slices.Clone(b.asked.answers), Blame: b.asked.blame,
 		Classes: make(map[string]int64), Codes: make(map[int]int64),
 		Provisional: !b.firm, Confidence: Firm,
 	}
@@ -121,10 +122,7 @@ func (b *live) reason(o Burst) string {
 		rate = float64(o.Failed) / float64(o.Total)
 	}
 	text := fmt.Sprintf("%s %s (%d/%d) since %s, was %s; %s", outcomes, percent(rate), o.Failed, o.Total,
-		o.Onset.Format("15:04:05"), percent(o.Baseline), o.Scope)
-	if o.Clean != "" {
-		text += "; " + o.Clean
-	}
+		o.Onset.Format("15:04:05"), percent(o.Baseline), b.where(o))
 	if o.Confidence == NotSeparable {
 		text += "; the scope cannot be told from others yet"
 	}
@@ -141,67 +139,27 @@ func (b *live) reason(o Burst) string {
 	return text
 }
 
-// siblings are the dimensions beside which something can be clean, in the order in which an operator asks.
-var siblings = []struct {
-	dim  traffic.Dim
-	name string
-}{
-	{traffic.Region, "regions"},
-	{traffic.Model, "models"},
-	{traffic.Provider, "providers"},
-	{traffic.Deployment, "deployments"},
-	{traffic.Workload, "workloads"},
-	{traffic.Endpoint, "endpoints"},
-	{traffic.Stream, "kinds of answer"},
-	{traffic.Gateway, "gateways"},
-	{traffic.Env, "environments"},
-}
-
-// clean looks beside the scope: the same but for one dimension, the first that has traffic.
-func (w *watch) clean(b *live, sec int64) {
-	b.clean = ""
-	counted := b.counted()
-	from := max(b.onset, sec-histSecs)
-	for _, sib := range siblings {
-		if !b.place.has(sib.dim) {
-			continue
-		}
-		wide := b.place.without(sib.dim)
-		if sib.dim == traffic.Region {
-			wide = wide.without(traffic.Provider).without(traffic.Deployment) // another region is often another provider's
-		}
-		n, k, e := int64(0), int64(0), 0.0
-		for _, l := range w.leaves {
-			if b.place.covers(l.key) || !wide.covers(l.key) || l.key[sib.dim] == b.place.key[sib.dim] || w.burning(l, b) {
-				continue
-			}
-			l.slots(from, sec, func(x *slot) {
-				n += int64(x.all)
-				for _, o := range x.fails {
-					if counted.has(w.table.of(o.Outcome)) {
-						k += o.N
-					}
-				}
-				for s := range signals {
-					if counted.has(s) {
-						e += float64(x.all) * l.base[s].p
-					}
-				}
-			})
-		}
-		switch {
-		case n == 0:
-			continue
-		case float64(k) > 2*e+5:
-			b.clean = fmt.Sprintf("other %s fail too: %d of %d", sib.name, k, n)
-		default:
-			b.clean = fmt.Sprintf("other %s clean: %d of %d", sib.name, k, n)
-		}
-		return
+// where is the part of the sentence that says where: the share of the excess in scope, what fails there, what is
+// clean beside it, and what cannot be told because there is nothing to compare with.
+func (b *live) where(o Burst) string {
+	text := o.Scope.String()
+	if o.Share > 0 && b.place.mask != 0 {
+		text = fmt.Sprintf("%s of the excess %s are %s", percent(o.Share), b.asked.what, text)
 	}
-}
-
-// burning tells whether another burst lasts on the leaf: it is neither clean nor part of this one.
-func (w *watch) burning(l *leaf, but *live) bool {
-	return slices.ContainsFunc(w.lives, func(o *live) bool { return o != but && o.open() && o.place.covers(l.key) })
+	var spread, clean, untold []string
+	for _, d := range siblings {
+		a := answerTo(o.Answers, d)
+		switch named := b.place.has(d); {
+		case a.Extent == Widespread && !named && a.Failing > 1 && len(spread) < 2:
+			spread = append(spread, a.Text)
+		case named && a.Beside.Req > 0 && len(clean) < 2:
+			clean = append(clean, a.Text)
+		case a.Extent == Untold && a.Values == 1 && a.Beside.Req == 0 && !named && len(untold) < 2:
+			untold = append(untold, fmt.Sprintf("%s cannot be told: %s", a.Dim, a.Text))
+		}
+	}
+	if a := answerOf(o.Answers, classDim); a.Extent == Isolated && a.Values > 1 {
+		clean = append(clean, a.Text)
+	}
+	return strings.Join(slices.Concat([]string{text}, spread, clean, untold), "; ")
 }

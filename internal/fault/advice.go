@@ -135,3 +135,6 @@ func Advice(c Class) Guide {
 	}
 	return guides[c]
 }
+
+// Domain is whose fault failures of this class mostly are, where nothing more exact is known.
+func (c Class) Domain() Domain { return Advice(c).Domain }
