@@ -138,9 +138,10 @@ func (q Quiz) within(a *Answer) {
 	case len(failing) == 1 && len(unclear) == 0:
 		a.Extent, a.Value = Isolated, failing[0].Value
 		a.Text = fmt.Sprintf("of the %s only %s: others clean: %d of %d", others, a.Value, a.Beside.Err, a.Beside.Req)
-	case len(failing) > 1 && len(clean)+len(unclear) == 0:
-		a.Extent = Widespread
-		a.Text = fmt.Sprintf("all %d %s", len(failing), others)
+	case len(failing) == 2 && len(q.Parts) == 2:
+		a.Extent, a.Text = Widespread, "both "+others
+	case len(failing) > 1 && len(failing) == len(q.Parts):
+		a.Extent, a.Text = Widespread, fmt.Sprintf("all %d %s", len(failing), others)
 	case len(failing) > 1:
 		a.Extent = Widespread
 		a.Text = fmt.Sprintf("%d of %d %s", len(failing), len(q.Parts), others)

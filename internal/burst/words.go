@@ -148,13 +148,16 @@ func (b *live) where(o Burst) string {
 	}
 	var spread, clean, untold []string
 	for _, d := range siblings {
-		a := answerTo(o.Answers, d)
-		switch named := b.place.has(d); {
-		case a.Extent == Widespread && !named && a.Failing > 1 && len(spread) < 2:
-			spread = append(spread, a.Text)
-		case named && a.Beside.Req > 0 && len(clean) < 2:
+		switch a := answerTo(o.Answers, d); {
+		case b.place.has(d) && a.Beside.Req > 0 && len(clean) < 2:
 			clean = append(clean, a.Text)
-		case a.Extent == Untold && a.Values == 1 && a.Beside.Req == 0 && !named && len(untold) < 2:
+		case !b.place.has(d) && a.Extent == Widespread && a.Failing > 1 && len(spread) < 2:
+			spread = append(spread, a.Text+" there")
+		}
+	}
+	for _, d := range askedDims {
+		a := answerTo(o.Answers, d)
+		if !b.place.has(d) && a.Extent == Untold && a.Values == 1 && a.Beside.Req == 0 && len(untold) < 2 {
 			untold = append(untold, fmt.Sprintf("%s cannot be told: %s", a.Dim, a.Text))
 		}
 	}
