@@ -10,6 +10,7 @@ import (
 // dimensions and gets each coarser set from the cells of a finer one, which are far fewer than the leaves.
 type projection struct {
 	grid  *grid
+	rule  scanRule
 	root  []sum    // one for each leaf
 	sets  []dimSet // sets of dimensions, each after the one that it comes from
 	price []float64
@@ -34,10 +35,9 @@ type dimSet struct {
 	next   []int // sets that come from this one
 }
 
-// newProjection lays out which set of dimensions comes from which. Combinations of fewer than least dimensions are
-// not scored.
-func newProjection(g *grid, least int) *projection {
-	pr := &projection{grid: g, root: make([]sum, g.leaves())}
+// newProjection lays out which set of dimensions comes from which.
+func newProjection(g *grid, rule scanRule) *projection {
+	pr := &projection{grid: g, rule: rule, root: make([]sum, g.leaves())}
 	for i := range pr.root {
 		pr.root[i].set = mix(uint64(i) + 1) //nolint:gosec // an index
 		pr.root[i].first = int32(i)         //nolint:gosec // an index
@@ -45,12 +45,12 @@ func newProjection(g *grid, least int) *projection {
 	for _, card := range g.cards {
 		pr.price = append(pr.price, math.Log(float64(card))+1)
 	}
-	pr.lay(least)
+	pr.lay()
 	return pr
 }
 
 // lay builds the tree. Its first set is the leaves themselves.
-func (pr *projection) lay(least int) {
+func (pr *projection) lay() {
 	g := pr.grid
 	size := make([]int, 1<<len(g.cards)) // 0: not looked at
 	implied := g.implied()
@@ -67,8 +67,8 @@ func (pr *projection) lay(least int) {
 	pr.sets = []dimSet{{}}
 	where := make([]int, len(size)) // mask -> its set
 	for _, mask := range masks {
-		n := bits.OnesCount(uint(mask))                                                         //nolint:gosec // as above
-		s := dimSet{mask: uint32(mask), size: size[mask], scored: n <= scanAttrs && n >= least} //nolint:gosec // as above
+		n := bits.OnesCount(uint(mask))                                                                 //nolint:gosec // as above
+		s := dimSet{mask: uint32(mask), size: size[mask], scored: n <= scanAttrs && n >= pr.rule.attrs} //nolint:gosec // as above
 		from, cells := 0, g.leaves()
 		for d := range g.cards {
 			if mask>>d&1 != 0 {
@@ -130,11 +130,11 @@ func (g *grid) tells(e, d int) bool {
 	return true
 }
 
-// scan scores all combinations. second is the best gain of one that covers other leaves than the best.
-func (pr *projection) scan() (best candidate, second float64) {
-	r := race{best: candidate{gain: math.Inf(-1)}, second: math.Inf(-1)}
+// scan scores all combinations. near are those that come close to the best and cover other leaves.
+func (pr *projection) scan() (best candidate, near []candidate) {
+	r := race{best: candidate{gain: math.Inf(-1)}}
 	pr.visit(0, pr.root, 0, &r)
-	return r.best, r.second
+	return r.best, r.near
 }
 
 // visit goes down the tree of projections from one set, whose cells are given.

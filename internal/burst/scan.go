@@ -11,10 +11,15 @@ const (
 	scanAttrs  = 4       // dimensions that one scope names at most
 	scanCauses = 4       // causes at a time
 	scanLeast  = 8       // evidence below which a combination is not named
+	scanSure   = 4       // the same for the first one where it is known that something is wrong
 	scanCause  = 4       // price of one cause more
 	scanVeto   = 3       // weight of a healthy leaf's vote, squared, where causes are looked for narrowly
 	scanNear   = 3       // a runner-up this close cannot be told from the winner
 	scanBand   = 0.5     // price of a leaf that fails harder or softer than the rest
+	scanThin   = 3       // and more for one with few failures: what it says of its strength is mostly chance
+	scanMinor  = 0.003   // of the first cause's evidence, below which more causes are what the model does not fit
+	scanGap    = 0.01    // of a cause's strength: what fails less between two causes is clean
+	scanSame   = 0.02    // of the requests in two places: those that differ in less are practically the same
 	scanCells  = 1 << 20 // combinations with more values are not looked at
 	scanValues = 256     // a dimension with more values is only looked at alone
 	scanDimMax = 12      // dimensions at most
@@ -129,14 +134,14 @@ func (g *grid) covers(c *choice, leaf int) bool {
 // combination is the sum of the likelihood gains of its leaves (Neill 2012), less a price for each dimension named:
 // healthy leaves vote against a scope that is too wide, failing ones outside count against one that is too narrow.
 // What one cause explains is expected in the next round.
-func (g *grid) localise(least int) []cause {
+func (g *grid) localise(rule scanRule) []cause {
 	if g.leaves() == 0 {
 		return nil
 	}
-	pr := newProjection(g, least)
+	pr := newProjection(g, rule)
 	loose, strict := pr.explainAll(true), pr.explainAll(false)
 	out := loose
-	if worth(strict) > worth(loose) {
+	if len(strict) <= len(loose)+1 && worth(strict) > worth(loose) && g.cleanBetween(loose, strict) {
 		out = strict
 	}
 	for i := range out {
@@ -147,6 +152,12 @@ func (g *grid) localise(least int) []cause {
 	return out
 }
 
+// scanRule says what may be named.
+type scanRule struct {
+	attrs int     // dimensions at least
+	least float64 // evidence for the first cause
+}
+
 // worth is the evidence for a set of causes, less what each more of them costs.
 func worth(list []cause) float64 {
 	x := 0.0
@@ -154,6 +165,37 @@ func worth(list []cause) float64 {
 		x += f.gain - scanCause
 	}
 	return x
+}
+
+// cleanBetween tells whether what lies inside the wide causes and outside the narrow ones is clean. Where it is not,
+// the narrow ones are only the worst parts of a wide cause that hits its leaves unequally.
+func (g *grid) cleanBetween(wide, narrow []cause) bool {
+	inside := func(list []cause, leaf int) bool {
+		return slices.ContainsFunc(list, func(c cause) bool { return g.covers(&c.choice, leaf) })
+	}
+	var in, between cause
+	for i := range g.n {
+		if inside(narrow, i) {
+			in.count(g, i)
+		} else if inside(wide, i) {
+			between.count(g, i)
+		}
+	}
+	return between.strength() <= scanGap*in.strength()
+}
+
+func (f *cause) count(g *grid, leaf int) {
+	f.n += g.n[leaf]
+	f.k += g.k[leaf]
+	f.e += g.n[leaf] * g.base[leaf]
+}
+
+// strength is the share of requests that fail for this cause.
+func (f *cause) strength() float64 {
+	if f.n <= f.e {
+		return 0
+	}
+	return max((f.k-f.e)/(f.n-f.e), 0)
 }
 
 // explainAll finds causes one after the other. Loose, the leaves of a cause may fail unequally, as real ones do; but
@@ -167,14 +209,17 @@ func (pr *projection) explainAll(loose bool) []cause {
 		g.p[i] = min(max(1.5*wary, 1e-4), 0.95)
 		pr.root[i].acc = g.weigh(i, loose)
 	}
-	for range scanCauses {
-		best, second := pr.scan()
-		if best.gain <= scanLeast {
+	for len(out) < scanCauses {
+		best, near := pr.scan()
+		if best.gain <= scanLeast && (len(out) > 0 || best.gain <= pr.rule.least) {
 			break
 		}
-		f := cause{choice: best.choice, leaf: best.leaf, gain: best.gain, separable: best.gain-second > scanNear}
+		if len(out) > 0 && best.gain < scanMinor*out[0].gain {
+			break
+		}
+		f := cause{choice: best.choice, leaf: best.leaf, gain: best.gain}
 		if !loose {
-			f.gain = g.regain(&best)
+			f.gain = g.regain(&best.choice, best.price, true)
 		}
 		g.explain(&f)
 		for i := range g.p {
@@ -182,27 +227,45 @@ func (pr *projection) explainAll(loose bool) []cause {
 				pr.root[i].acc = g.weigh(i, loose)
 			}
 		}
+		f.separable = !slices.ContainsFunc(near, func(c candidate) bool {
+			return !g.alike(&best.choice, &c.choice) && g.regain(&c.choice, c.price, loose) < c.gain/2
+		})
 		out = append(out, f)
 	}
 	return out
 }
 
-// regain measures the gain of a combination by the loose rule.
-func (g *grid) regain(c *candidate) float64 {
+// alike tells whether two places differ in so few requests that it does not matter which one is meant.
+func (g *grid) alike(x, y *choice) bool {
+	var either, differ float64
+	for i, n := range g.n {
+		a, b := g.covers(x, i), g.covers(y, i)
+		if a || b {
+			either += n
+		}
+		if a != b {
+			differ += n
+		}
+	}
+	return differ < scanSame*either
+}
+
+// regain measures the gain of a combination with what has been explained since.
+func (g *grid) regain(c *choice, price float64, loose bool) float64 {
 	var acc gains
 	for i := range g.n {
-		if g.covers(&c.choice, i) {
-			w := g.weigh(i, true)
+		if g.covers(c, i) {
+			w := g.weigh(i, loose)
 			for j := range acc {
 				acc[j] += w[j]
 			}
 		}
 	}
-	return slices.Max(acc[:]) - c.price
+	return slices.Max(acc[:]) - price
 }
 
-// weigh gives each strength the gain that a leaf would add to a scope. A leaf may fail a little harder or softer
-// than the rest of its scope, for a price; the more is expected, the less a difference says.
+// weigh gives each strength the gain that a leaf would add to a scope. A leaf that fails may do so a little harder or
+// softer than the rest of its scope, for a price; the more is expected, the less a difference says.
 func (g *grid) weigh(leaf int, loose bool) gains {
 	n, k, p := g.n[leaf], g.k[leaf], g.p[leaf]
 	var u gains
@@ -223,9 +286,13 @@ func (g *grid) weigh(leaf int, loose bool) gains {
 		}
 		return w
 	}
+	if slices.Max(u[:]) <= 0 {
+		return w // healthy: it is not a softer part of anything
+	}
+	band := scanBand + scanThin/max(k, 1)
 	for i := range u {
 		for h := max(i-2, 0); h <= min(i+2, len(u)-1); h++ {
-			w[i] = max(w[i], u[h]-scanBand)
+			w[i] = max(w[i], u[h]-band)
 		}
 	}
 	return w
@@ -235,15 +302,10 @@ func (g *grid) weigh(leaf int, loose bool) gains {
 func (g *grid) explain(f *cause) {
 	for i := range g.n {
 		if g.covers(&f.choice, i) {
-			f.n += g.n[i]
-			f.k += g.k[i]
-			f.e += g.n[i] * g.base[i]
+			f.count(g, i)
 		}
 	}
-	strength := 0.0
-	if f.n > f.e {
-		strength = max((f.k-f.e)/(f.n-f.e), 0)
-	}
+	strength := f.strength()
 	for i := range g.n {
 		if g.covers(&f.choice, i) {
 			g.p[i] = min(max(g.p[i], g.k[i]/g.n[i], g.base[i]+1.15*strength*(1-g.base[i])), 0.95)
@@ -260,28 +322,56 @@ type candidate struct {
 	leaf  int32  // one of them
 }
 
-// race keeps the best candidate, and the gain of the best one that covers other leaves.
+// race keeps the best candidate, and those that come close and cover other leaves.
 type race struct {
-	best   candidate
-	second float64
+	best candidate
+	near []candidate
 }
 
+// nearMost bounds the candidates that are kept because they come close.
+const nearMost = 16
+
 func (r *race) enter(c *candidate) {
-	near := c.gain - r.best.gain
+	if c.gain < r.best.gain-scanNear {
+		return
+	}
+	ahead := c.gain - r.best.gain
 	tie := 1e-9 * max(1, math.Abs(c.gain)) // sums differ in their last digits by the order in which they were added up
 	attrs := bits.OnesCount32(c.mask) - bits.OnesCount32(r.best.mask)
 	simpler := attrs < 0 || (attrs == 0 && c.mask < r.best.mask)
-	wins := near > tie || (near > -tie && simpler)
-	switch {
-	case c.set == r.best.set:
-		if wins {
-			r.best = *c
-		}
+	switch wins := ahead > tie || (ahead > -tie && simpler); {
+	case !wins && c.set != r.best.set:
+		r.keep(*c)
+	case wins && c.set != r.best.set:
+		r.keep(r.best)
+		fallthrough
 	case wins:
-		r.second = r.best.gain
 		r.best = *c
-	default:
-		r.second = max(r.second, c.gain)
+		r.near = slices.DeleteFunc(r.near, func(x candidate) bool {
+			return x.set == c.set || x.gain < c.gain-scanNear
+		})
+	}
+}
+
+// keep remembers a candidate as close, one for each set of leaves and the best of them.
+func (r *race) keep(c candidate) {
+	weakest := 0
+	for i := range r.near {
+		if r.near[i].set == c.set {
+			if c.gain > r.near[i].gain {
+				r.near[i] = c
+			}
+			return
+		}
+		if r.near[i].gain < r.near[weakest].gain {
+			weakest = i
+		}
+	}
+	switch {
+	case len(r.near) < nearMost:
+		r.near = append(r.near, c)
+	case c.gain > r.near[weakest].gain:
+		r.near[weakest] = c
 	}
 }
 

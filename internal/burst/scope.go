@@ -24,6 +24,7 @@ type ScopeLeaf struct {
 // ScopeOptions say what a scan may answer.
 type ScopeOptions struct {
 	Somewhere bool // the answer is some place: "everything" is none
+	Alarmed   bool // something is known to be wrong: less evidence is enough to name it
 }
 
 // Cause is a combination of values that explains failures.
@@ -52,12 +53,15 @@ func Localise(leaves []ScopeLeaf, o ScopeOptions) []Cause {
 			of = append(of, d)
 		}
 	}
-	least := 0
+	rule := scanRule{least: scanLeast}
 	if o.Somewhere {
-		least = 1
+		rule.attrs = 1
+	}
+	if o.Alarmed {
+		rule.least = scanSure
 	}
 	var out []Cause
-	for _, f := range g.localise(least) {
+	for _, f := range g.localise(rule) {
 		c := Cause{
 			Values: make([]int32, dims), N: f.n, K: f.k, Expected: f.e, Share: f.share, Gain: f.gain, Separable: f.separable,
 		}
@@ -99,7 +103,7 @@ func causesOf(g *grid, leaves []*leaf) []found {
 		}
 	}
 	var out []found
-	for _, c := range g.localise(0) {
+	for _, c := range g.localise(scanRule{least: scanSure}) {
 		f := found{gain: c.gain, n: c.n, k: c.k, e: c.e, share: c.share, separable: c.separable}
 		for m := c.mask; m != 0; m &= m - 1 {
 			d := of[bits.TrailingZeros32(m)]
