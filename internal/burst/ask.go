@@ -17,8 +17,8 @@ var askedDims = []traffic.Dim{
 
 const classDim = "class"
 
-// beforeSecs is how long before the onset tells which classes of failures are usual.
-const beforeSecs = 300
+// usualSecs is how long before the onset tells which classes of failures are usual.
+const usualSecs = 300
 
 // asked is what is known about where a burst is, beside its scope.
 type asked struct {
@@ -45,7 +45,7 @@ func (w *watch) ask(b *live, sec int64) {
 	for _, d := range askedDims {
 		out.answers = append(out.answers, quizOf(b.place, d, seen, w.syms).Answer())
 	}
-	usual, now := w.classes(b, from-beforeSecs, from-1), w.classes(b, from, sec)
+	usual, now := w.classes(b, from-usualSecs, from-1), w.classes(b, from, sec)
 	out.answers = append(out.answers, now.answer(usual, seen))
 	if b.kind == KindErrors {
 		out.what = now.plural()
