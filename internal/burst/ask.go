@@ -17,11 +17,15 @@ var askedDims = []traffic.Dim{
 
 const classDim = "class"
 
+// askEvery is after how many seconds answers are worked out again for who looks at a burst.
+const askEvery = 10
+
 // usualSecs is how long before the onset tells which classes of failures are usual.
 const usualSecs = 300
 
 // asked is what is known about where a burst is, beside its scope.
 type asked struct {
+	at      int64
 	answers []Answer
 	what    string // fails: "502s", "failures"
 	clean   string
@@ -41,7 +45,7 @@ type seenLeaf struct {
 func (w *watch) ask(b *live, sec int64) {
 	from := max(b.onset, sec-histSecs)
 	seen := w.seen(b, from, sec)
-	out := asked{what: "failures"}
+	out := asked{at: sec, what: "failures"}
 	for _, d := range askedDims {
 		out.answers = append(out.answers, quizOf(b.place, d, seen, w.syms).Answer())
 	}

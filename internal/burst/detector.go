@@ -164,6 +164,9 @@ func (d *Detector) Bursts() []Burst {
 	var out []Burst
 	for _, w := range []*watch{d.blame, d.impact} {
 		for _, b := range w.lives {
+			if b.open() && d.sec-b.asked.at >= askEvery {
+				w.ask(b, d.sec)
+			}
 			out = append(out, w.burst(b, d.sec))
 		}
 		for _, f := range w.tides {

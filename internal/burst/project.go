@@ -21,9 +21,25 @@ type projection struct {
 // sum is the evidence of one combination of values.
 type sum struct {
 	acc   gains
+	n, e  float64 // requests, and failures that were expected or have been explained
+	k     float64
 	set   uint64 // a hash of its leaves
 	first int32  // one of its leaves
 	at    int32  // its mixed-radix number
+}
+
+// weigh makes the evidence that of one leaf.
+func (x *sum) weigh(g *grid, leaf int, loose bool) {
+	x.acc = g.weigh(leaf, loose)
+	x.n, x.k, x.e = g.n[leaf], g.k[leaf], g.n[leaf]*g.p[leaf]
+}
+
+func (x *sum) add(y *sum) {
+	x.set += y.set
+	x.n, x.k, x.e = x.n+y.n, x.k+y.k, x.e+y.e
+	for j := range x.acc {
+		x.acc[j] += y.acc[j]
+	}
 }
 
 // dimSet is a set of dimensions in the tree of projections.
@@ -169,16 +185,22 @@ func (pr *projection) project(cells []sum, s *dimSet, out []sum) []sum {
 			pr.index[at] = int32(len(out)) //nolint:gosec // at most one a leaf
 			continue
 		}
-		y := &out[pr.index[at]-1]
-		y.set += x.set
-		for j := range y.acc {
-			y.acc[j] += x.acc[j]
-		}
+		out[pr.index[at]-1].add(x)
 	}
 	for i := range out {
 		pr.index[out[i].at] = 0
 	}
 	return out
+}
+
+// weakest is the first of the strengths that a combination may be taken for: half of what it shows. Else a leaf that
+// fails clearly would count as a harder part of a place that else hardly fails.
+func (x *sum) weakest() int {
+	half, at := (x.k-x.e)/(x.n-x.e)/2, 0
+	for at+1 < len(scanStrengths) && scanStrengths[at+1] <= half {
+		at++
+	}
+	return at
 }
 
 // score enters the cells of a set into the race, but those with an unknown value.
@@ -191,7 +213,7 @@ func (pr *projection) score(cells []sum, s *dimSet, r *race) {
 next:
 	for i := range cells {
 		x := &cells[i]
-		c.gain, c.set, c.leaf = slices.Max(x.acc[:])-price, x.set, x.first
+		c.gain, c.set, c.leaf = slices.Max(x.acc[x.weakest():])-price, x.set, x.first
 		for _, d := range s.dims {
 			v := pr.grid.values[d][x.first]
 			if v == pr.grid.unknown[d] {

@@ -207,7 +207,7 @@ func (pr *projection) explainAll(loose bool) []cause {
 	g.p = slices.Grow(g.p[:0], g.leaves())[:g.leaves()]
 	for i, wary := range g.wary {
 		g.p[i] = min(max(1.5*wary, 1e-4), 0.95)
-		pr.root[i].acc = g.weigh(i, loose)
+		pr.root[i].weigh(g, i, loose)
 	}
 	for len(out) < scanCauses {
 		best, near := pr.scan()
@@ -224,7 +224,7 @@ func (pr *projection) explainAll(loose bool) []cause {
 		g.explain(&f)
 		for i := range g.p {
 			if g.covers(&f.choice, i) {
-				pr.root[i].acc = g.weigh(i, loose)
+				pr.root[i].weigh(g, i, loose)
 			}
 		}
 		f.separable = !slices.ContainsFunc(near, func(c candidate) bool {
@@ -252,16 +252,14 @@ func (g *grid) alike(x, y *choice) bool {
 
 // regain measures the gain of a combination with what has been explained since.
 func (g *grid) regain(c *choice, price float64, loose bool) float64 {
-	var acc gains
+	var all, one sum
 	for i := range g.n {
 		if g.covers(c, i) {
-			w := g.weigh(i, loose)
-			for j := range acc {
-				acc[j] += w[j]
-			}
+			one.weigh(g, i, loose)
+			all.add(&one)
 		}
 	}
-	return slices.Max(acc[:]) - price
+	return slices.Max(all.acc[all.weakest():]) - price
 }
 
 // weigh gives each strength the gain that a leaf would add to a scope. A leaf that fails may do so a little harder or

@@ -43,13 +43,10 @@ func plainScan(g *grid, root []sum, least int) map[string]candidate {
 				x = &sum{first: int32(i)}
 				accs[name] = x
 			}
-			x.set += root[i].set
-			for j := range x.acc {
-				x.acc[j] += root[i].acc[j]
-			}
+			x.add(&root[i])
 		}
 		for name, x := range accs {
-			c := candidate{gain: slices.Max(x.acc[:]) - price, price: price, set: x.set, leaf: x.first}
+			c := candidate{gain: slices.Max(x.acc[x.weakest():]) - price, price: price, set: x.set, leaf: x.first}
 			c.mask = mask
 			for d := range g.cards {
 				if mask>>d&1 != 0 {
@@ -133,7 +130,7 @@ func TestProjectionFindsWhatThePlainScanFinds(t *testing.T) {
 		loose := rapid.Bool().Draw(t, "loose")
 		for i, wary := range g.wary {
 			g.p[i] = min(max(1.5*wary, 1e-4), 0.95)
-			pr.root[i].acc = g.weigh(i, loose)
+			pr.root[i].weigh(g, i, loose)
 		}
 		best, near := pr.scan()
 		all := plainScan(g, pr.root, least)

@@ -143,7 +143,11 @@ func (b *live) reason(o Burst) string {
 // clean beside it, and what cannot be told because there is nothing to compare with.
 func (b *live) where(o Burst) string {
 	text := o.Scope.String()
-	if o.Share > 0 && b.place.mask != 0 {
+	switch {
+	case b.place.mask == 0 || o.Share == 0:
+	case o.Share >= 0.995:
+		text = fmt.Sprintf("all excess %s are %s", b.asked.what, text)
+	default:
 		text = fmt.Sprintf("%s of the excess %s are %s", percent(o.Share), b.asked.what, text)
 	}
 	var spread, clean, untold []string
