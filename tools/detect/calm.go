@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"signalbox/tools/detect/score"
 )
@@ -16,11 +18,18 @@ func calm(o *options, r *report) error {
 	r.say("False alarms: %d, %s a month and fleet (95%% interval %s to %s); asked for: %s", t.false_, num(float64(t.false_)*month),
 		num(low*month), num(high*month), num(p.falses))
 	r.say("Notes (caller, traffic and others that call nobody): %d, %s a day", t.notes, num(float64(t.notes)/t.days))
+	for _, k := range slices.Sorted(maps.Keys(t.noteKinds)) {
+		r.say("  %s: %d", k, t.noteKinds[k])
+	}
+	for _, b := range countBesides(o.calmDays()) {
+		r.say("Findings of %s that were none: %d", b.kind, b.wrong)
+	}
 	for _, w := range t.wrong {
 		r.say("%s", w)
 	}
 	// Two in forty days are what one a month allows; of fewer days, as many as are not yet proof of more.
 	r.atMost("calm", fmt.Sprintf("false alarms in %s days", num(t.days)), math.Max(1, math.Floor(t.days/20*p.falses)), float64(t.false_), "")
+	r.atMost("calm", "losses of traffic that were none", 0, float64(t.noteKinds["traffic:loss"]), "")
 	r.atMost("calm", "notes a day", 12, float64(t.notes)/t.days, "")
 	return nil
 }

@@ -26,6 +26,7 @@ type day struct {
 	byKind map[string]*score.PR // 15 s after the alarm, by kind of the first fault
 	wrong  []string             // scopes that were wrong then
 	rivals *rivals              // nil: nobody asked for them
+	found  map[string]*finding  // what was said beside the bursts, by id
 }
 
 // plan says which days are simulated.
@@ -53,22 +54,23 @@ type incident struct {
 // sim runs a day.
 type sim struct {
 	*day
-	g     *gen.Gen
-	tr    *gen.Tracker
-	feed  *feed
-	det   *burst.Detector
-	seen  []int64 // first attempts by leaf
-	byID  map[string]*score.Burst
-	all   []*incident
-	next  int // incident that is on or comes next
-	width int64
-	held  map[traffic.Key]*burst.Leaf // counts of a scrape's interval
+	g       *gen.Gen
+	tr      *gen.Tracker
+	feed    *feed
+	det     *burst.Detector
+	lookout *burst.Lookout
+	seen    []int64 // first attempts by leaf
+	byID    map[string]*score.Burst
+	all     []*incident
+	next    int // incident that is on or comes next
+	width   int64
+	held    map[traffic.Key]*burst.Leaf // counts of a scrape's interval
 }
 
 func newSim(seed uint64, p plan) *sim {
 	cfg := gen.Default(seed)
 	cfg.Scale, cfg.Latency, cfg.TTFT, cfg.Tokens, cfg.Fine = p.scale, true, true, true, p.fine
-	s := &sim{g: gen.New(cfg), day: &day{seed: seed, hours: p.hours, byKind: map[string]*score.PR{}}, byID: map[string]*score.Burst{}}
+	s := &sim{g: gen.New(cfg), day: &day{seed: seed, hours: p.hours, byKind: map[string]*score.PR{}, found: map[string]*finding{}}, byID: map[string]*score.Burst{}}
 	if p.gap > 0 {
 		s.g.PlanFaults(int64(p.quiet*3600), int64(p.hours*3600), p.gap, p.pair, p.kinds)
 	}
@@ -81,6 +83,7 @@ func newSim(seed uint64, p plan) *sim {
 	}
 	s.seen = make([]int64, len(s.g.Leaves))
 	s.det = burst.New(burst.Options{Symbols: s.feed.syms, FalsePerMonth: p.falses})
+	s.lookout = burst.NewLookout(s.feed.syms)
 	for i, f := range s.faults {
 		if n := len(s.all); n == 0 || f.Start >= s.all[n-1].end {
 			s.all = append(s.all, &incident{start: f.Start, end: f.End, alarm: math.NaN(), pending: len(looks)})
@@ -127,8 +130,15 @@ func (s *sim) second() {
 
 // close gives a second to the detector.
 func (s *sim) close(t int64, leaves []burst.Leaf) {
-	for _, e := range s.det.Step(begin+t, leaves) {
+	said := s.det.Step(begin+t, leaves)
+	for _, e := range said {
 		s.hear(e)
+	}
+	s.lookout.Count(begin+t, leaves)
+	s.lookout.Hear(said)
+	if s.lookout.Due(begin + t) {
+		s.lookout.Look(begin+t, nil)
+		s.beside(t + 1)
 	}
 }
 
@@ -168,6 +178,9 @@ func (s *sim) hear(e burst.Event) {
 		s.bursts = append(s.bursts, b)
 	}
 	b.Kind, b.Onset, b.Detected, b.Episodes = e.Burst.Kind, since(e.Burst.Onset), since(e.Burst.Detected), e.Burst.Episodes
+	if e.Burst.Kind == burst.KindTraffic {
+		b.Kind += ":" + e.Burst.Leading
+	}
 	b.End = math.NaN()
 	if !e.Burst.Ended.IsZero() {
 		b.End = since(e.Burst.Ended)

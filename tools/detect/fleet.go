@@ -25,6 +25,7 @@ type feed struct {
 	counts   []burst.OutcomeN // what leaves point into, of this second
 	bins     []traffic.Bin    // likewise
 	dense    [traffic.MaxBin + 1]int32
+	fell     []burst.FellN
 }
 
 func newFeed(g *gen.Gen) *feed {
@@ -52,7 +53,9 @@ func newFeed(g *gen.Gen) *feed {
 }
 
 // reset begins another second.
-func (f *feed) reset() { f.leaves, f.counts, f.bins = f.leaves[:0], f.counts[:0], f.bins[:0] }
+func (f *feed) reset() {
+	f.leaves, f.counts, f.bins, f.fell = f.leaves[:0], f.counts[:0], f.bins[:0], f.fell[:0]
+}
 
 // add takes a bucket. Repeats whose outcome is healthy are taken from the healthy ones.
 func (f *feed) add(b *gen.Bucket) {
@@ -85,6 +88,11 @@ func (f *feed) add(b *gen.Bucket) {
 			l.CallerErr += int64(n)
 		}
 		f.counts = append(f.counts, burst.OutcomeN{Outcome: f.outcomes[c], N: int64(n), First: int64(first)})
+	}
+	if b.Fallen > 0 {
+		from := burst.FellN{From: f.syms.Intern(b.From), N: int64(b.Fallen*float64(b.N-b.Retries) + 0.5)}
+		f.fell = append(f.fell, from)
+		l.Fell = f.fell[len(f.fell)-1 : len(f.fell) : len(f.fell)]
 	}
 	l.Tok = f.histogram(b.LogTok, 0)
 	l.ByOutcome = f.counts[from:len(f.counts):len(f.counts)]

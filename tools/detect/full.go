@@ -90,6 +90,7 @@ type tally struct {
 	days, hours       float64
 	false_            int
 	echoes, notes     int
+	noteKinds         map[string]int
 	pairs, apart      int
 	scopes            [len(looks)]score.PR
 	kinds             map[string]*score.PR
@@ -104,7 +105,7 @@ var traffics = []struct {
 }{{1, "below 1/s"}, {10, "1-10/s"}, {100, "10-100/s"}, {math.Inf(1), "100/s and more"}}
 
 func gather(days []*day) *tally {
-	t := &tally{byKind: map[string]*row{}, byTraffic: map[string]*row{}, kinds: map[string]*score.PR{}}
+	t := &tally{byKind: map[string]*row{}, byTraffic: map[string]*row{}, kinds: map[string]*score.PR{}, noteKinds: map[string]int{}}
 	for _, d := range days {
 		t.hours += d.hours
 		for i, p := range d.scopes {
@@ -119,6 +120,7 @@ func gather(days []*day) *tally {
 		for _, b := range d.bursts {
 			if !b.Alarm() {
 				t.notes++
+				t.noteKinds[b.Kind]++
 			}
 		}
 		found, wrong, echoes := score.Match(d.faults, d.bursts)

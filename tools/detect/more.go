@@ -23,6 +23,11 @@ func more(o *options, r *report) error {
 	}
 	r.table(append(rows, t.all.cells("all")))
 	r.say("\nAlarms that no fault explains: %d in %s fleet-days; echoes of faults: %d", t.false_, num(t.days), t.echoes)
+	rows = [][]string{{"\nfinding", "of", "told", "delay p50", "of nothing of the kind"}}
+	for _, b := range countBesides(days) {
+		rows = append(rows, b.row())
+	}
+	r.table(rows)
 	if o.verbose {
 		for _, w := range t.wrong {
 			r.say("%s", w)

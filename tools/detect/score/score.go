@@ -111,7 +111,7 @@ func (b *Burst) At(t float64) []bool {
 	return cov
 }
 
-// Fits tells whether a burst of a kind may come from a fault of a class.
+// Fits tells whether a burst of a kind may come from a fault of a class. The kind traffic says of what: traffic:loss.
 func Fits(class, kind string) bool {
 	switch class {
 	case "latency", "ttft":
@@ -119,7 +119,7 @@ func Fits(class, kind string) bool {
 	case "truncated":
 		return kind == "truncation" || kind == "errors"
 	case "loss", "surge", "tokens":
-		return kind == "traffic"
+		return kind == "traffic:"+class
 	case "retries":
 		return kind == "retries"
 	}
