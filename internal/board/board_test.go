@@ -439,7 +439,7 @@ func TestChangesAreWhatBegan(t *testing.T) {
 
 func TestSketch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		values := rapid.SliceOfN(rapid.Int64Range(1, 36_000_000), 1, 400).Draw(t, "values")
+		values := rapid.SliceOfN(rapid.Int64Range(1, 36_000_000), 1, 3*mostFew).Draw(t, "values")
 		var all, one, two Sketch
 		for i, v := range values {
 			d := time.Duration(v) * time.Millisecond
@@ -466,11 +466,27 @@ func TestSketch(t *testing.T) {
 			t.Fatalf("counts %d %d", all.Count(), one.Count())
 		}
 	})
+	var many Sketch
+	counted := map[int]int64{}
+	for i := range 20 * mostFew {
+		d := time.Duration(i*i%7919) * time.Millisecond
+		many.Add(d)
+		counted[binOf(d)]++
+	}
+	many.settle()
+	for i, b := range many.bins {
+		if b.count() != counted[b.index()] || i > 0 && b.index() <= many.bins[i-1].index() {
+			t.Errorf("bin %d has %d, want %d", b.index(), b.count(), counted[b.index()])
+		}
+	}
+	if len(many.bins) != len(counted) {
+		t.Errorf("%d bins, want %d", len(many.bins), len(counted))
+	}
 	var hostile Sketch
 	for _, d := range []time.Duration{-time.Hour, 0, 1 << 62} {
 		hostile.Add(d)
 	}
-	if hostile.Count() != 3 || len(hostile.bins) != 2 {
+	if hostile.settle(); hostile.Count() != 3 || len(hostile.bins) != 2 {
 		t.Errorf("%d in %d bins", hostile.Count(), len(hostile.bins))
 	}
 }

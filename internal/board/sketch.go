@@ -2,6 +2,7 @@ package board
 
 import (
 	"math"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -25,14 +26,62 @@ func (b bin) count() int64 { return int64(b & (1<<binShift - 1)) }
 // Sketch counts durations in bins that grow geometrically: quantiles are right within 2 percent, and two sketches
 // add up to the sketch of both. The zero Sketch is empty.
 type Sketch struct {
-	bins []bin // sorted by index, none empty
+	bins []bin    // sorted by index, none empty
+	few  []uint16 // the indexes of what was added since, one by one in no order: most seconds of most series have few
 }
+
+// mostFew bounds what is kept one by one.
+const mostFew = 256
 
 // binOf is the bin of a duration.
 func binOf(d time.Duration) int { return int(traffic.BinOf(float64(d) / float64(sketchUnit))) }
 
 // Add counts one duration; a negative one counts as zero.
-func (s *Sketch) Add(d time.Duration) { s.add(binOf(d), 1) }
+func (s *Sketch) Add(d time.Duration) { s.one(uint16(binOf(d))) } //nolint:gosec // 0..maxBin
+
+func (s *Sketch) one(index uint16) {
+	if len(s.few) == mostFew {
+		s.settle()
+	}
+	if s.few == nil {
+		s.few = make([]uint16, 0, 8)
+	}
+	s.few = append(s.few, index)
+}
+
+// settle puts what was added one by one into the bins. A sketch that has none of it is left alone, so that it may be read
+// anywhere.
+func (s *Sketch) settle() {
+	if len(s.few) == 0 {
+		return
+	}
+	var n [maxBin + 1]uint16
+	var some [maxBin/64 + 1]uint64
+	for _, x := range s.few {
+		n[x]++
+		some[x/64] |= 1 << (x % 64)
+	}
+	distinct := 0
+	for _, w := range some {
+		distinct += bits.OnesCount64(w)
+	}
+	old := s.bins
+	s.bins = make([]bin, 0, len(old)+distinct)
+	for i, w := range some {
+		for ; w != 0; w &= w - 1 {
+			x := 64*i + bits.TrailingZeros64(w)
+			for len(old) > 0 && old[0].index() < x {
+				s.bins, old = append(s.bins, old[0]), old[1:]
+			}
+			b := bin(x)<<binShift | bin(n[x]) //nolint:gosec // both are small and positive
+			if len(old) > 0 && old[0].index() == x {
+				b, old = old[0]+bin(n[x]), old[1:]
+			}
+			s.bins = append(s.bins, b)
+		}
+	}
+	s.bins, s.few = append(s.bins, old...), s.few[:0]
+}
 
 func (s *Sketch) add(index int, n int64) {
 	key := bin(index) << binShift //nolint:gosec // 0..maxBin
@@ -58,16 +107,19 @@ func (b bin) compare(o bin) int {
 func (s *Sketch) Merge(o Sketch) {
 	if len(s.bins) == 0 {
 		s.bins = slices.Clone(o.bins)
-		return
+	} else {
+		for _, b := range o.bins {
+			s.add(b.index(), b.count())
+		}
 	}
-	for _, b := range o.bins {
-		s.add(b.index(), b.count())
+	for _, x := range o.few {
+		s.one(x)
 	}
 }
 
 // Count is the number of durations counted.
 func (s *Sketch) Count() int64 {
-	var n int64
+	n := int64(len(s.few))
 	for _, b := range s.bins {
 		n += b.count()
 	}
@@ -80,6 +132,7 @@ func (s *Sketch) Quantile(q float64) (time.Duration, bool) {
 	if n == 0 {
 		return 0, false
 	}
+	s.settle()
 	rank := int64(math.Floor(min(max(q, 0), 1) * float64(n-1)))
 	var seen int64
 	for _, b := range s.bins {
@@ -96,6 +149,7 @@ func binValue(index int) time.Duration {
 
 // Above counts the durations that are longer than d, right to the width of a bin.
 func (s *Sketch) Above(d time.Duration) int64 {
+	s.settle()
 	at := binOf(d)
 	var n int64
 	for _, b := range s.bins {
@@ -115,8 +169,11 @@ type dense struct {
 func (d *dense) add(s Sketch) {
 	for _, b := range s.bins {
 		d.n[b.index()] += b.count()
-		d.some = true
 	}
+	for _, x := range s.few {
+		d.n[x]++
+	}
+	d.some = d.some || len(s.bins)+len(s.few) > 0
 }
 
 func (d *dense) sketch() Sketch {
