@@ -161,24 +161,26 @@ func (s *Sketch) Above(d time.Duration) int64 {
 }
 
 // dense adds sketches up without searching; Window uses one for all its buckets.
-type dense struct {
-	n    [maxBin + 1]int64
-	some bool
-}
+type dense struct{ n *[maxBin + 1]int64 }
 
-func (d *dense) add(s Sketch) {
+func (d *dense) add(s *Sketch) {
+	if len(s.bins)+len(s.few) == 0 {
+		return
+	}
+	if d.n == nil {
+		d.n = new([maxBin + 1]int64)
+	}
 	for _, b := range s.bins {
 		d.n[b.index()] += b.count()
 	}
 	for _, x := range s.few {
 		d.n[x]++
 	}
-	d.some = d.some || len(s.bins)+len(s.few) > 0
 }
 
 func (d *dense) sketch() Sketch {
 	var s Sketch
-	if !d.some {
+	if d.n == nil {
 		return s
 	}
 	for i, n := range d.n {

@@ -14,7 +14,18 @@ type Query struct {
 	From, To time.Time
 	Codes    []int
 	Classes  []string
+	Skip     Sketches // what is not added up, because nobody will look at it: it is most of the work
 }
+
+// Sketches names the sketches of a window.
+type Sketches uint8
+
+// The sketches.
+const (
+	Latencies Sketches = 1 << iota
+	FirstTokens
+	NoSketch = Latencies | FirstTokens
+)
 
 func (q Query) asks(o traffic.Outcome) bool {
 	return (len(q.Codes) > 0 && slices.Contains(q.Codes, o.Status())) ||
@@ -121,8 +132,12 @@ func (g *gathering) take(s *series) {
 		g.w.TokCached += k.tokC
 		g.w.Retry += int64(k.retry)
 		g.w.Fallback += int64(k.fallback)
-		g.lat.add(k.lat)
-		g.ttft.add(k.ttft)
+		if g.q.Skip&Latencies == 0 {
+			g.lat.add(&k.lat)
+		}
+		if g.q.Skip&FirstTokens == 0 {
+			g.ttft.add(&k.ttft)
+		}
 	})
 }
 

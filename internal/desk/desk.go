@@ -81,6 +81,7 @@ type Desk struct {
 	current  string // id of the current run
 	record   ledger
 	sources  map[string]*sourceState
+	laid     laid
 	refusal  string // why no lever may be thrown at all
 	warnings map[string]string
 	dirty    bool

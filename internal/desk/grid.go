@@ -2,6 +2,7 @@ package desk
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -31,27 +32,40 @@ type mosaic struct {
 // recentSpan is how long a model or region stays on the grid after its last request.
 const recentSpan = 15 * time.Minute
 
+// laid is what of the grid is not counted anew each second, because it reaches far back and changes at its end.
+type laid struct {
+	recentAt time.Time
+	recent   map[spot]int64
+	from     time.Time // of sparks
+	sparks   map[spot][]Point
+	told     int // how many gateways told of upstream attempts then
+}
+
+// What is laid is counted anew after recentPace, and the course of all steps but the newest ones when the next step
+// begins: late records count there only then.
+const (
+	recentPace  = time.Minute
+	newestSteps = 2
+)
+
 func (d *Desk) mosaic(edge time.Time) mosaic {
-	m := mosaic{now: map[spot]board.Window{}, recent: map[spot]int64{}, sparks: map[spot][]Point{}, bursts: map[spot]string{}}
+	m := mosaic{now: map[spot]board.Window{}, bursts: map[spot]string{}}
 	all := traffic.Selector{}
-	d.spots(all, edge.Add(-gridSpan), edge, func(at spot, w board.Window) {
+	d.spots(board.Query{Sel: all, From: edge.Add(-gridSpan), To: edge, Skip: board.FirstTokens}, func(at spot, w board.Window) {
 		if old, seen := m.now[at]; seen {
 			w = add(old, w)
 		}
 		m.now[at] = w
 	})
-	d.spots(all, edge.Add(-recentSpan), edge, func(at spot, w board.Window) { m.recent[at] += w.Req })
-	for _, part := range d.sig.blameSelectors(all) {
-		for k, points := range d.sig.board.SeriesBy(part, sparkFrom(edge), sparkStep, sparkCount, traffic.Model, traffic.Region) {
-			at := spot{k[traffic.Model], k[traffic.Region]}
-			m.sparks[at] = addPoints(m.sparks[at], points)
-		}
+	if told := len(d.sig.upstream); told != d.laid.told {
+		d.laid = laid{told: told}
 	}
+	m.recent, m.sparks = d.recently(edge, m.now), d.courses(edge)
 	for _, b := range slices.Backward(d.bursts) { // newest last: it marks the cell
 		if !b.Live() || !b.pages() {
 			continue
 		}
-		d.spots(b.Scope.Selector(d.syms), edge.Add(-gridSpan), edge, func(at spot, w board.Window) {
+		d.spots(board.Query{Sel: b.Scope.Selector(d.syms), From: edge.Add(-gridSpan), To: edge, Skip: board.NoSketch}, func(at spot, w board.Window) {
 			if w.Req > 0 {
 				m.bursts[at] = b.ID
 			}
@@ -60,10 +74,53 @@ func (d *Desk) mosaic(edge time.Time) mosaic {
 	return m
 }
 
+// recently counts the requests of each cell lately, at least those of the span.
+func (d *Desk) recently(edge time.Time, now map[spot]board.Window) map[spot]int64 {
+	l := &d.laid
+	if gone := edge.Sub(l.recentAt); l.recent == nil || gone < 0 || gone >= recentPace {
+		l.recentAt, l.recent = edge, map[spot]int64{}
+		d.spots(board.Query{From: edge.Add(-recentSpan), To: edge, Skip: board.NoSketch}, func(at spot, w board.Window) { l.recent[at] += w.Req })
+	}
+	out := maps.Clone(l.recent)
+	for at, w := range now {
+		out[at] = max(out[at], w.Req)
+	}
+	return out
+}
+
+// courses gives the course of each cell. Snapshots have the points: what changes is made anew.
+func (d *Desk) courses(edge time.Time) map[spot][]Point {
+	l, from, known := &d.laid, sparkFrom(edge), 0
+	if l.sparks != nil && l.from.Equal(from) {
+		known = sparkCount - newestSteps
+	}
+	sparks := map[spot][]Point{}
+	for at, points := range l.sparks {
+		if known > 0 {
+			sparks[at] = append(points[:known:known], make([]Point, sparkCount-known)...)
+		}
+	}
+	for _, part := range d.sig.blameSelectors(traffic.Selector{}) {
+		for k, points := range d.sig.board.SeriesBy(part, from.Add(time.Duration(known)*sparkStep), sparkStep, sparkCount-known, traffic.Model, traffic.Region) {
+			at := spot{k[traffic.Model], k[traffic.Region]}
+			if sparks[at] == nil {
+				sparks[at] = make([]Point, sparkCount)
+			}
+			for i, p := range points {
+				sparks[at][known+i].Req += p.Req
+				sparks[at][known+i].Err += p.Err
+			}
+		}
+	}
+	l.from, l.sparks = from, sparks
+	return sparks
+}
+
 // spots visits what providers were asked, by model and region.
-func (d *Desk) spots(sel traffic.Selector, from, to time.Time, visit func(spot, board.Window)) {
-	for _, part := range d.sig.blameSelectors(sel) {
-		for _, p := range d.sig.board.Split(board.Query{Sel: part, From: from, To: to}, traffic.Model, traffic.Region) {
+func (d *Desk) spots(q board.Query, visit func(spot, board.Window)) {
+	for _, part := range d.sig.blameSelectors(q.Sel) {
+		q.Sel = part
+		for _, p := range d.sig.board.Split(q, traffic.Model, traffic.Region) {
 			visit(spot{p.Key[traffic.Model], p.Key[traffic.Region]}, p.Window)
 		}
 	}
@@ -151,25 +208,16 @@ func sparkFrom(edge time.Time) time.Time {
 	return edge.Truncate(sparkStep).Add(sparkStep - sparkCount*sparkStep)
 }
 
-// spark gives the course of everything.
-func (d *Desk) spark(sel traffic.Selector, edge time.Time) []Point {
+// spark gives the course of everything that the grid was laid from.
+func (d *Desk) spark() []Point {
 	out := make([]Point, sparkCount)
-	for _, part := range d.sig.blameSelectors(sel) {
-		out = addPoints(out, d.sig.board.Series(part, sparkFrom(edge), sparkStep, sparkCount))
+	for _, points := range d.laid.sparks {
+		for i, p := range points {
+			out[i].Req += p.Req
+			out[i].Err += p.Err
+		}
 	}
 	return out
-}
-
-// addPoints adds the points of one selector to those of others; sum may be nil.
-func addPoints(sum []Point, points []board.Point) []Point {
-	if sum == nil {
-		sum = make([]Point, len(points))
-	}
-	for i, p := range points {
-		sum[i].Req += p.Req
-		sum[i].Err += p.Err
-	}
-	return sum
 }
 
 // leading names the class with the most failures that are not the callers' own; with none of those, the
@@ -212,16 +260,19 @@ func classCounts(w board.Window, caller bool) []classCount {
 	return out
 }
 
-// totals counts the last minute on both sides.
+// totals counts the last minute on both sides, once the grid is laid.
 func (d *Desk) totals(now time.Time) Totals {
 	edge := d.sig.edge(now)
 	from := edge.Add(-gridSpan)
 	all := traffic.Selector{}
-	client := d.sig.count(d.sig.side(all, traffic.SideClient), from, edge)
-	up := d.sig.count(d.sig.side(all, traffic.SideUpstream), from, edge)
+	count := func(sel traffic.Selector, skip board.Sketches) board.Window {
+		return d.sig.board.Window(board.Query{Sel: sel, From: from, To: edge, Skip: skip})
+	}
+	client := count(d.sig.side(all, traffic.SideClient), board.FirstTokens)
+	up := count(d.sig.side(all, traffic.SideUpstream), board.NoSketch)
 	t := Totals{
 		Span: gridSpan, ClientReq: client.Req, ClientErr: client.Err, UpstreamReq: up.Req, UpstreamErr: up.Err,
-		TokensIn: client.TokIn, TokensOut: client.TokOut, Spark: d.spark(all, edge),
+		TokensIn: client.TokIn, TokensOut: client.TokOut, Spark: d.spark(),
 	}
 	if client.Req > 0 && up.Req > 0 {
 		t.Amplification = float64(up.Req) / float64(client.Req)
@@ -229,7 +280,7 @@ func (d *Desk) totals(now time.Time) Totals {
 	t.P50, _ = client.Lat.Quantile(0.5)
 	t.P95, _ = client.Lat.Quantile(0.95)
 	for name, p := range map[string]*Point{traffic.WorkloadInteractive: &t.Interactive, traffic.WorkloadBatch: &t.Batch} {
-		w := d.sig.count(d.sig.side(pin(d.syms, traffic.Workload, name), traffic.SideClient), from, edge)
+		w := count(d.sig.side(pin(d.syms, traffic.Workload, name), traffic.SideClient), board.NoSketch)
 		*p = Point{w.Req, w.Err}
 	}
 	return t

@@ -229,7 +229,7 @@ func (d *Desk) sampleNow() {
 	}
 	d.record.sampled = now
 	data := incident.SampleData{From: from}
-	d.spots(traffic.Selector{}, from, d.sig.edge(now), func(at spot, w board.Window) {
+	d.spots(board.Query{Sel: traffic.Selector{}, From: from, To: d.sig.edge(now)}, func(at spot, w board.Window) {
 		if w.Req > 0 {
 			data.Cells = append(data.Cells, d.cellSample(at, w))
 		}

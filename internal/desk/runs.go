@@ -94,7 +94,7 @@ func (d *Desk) burstWords(b *burstState) map[string]string {
 	for _, dim := range burstDims {
 		requests := map[string]int64{}
 		for _, sel := range d.sig.blameSelectors(b.Scope.Selector(d.syms)) {
-			for _, p := range d.sig.board.Split(board.Query{Sel: sel, From: edge.Add(-recentSpan), To: edge}, dim) {
+			for _, p := range d.sig.board.Split(board.Query{Sel: sel, From: edge.Add(-recentSpan), To: edge, Skip: board.NoSketch}, dim) {
 				if name := d.syms.Name(p.Key[dim]); name != "" && p.Req > 0 {
 					requests[name] += p.Req
 				}
