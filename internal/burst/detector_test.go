@@ -168,16 +168,16 @@ func TestFlappingIsOneBurst(t *testing.T) {
 }
 
 func TestTwoCausesAreTwoBursts(t *testing.T) {
-	for _, apart := range []int64{0, 30} {
+	for _, apart := range []int64{0, 30, 250} {
 		w := newWorld(3, 80, 0.006)
 		one := traffic.Scope{"provider": "anthropic", "model": "claude-sonnet", "region": "us-east"}
 		two := traffic.Scope{"provider": "azure", "model": "gpt-4o", "region": "eu-west"}
 		w.faults = []trouble{
-			{scope: one, share: 0.7, outcome: gw502, from: begin + 60, to: begin + 200},
-			{scope: two, share: 0.8, outcome: gw502, from: begin + 60 + apart, to: begin + 200},
+			{scope: one, share: 0.7, outcome: gw502, from: begin + 60, to: begin + 400},
+			{scope: two, share: 0.8, outcome: gw502, from: begin + 60 + apart, to: begin + 400},
 		}
 		d := New(Options{Symbols: w.syms})
-		events := w.run(d, begin, begin+150)
+		events := w.run(d, begin, begin+120+apart)
 		var live []Burst
 		for _, b := range d.Bursts() {
 			if b.Live() {
@@ -187,6 +187,15 @@ func TestTwoCausesAreTwoBursts(t *testing.T) {
 		if len(live) != 2 || !(live[0].Scope.Equal(one) && live[1].Scope.Equal(two) || live[0].Scope.Equal(two) && live[1].Scope.Equal(one)) {
 			show(t, events)
 			t.Errorf("%d s apart: %d bursts", apart, len(live))
+		}
+		for _, b := range live {
+			start := begin + 60
+			if b.Scope.Equal(two) {
+				start += apart
+			}
+			if off := b.Onset.Unix() - start; off < -1 || off > 2 {
+				t.Errorf("%d s apart: onset of %v off by %d s", apart, b.Scope, off)
+			}
 		}
 	}
 }

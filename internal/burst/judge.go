@@ -31,7 +31,7 @@ func (w *watch) judge(sec int64, s signal, at float64) {
 	top := w.loudest(s, sumAt(at))
 	if top != nil {
 		w.expectAll()
-		onset := w.onset(top, s, sec)
+		onset := w.onset(top.leaves, s, sec)
 		if !e.on {
 			if w.allow != nil && !w.allow(sec, onset, s, top.place) {
 				w.resetAll(s)
@@ -76,12 +76,12 @@ func (w *watch) resetAll(s signal) {
 	}
 }
 
-// onset estimates when a cut's failures began: the beginning, up to fifteen minutes back, since which they are most
+// onset estimates when the failures of some leaves began that no burst covers: the beginning, up to fifteen minutes back, since which they are most
 // beyond the boundary (Poisson likelihood ratio).
-func (w *watch) onset(c *cut, s signal, sec int64) int64 {
+func (w *watch) onset(leaves []*leaf, s signal, sec int64) int64 {
 	floor := sec - histSecs + 1
 	var k, m [histSecs + 1]float64
-	for _, l := range c.leaves {
+	for _, l := range leaves {
 		if l.covered.has(s) {
 			continue
 		}

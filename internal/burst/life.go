@@ -75,7 +75,11 @@ func (b *live) counted() sigset { return b.signals() | kindSignals(b.kind) }
 // relocate names what is wrong now, and sorts it into bursts.
 func (w *watch) relocate(sec int64, s signal, top *cut) {
 	e := &w.eps[s]
-	list := w.localise(s, max(e.onset, sec-300), sec)
+	list := w.localise(s, max(e.onset, sec-300), sec, false)
+	if top != nil && w.known(s, list, w.active(sec)) {
+		// Something fails that no burst covers, and the whole since the first onset does not show it: look at the rest.
+		list = append(list, w.localise(s, w.onset(top.leaves, s, sec), sec, true)...)
+	}
 	if len(list) == 0 && top != nil {
 		list = append(list, w.unexplained(top.place, s, max(e.onset, sec-300), sec))
 	}
@@ -89,6 +93,17 @@ func (w *watch) relocate(sec int64, s signal, top *cut) {
 	}
 	e.bestGain = max(e.bestGain, gain)
 	w.assign(sec, s, top, list)
+}
+
+// known tells whether bursts that last are all that was found.
+func (w *watch) known(s signal, list []found, active []*leaf) bool {
+	for _, f := range list {
+		p := w.name(f.place, active).place
+		if !slices.ContainsFunc(w.lives, func(b *live) bool { return b.open() && b.signals().has(s) && b.place == p }) {
+			return false
+		}
+	}
+	return len(list) > 0
 }
 
 // assign sorts the causes found into the bursts that there are: each goes to the one that it shares most leaves with.
@@ -109,9 +124,9 @@ func (w *watch) assign(sec int64, s signal, top *cut, list []found) {
 		if top == nil && f.gain < openLeast {
 			continue
 		}
+		onset := w.onset(w.inside(n.place), s, sec)
 		b := &live{
-			id: w.naming(w.eps[s].onset), kind: traits[s].kind, sig: s, onset: w.eps[s].onset, detected: sec + 1,
-			episodes: 1, traffic: sec,
+			id: w.naming(onset), kind: traits[s].kind, sig: s, onset: onset, detected: sec + 1, episodes: 1, traffic: sec,
 		}
 		w.lives = append(w.lives, b)
 		taken[b] = true
@@ -188,6 +203,17 @@ func (w *watch) explains(s signal, p place, active []*leaf) *live {
 		}
 	}
 	return nil
+}
+
+// inside are the leaves of a place.
+func (w *watch) inside(p place) []*leaf {
+	var out []*leaf
+	for _, l := range w.leaves {
+		if p.covers(l.key) {
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 func (w *watch) overlapping(b *live, in map[*live]bool, active []*leaf) *live {

@@ -87,10 +87,10 @@ type found struct {
 }
 
 // localise names what explains the failures of a signal in a window, best first. It sees first attempts only, and
-// names no caller, instance or status code.
-func (w *watch) localise(s signal, from, to int64) []found {
+// names no caller, instance or status code. It looks at all leaves, or at the rest that no burst covers.
+func (w *watch) localise(s signal, from, to int64, rest bool) []found {
 	var g grid
-	leaves := w.window(&g, s, from, to)
+	leaves := w.window(&g, s, from, to, rest)
 	return causesOf(&g, leaves)
 }
 
@@ -118,7 +118,7 @@ func causesOf(g *grid, leaves []*leaf) []found {
 func (w *watch) unexplained(p place, s signal, from, to int64) found {
 	var g grid
 	f := found{place: p}
-	for i, l := range w.window(&g, s, from, to) {
+	for i, l := range w.window(&g, s, from, to, false) {
 		if p.covers(l.key) {
 			f.n, f.k, f.e = f.n+g.n[i], f.k+g.k[i], f.e+g.n[i]*g.base[i]
 		}
@@ -127,9 +127,12 @@ func (w *watch) unexplained(p place, s signal, from, to int64) found {
 }
 
 // window fills a grid with the leaves that had traffic, and gives them.
-func (w *watch) window(g *grid, s signal, from, to int64) []*leaf {
+func (w *watch) window(g *grid, s signal, from, to int64, rest bool) []*leaf {
 	var out []*leaf
 	for _, l := range w.leaves {
+		if rest && l.covered.has(s) {
+			continue
+		}
 		var n, k int64
 		l.slots(max(from, l.base[s].since), to, func(t *slot) {
 			n += int64(t.seen(s))

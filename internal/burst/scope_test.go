@@ -68,7 +68,7 @@ func TestNames(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			d, syms := placed(t, c.rows, cellLabels)
 			got := map[string]bool{}
-			for _, f := range d.blame.localise(fail, begin, begin) {
+			for _, f := range d.blame.localise(fail, begin, begin, false) {
 				got[d.blame.name(f.place, d.blame.leaves).place.scope(syms).String()] = true
 			}
 			if len(got) != len(c.want) {
@@ -87,7 +87,7 @@ func TestAliases(t *testing.T) {
 	d, syms := placed(t, map[string][2]int64{
 		"anthropic claude eu d1": {100, 60}, "anthropic claude us d2": {100, 70}, "azure gpt eu d3": {100, 1}, "openai gpt us d4": {100, 1},
 	}, cellLabels)
-	list := d.blame.localise(fail, begin, begin)
+	list := d.blame.localise(fail, begin, begin, false)
 	if len(list) != 1 || list[0].share < 0.9 {
 		t.Fatalf("%+v", list)
 	}
@@ -130,7 +130,7 @@ func BenchmarkLocalise10000(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {
-		if len(d.blame.localise(fail, begin, begin)) == 0 {
+		if len(d.blame.localise(fail, begin, begin, false)) == 0 {
 			b.Fatal("nothing found")
 		}
 	}

@@ -172,6 +172,7 @@ var cutDims = [][]traffic.Dim{
 	{traffic.Model, traffic.Region},
 	{traffic.Provider, traffic.Region},
 	{traffic.Model, traffic.Provider},
+	{traffic.Provider, traffic.Endpoint},
 }
 
 // leafDims are the dimensions that tell leaves apart here. Instances and callers are folded: too many, too thin.
