@@ -8,16 +8,17 @@
 //
 // The amount of traffic is watched too: what is lost, or surges, is a note.
 //
+// Counts that come up to 90 seconds after their second was stepped are taken in late: they stand where they belong,
+// and are evidence at once. What a cell has too little traffic to show, Sights tells.
+//
 // What it cannot do yet: it sees failures and truncation, not latency, retry storms or token use; it does not tell one
-// poisonous request shape or one caller from many; a fault inside the scope of a burst that lasts is not told apart;
-// records that come after their second was closed are not seen; and a cell with less than one request a minute shows
-// only as part of something wider.
+// poisonous request shape or one caller from many; and a fault inside the scope of a burst that lasts is not told
+// apart.
 package burst
 
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"signalbox/internal/traffic"
 )
@@ -282,18 +283,4 @@ func (d *Detector) absorb(sec int64) {
 			}
 		}
 	}
-}
-
-// BlindFor says how long a failure of this share of requests must last, at this many requests a second and this
-// normal failure rate, before any detector with the operator's false alarms can see it (Lorden's bound): what to say
-// about a cell with little traffic.
-func (d *Detector) BlindFor(perSecond, normal, share float64) time.Duration {
-	p0 := min(max(normal, 1e-4), 0.9)
-	p1 := min(max(p0+share, p0+1e-3), 0.999)
-	information := perSecond * divergence(p1, p0)
-	if information <= 0 {
-		return 1 << 62
-	}
-	secs := (d.blame.alarmAt() - 1) / information
-	return time.Duration(min(secs, 1e6) * float64(time.Second))
 }

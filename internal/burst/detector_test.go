@@ -299,6 +299,35 @@ func TestBlindFor(t *testing.T) {
 	}
 }
 
+func TestSights(t *testing.T) {
+	w := newWorld(13, 0, 0.006)
+	for i := range w.series {
+		w.series[i].rate = []float64{0.002, 0.05, 5, 60}[i/2%4]
+	}
+	d := New(Options{Symbols: w.syms})
+	w.run(d, begin, begin+3000)
+	all := d.Sights(traffic.Provider, traffic.Model, traffic.Region)
+	if len(all) != len(cells) || len(d.Sights()) != 1 {
+		t.Fatalf("%d cells, want %d: %v", len(all), len(cells), all)
+	}
+	for i, s := range all {
+		if i > 0 && s.Blind > all[i-1].Blind {
+			t.Errorf("%v before %v", all[i-1], s)
+		}
+		if s.Thin() != (i < 2) || s.PerSecond <= 0 || s.Normal <= 0 || s.Normal > 0.02 {
+			t.Errorf("%+v thin %v", s, s.Thin())
+		}
+	}
+	for blind, want := range map[time.Duration]string{
+		time.Second: "seen at once", 90 * time.Second: "blind for 90 s", 4 * time.Minute: "blind for 4 min",
+		5 * time.Hour: "blind for 5 h", 1 << 60: "too little traffic to see anything",
+	} {
+		if got := (Sight{Blind: blind}).String(); got != want {
+			t.Errorf("%v: %q, want %q", blind, got, want)
+		}
+	}
+}
+
 func BenchmarkStep100(b *testing.B) {
 	w := newWorld(1, 200, 0.006)
 	for i := range 84 {

@@ -23,6 +23,7 @@ const (
 	scanCells  = 1 << 20 // combinations with more values are not looked at
 	scanValues = 256     // a dimension with more values is only looked at alone
 	scanDimMax = 12      // dimensions at most
+	scanMost   = 0.9995  // failure rate that a cause makes expected at most: where all fails nothing is left to explain
 )
 
 // scanStrengths are the shares of requests that a cause may make fail.
@@ -306,7 +307,7 @@ func (g *grid) explain(f *cause) {
 	strength := f.strength()
 	for i := range g.n {
 		if g.covers(&f.choice, i) {
-			g.p[i] = min(max(g.p[i], g.k[i]/g.n[i], g.base[i]+1.15*strength*(1-g.base[i])), 0.95)
+			g.p[i] = min(max(g.p[i], g.k[i]/g.n[i], g.base[i]+1.15*strength*(1-g.base[i])), scanMost)
 		}
 	}
 }

@@ -27,6 +27,7 @@ type mosaic struct {
 	recent map[spot]int64        // requests of the last quarter of an hour
 	sparks map[spot][]Point
 	bursts map[spot]string
+	sights map[spot]string
 }
 
 // recentSpan is how long a model or region stays on the grid after its last request.
@@ -48,6 +49,9 @@ const (
 	newestSteps = 2
 )
 
+// blindFrom is how long a fault must be invisible for a cell to say so.
+const blindFrom = 30 * time.Second
+
 func (d *Desk) mosaic(edge time.Time) mosaic {
 	m := mosaic{now: map[spot]board.Window{}, bursts: map[spot]string{}}
 	all := traffic.Selector{}
@@ -61,6 +65,12 @@ func (d *Desk) mosaic(edge time.Time) mosaic {
 		d.laid = laid{told: told}
 	}
 	m.recent, m.sparks = d.recently(edge, m.now), d.courses(edge)
+	m.sights = map[spot]string{}
+	for _, s := range d.sig.det.Sights(traffic.Model, traffic.Region) {
+		if s.Blind >= blindFrom {
+			m.sights[spot{s.Key[traffic.Model], s.Key[traffic.Region]}] = s.String()
+		}
+	}
 	for _, b := range slices.Backward(d.bursts) { // newest last: it marks the cell
 		if !b.Live() || !b.pages() {
 			continue
@@ -185,7 +195,7 @@ func busiest(counts map[string]int64, limit int) []string {
 }
 
 func (m mosaic) cell(model, region string, at spot) Cell {
-	c := Cell{Scope: traffic.Scope{}, Burst: m.bursts[at], Spark: m.sparks[at]}
+	c := Cell{Scope: traffic.Scope{}, Burst: m.bursts[at], Spark: m.sparks[at], Sight: m.sights[at]}
 	if model != "" {
 		c.Scope["model"] = model
 	}

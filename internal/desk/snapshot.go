@@ -101,6 +101,7 @@ type Cell struct {
 	Spark   []Point // oldest first
 	Leading string  // leading failure class, empty when nothing failed
 	Burst   string  // id of the live burst that covers the cell
+	Sight   string  // how long a fault must last to be seen in so little traffic, "blind for 4 min"; empty: it is seen soon
 	P95     time.Duration
 }
 
