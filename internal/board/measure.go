@@ -105,26 +105,33 @@ func (m *measured) fall(from traffic.Sym) {
 type histograms struct {
 	n    [measureSpan]int32 // all 0 between two calls
 	some [measureSpan / 64]uint64
+	any  uint64 // which of some
+}
+
+func (h *histograms) add(x uint16, n int32) {
+	h.n[x] += n
+	h.some[x>>6] |= 1 << (x & 63)
+	h.any |= 1 << (x >> 6)
 }
 
 // of appends the bins of one series in one second, each measure's sorted, and tells where those of each begin and end.
 func (h *histograms) of(m *measured, to []traffic.Bin) (all []traffic.Bin, ends [measures + 1]int) {
 	for _, x := range m.each {
-		h.n[x]++
-		h.some[x>>6] |= 1 << (x & 63)
+		h.add(x, 1)
 	}
 	if m.sums != nil {
 		for x, n := range m.sums {
 			if n > 0 {
-				h.n[x] += n
-				h.some[x>>6] |= 1 << (x & 63)
+				h.add(uint16(x), n) //nolint:gosec // at most measureSpan
 			}
 		}
 	}
 	const words = len(h.some) / int(measures)
-	for w := range h.some {
-		if w%words == 0 {
-			ends[w/words] = len(to)
+	next := 0 // of ends
+	for ; h.any != 0; h.any &= h.any - 1 {
+		w := bits.TrailingZeros64(h.any)
+		for ; next <= w/words; next++ {
+			ends[next] = len(to)
 		}
 		for b := h.some[w]; b != 0; b &= b - 1 {
 			x := w<<6 | bits.TrailingZeros64(b)
@@ -133,7 +140,9 @@ func (h *histograms) of(m *measured, to []traffic.Bin) (all []traffic.Bin, ends 
 		}
 		h.some[w] = 0
 	}
-	ends[measures] = len(to)
+	for ; next <= int(measures); next++ {
+		ends[next] = len(to)
+	}
 	return to, ends
 }
 
