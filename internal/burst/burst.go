@@ -124,5 +124,8 @@ type Burst struct {
 	Reason        string // one sentence with the numbers
 }
 
+// Pages tells whether the burst is more than a note.
+func (b Burst) Pages() bool { return b.Kind != KindCaller && b.Kind != KindTraffic }
+
 // Live tells whether the burst has not settled.
 func (b Burst) Live() bool { return b.Ended.IsZero() }

@@ -97,7 +97,7 @@ func (l *Lookout) Due(sec int64) bool { return sec >= l.looked+lookEvery || sec 
 func (l *Lookout) Hear(events []Event) {
 	for _, e := range events {
 		switch {
-		case e.Burst.Kind == KindCaller || e.Burst.Kind == "traffic":
+		case !e.Burst.Pages():
 		case e.Kind == Merged || e.Kind == Withdrawn:
 			delete(l.bursts, e.Burst.ID)
 		default:

@@ -222,7 +222,7 @@ func (g *game) play(ctx context.Context) error {
 // look notes the bursts and levers of a snapshot for the score.
 func (g *game) look(s *desk.Snapshot) {
 	for _, b := range s.Bursts {
-		if b.Kind == "caller" || b.Kind == "traffic" {
+		if !b.Page {
 			continue
 		}
 		n, known := g.seen[b.ID]

@@ -3,7 +3,10 @@ package cli
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"signalbox/internal/desk"
@@ -15,10 +18,11 @@ const sourceEvery = 10 * time.Second
 
 // plainJSON is the client without a terminal for programs: one object a line, an event of the timeline or a source.
 type plainJSON struct {
-	app  *app
-	desk *desk.Client
-	seq  int64
-	told map[string]toldSource
+	app   *app
+	desk  *desk.Client
+	seq   int64
+	told  map[string]toldSource
+	burst map[string]string // what was last said of a burst, or of a finding
 }
 
 // toldSource is what was last said of a source.
@@ -43,6 +47,17 @@ type eventLine struct {
 type jsonSource struct {
 	V      int        `json:"v"`
 	Source sourceLine `json:"source"`
+}
+
+// jsonBurst and jsonFinding are like those of scan --output json, as they are now.
+type jsonBurst struct {
+	V     int              `json:"v"`
+	Burst desk.BurstReport `json:"burst"`
+}
+
+type jsonFinding struct {
+	V       int                `json:"v"`
+	Finding desk.FindingReport `json:"finding"`
 }
 
 // sourceLine is one source. Totals are since its start; a lag and a time of the last read are null before the first line.
@@ -90,7 +105,8 @@ func (p *plainJSON) follow(ctx context.Context, done <-chan struct{}, look func(
 	}
 }
 
-// print writes the events that are new, and the sources of which there is something new to say; all of them at the end.
+// print writes the events that are new, and the bursts, findings and sources of which there is something new to say; all
+// of them at the end.
 func (p *plainJSON) print(s *desk.Snapshot, all bool) error {
 	for _, l := range s.Timeline {
 		if l.Seq <= p.seq {
@@ -102,6 +118,9 @@ func (p *plainJSON) print(s *desk.Snapshot, all bool) error {
 			return err
 		}
 	}
+	if err := p.bursts(s, all); err != nil {
+		return err
+	}
 	for i := range s.Sources {
 		v := s.Sources[i]
 		old, known := p.told[v.Name]
@@ -112,6 +131,34 @@ func (p *plainJSON) print(s *desk.Snapshot, all bool) error {
 		}
 		p.told[v.Name] = toldSource{s.At, v}
 		if err := p.app.json(jsonSource{V: 1, Source: aboutSource(&v, s.At)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bursts writes what has another state, scope or end than when it was last written; at the end, all with their last numbers.
+func (p *plainJSON) bursts(s *desk.Snapshot, all bool) error {
+	if p.burst == nil {
+		p.burst = map[string]string{}
+	}
+	say := func(id, now string, v any) error {
+		if p.burst[id] == now && !all {
+			return nil
+		}
+		p.burst[id] = now
+		return p.app.json(v)
+	}
+	for i := range s.Bursts {
+		b := s.Bursts[i].Report()
+		now := strings.Join([]string{b.Kind, b.State, b.Confidence, b.Scope.String(), strconv.Itoa(b.Episodes), fmt.Sprint(b.End != nil)}, " ")
+		if err := say(b.ID, now, jsonBurst{V: 1, Burst: safeBurst(b)}); err != nil {
+			return err
+		}
+	}
+	for i := range s.Moving {
+		f := s.Moving[i].Report()
+		if err := say(f.ID, fmt.Sprint(f.End != nil), jsonFinding{V: 1, Finding: safeFinding(f)}); err != nil {
 			return err
 		}
 	}

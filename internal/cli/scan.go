@@ -21,7 +21,8 @@ func (a *app) scanCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "scan [FILE|-]...", Short: "Analyse finished logs: what they are, what failed, and which bursts there were",
 		Long: "Reads logs to their ends, says what it took each for and what it could not read, and runs the detector of the\n" +
-			"console over event time: a burst found here is one that the console would have raised. Exit 1 when there was one.",
+			"console over event time: a burst found here is one that the console would have raised. Exit 1 when there was one;\n" +
+			"notes (callers' own errors, traffic lost or surging) and findings beside the bursts are told and do not count.",
 		Example: "  signalbox scan gateway.log\n  signalbox scan -c signalbox.yaml /var/log/edge/*.log.gz\n  kubectl logs deploy/gateway | signalbox scan --output json -",
 		RunE:    func(c *cobra.Command, args []string) error { return a.scan(c.Context(), args, o, changes) },
 	}
@@ -32,14 +33,15 @@ func (a *app) scanCommand() *cobra.Command {
 
 // scanReport is what scan --output json prints.
 type scanReport struct {
-	V        int              `json:"v"`
-	Lines    int64            `json:"lines"`
-	Unparsed int64            `json:"unparsed"`
-	Requests int64            `json:"requests"`
-	Failures int64            `json:"failures"`
-	Classes  map[string]int64 `json:"classes"`
-	Cells    []desk.ScanCell  `json:"cells"`
-	Bursts   []desk.ScanBurst `json:"bursts"`
+	V        int                  `json:"v"`
+	Lines    int64                `json:"lines"`
+	Unparsed int64                `json:"unparsed"`
+	Requests int64                `json:"requests"`
+	Failures int64                `json:"failures"`
+	Classes  map[string]int64     `json:"classes"`
+	Cells    []desk.ScanCell      `json:"cells"`
+	Bursts   []desk.BurstReport   `json:"bursts"`
+	Findings []desk.FindingReport `json:"findings"` // what moved beside the bursts
 }
 
 // scanned is a scan and what it was read from.
@@ -93,16 +95,11 @@ func (a *app) scan(ctx context.Context, args []string, o logOptions, changes str
 	if err := unopened(failed); err != nil {
 		return err
 	}
-	for _, b := range s.report.Bursts {
-		if pages(b.Kind) {
-			return errFindings
-		}
+	if slices.ContainsFunc(s.report.Bursts, func(b desk.BurstReport) bool { return b.Page }) {
+		return errFindings // notes alone are none, nor is what moved without a burst
 	}
 	return nil
 }
-
-// pages tells whether a burst of this kind is a finding; a caller's mistake or a change of traffic is a note.
-func pages(kind string) bool { return kind != "caller" && kind != "traffic" }
 
 // readChanges reads a file of changes to its end.
 func readChanges(ctx context.Context, path string, zone *time.Location) (all []traffic.Fact, err error) {
@@ -143,6 +140,7 @@ func scanGroups(ctx context.Context, groups []logGroup, falsePerMonth float64, c
 	t := scan.Totals()
 	s := scanned{report: scanReport{
 		V: 1, Requests: t.Requests, Failures: t.Failures, Classes: t.Classes, Cells: safeCells(scan.Cells()), Bursts: safeBursts(scan.Bursts()),
+		Findings: safeFindings(scan.Findings()),
 	}}
 	slices.SortStableFunc(rep.Files, func(a, b tail.FileReport) int { return cmp.Compare(a.Path, b.Path) })
 	for _, f := range rep.Files {
@@ -180,18 +178,39 @@ func safeCells(cells []desk.ScanCell) []desk.ScanCell {
 	return cells
 }
 
-func safeBursts(bursts []desk.ScanBurst) []desk.ScanBurst {
+func safeBursts(bursts []desk.BurstReport) []desk.BurstReport {
 	for i := range bursts {
-		b := &bursts[i]
-		b.Reason, b.Scope = safe(b.Reason), safeScope(b.Scope)
-		for n := range b.Changes { // the desk has made their texts safe
-			b.Changes[n].Scope = safeScope(b.Changes[n].Scope)
-		}
-		for n := range b.Cells {
-			b.Cells[n] = safeScope(b.Cells[n])
-		}
+		bursts[i] = safeBurst(bursts[i])
 	}
 	return bursts
+}
+
+func safeBurst(b desk.BurstReport) desk.BurstReport {
+	b.Reason, b.Clean, b.Scope = safe(b.Reason), safe(b.Clean), safeScope(b.Scope)
+	for n := range b.Changes { // the desk has made their texts safe
+		b.Changes[n].Scope = safeScope(b.Changes[n].Scope)
+	}
+	for _, list := range [][]traffic.Scope{b.Cells, b.Aliases} {
+		for n := range list {
+			list[n] = safeScope(list[n])
+		}
+	}
+	return b
+}
+
+func safeFindings(found []desk.FindingReport) []desk.FindingReport {
+	for i := range found {
+		found[i] = safeFinding(found[i])
+	}
+	return found
+}
+
+func safeFinding(f desk.FindingReport) desk.FindingReport {
+	f.Text, f.Where = safe(f.Text), safeScope(f.Where)
+	if f.From != nil {
+		f.From = safeScope(f.From)
+	}
+	return f
 }
 
 func safeScope(s traffic.Scope) traffic.Scope {

@@ -35,6 +35,7 @@ func (a *app) printScan(s scanned) error {
 	a.printClasses(p, r)
 	a.printCells(p, r.Cells)
 	printBursts(p, r.Bursts)
+	printFindings(p, r.Findings)
 	return p.err
 }
 
@@ -248,36 +249,59 @@ func joinCells(cells []desk.ScanCell) []desk.ScanCell {
 	return rows
 }
 
-func printBursts(p *printer, bursts []desk.ScanBurst) {
-	p.line("")
-	if len(bursts) == 0 {
-		p.line("BURSTS  none")
-		return
-	}
-	p.line("BURSTS")
+// printBursts tells of the bursts, and apart from them of what would not have woken anybody.
+func printBursts(p *printer, bursts []desk.BurstReport) {
+	var pages, notes []desk.BurstReport
 	for _, b := range bursts {
-		note := ""
-		if !pages(b.Kind) {
-			note = "  (a note: it would not page)"
-		}
-		p.line("  %s  %s in %s%s", b.ID, b.Kind, b.Scope, note)
-		end := "still on at the end of the logs"
-		if b.End != nil {
-			end = fmt.Sprintf("until %s (%s)", b.End.Format(time.TimeOnly), b.End.Sub(b.Start).Round(time.Second))
-		}
-		p.line("      since %s, raised %s later, %s", stamp(b.Start), b.Detected.Sub(b.Start).Round(time.Second), end)
-		p.line("      %d of %d failed, %.0f%% at the worst, %.0f beyond the ordinary: %s", b.Failed, b.Total, 100*b.PeakRate, b.Excess, classWords(b.Classes))
-		if b.Reason != "" {
-			p.line("      why: %s", b.Reason)
-		}
-		for _, c := range b.Changes {
-			p.line("      changed before: %s %s%s%s", stamp(c.Time), kindBefore(c.Kind, c.Text), c.Text, scopeNote(c.Scope))
-		}
-		if top := ranked(b.Classes); len(top) > 0 {
-			class, _ := fault.ParseClass(top[0])
-			p.line("      do: %s", fault.Advice(class).Do)
+		if b.Page {
+			pages = append(pages, b)
+		} else {
+			notes = append(notes, b)
 		}
 	}
+	p.line("")
+	if len(pages) == 0 {
+		p.line("BURSTS  none")
+	} else {
+		p.line("BURSTS")
+	}
+	for i := range pages {
+		printBurst(p, &pages[i])
+	}
+	if len(notes) > 0 {
+		p.line("")
+		p.line("NOTES  (they would not page)")
+	}
+	for i := range notes {
+		printBurst(p, &notes[i])
+	}
+}
+
+func printBurst(p *printer, b *desk.BurstReport) {
+	p.line("  %s  %s in %s", b.ID, b.Kind, b.Scope)
+	p.line("      since %s, raised %s later, %s%s", stamp(b.Start), b.Detected.Sub(b.Start).Round(time.Second), untilWords(b.Start, b.End), episodeWords(b.Episodes))
+	p.line("      %d of %d failed, %.0f%% at the worst, %.0f beyond the ordinary: %s", b.Failed, b.Total, 100*b.PeakRate, b.Excess, classWords(b.Classes))
+	if len(b.Aliases) > 0 {
+		p.line("      the same traffic: %s", aliasWords(b.Aliases))
+	}
+	if b.Reason != "" {
+		p.line("      why: %s", b.Reason)
+	}
+	for _, c := range b.Changes {
+		p.line("      changed before: %s %s%s%s", stamp(c.Time), kindBefore(c.Kind, c.Text), c.Text, scopeNote(c.Scope))
+	}
+	if top := ranked(b.Classes); len(top) > 0 {
+		class, _ := fault.ParseClass(top[0])
+		p.line("      do: %s", fault.Advice(class).Do)
+	}
+}
+
+func aliasWords(all []traffic.Scope) string {
+	names := make([]string, 0, len(all))
+	for _, a := range all {
+		names = append(names, a.String())
+	}
+	return strings.Join(names, ", or ")
 }
 
 // kindBefore names the kind of a change whose text does not begin with it.
@@ -286,6 +310,40 @@ func kindBefore(kind, text string) string {
 		return ""
 	}
 	return kind + " "
+}
+
+// printFindings tells what moved beside the bursts.
+func printFindings(p *printer, found []desk.FindingReport) {
+	if len(found) == 0 {
+		return
+	}
+	p.line("")
+	p.line("BESIDE THE BURSTS")
+	for i := range found {
+		f := &found[i]
+		p.line("  %s  %s in %s", f.ID, strings.ReplaceAll(f.Kind, "_", " "), f.Where)
+		by := ""
+		if f.Burst != "" {
+			by = ", comes of " + f.Burst
+		}
+		p.line("      since %s, %s%s", stamp(f.Start), untilWords(f.Start, f.End), by)
+		p.line("      %s", f.Text)
+		p.line("      look: %s", f.Look)
+	}
+}
+
+func untilWords(start time.Time, end *time.Time) string {
+	if end == nil {
+		return "still on at the end of the logs"
+	}
+	return fmt.Sprintf("until %s (%s)", end.Format(time.TimeOnly), end.Sub(start).Round(time.Second))
+}
+
+func episodeWords(n int) string {
+	if n < 2 {
+		return ""
+	}
+	return fmt.Sprintf(", %d episodes", n)
 }
 
 // scopeNote says what a change was about, where that was told.

@@ -153,12 +153,7 @@ func (w *watching) plain(ctx context.Context) error {
 	done := make(chan struct{})
 	ended := false
 	return follow(ctx, done, func(s *desk.Snapshot) {
-		w.bursts = 0
-		for _, b := range s.Bursts {
-			if b.Kind != "caller" && b.Kind != "traffic" {
-				w.bursts++
-			}
-		}
+		w.bursts = s.Raised
 		if w.once && !ended && allEnded(s) {
 			ended = true
 			close(done)

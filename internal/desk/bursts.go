@@ -19,16 +19,16 @@ type burstState struct {
 	matched  bool
 	spread   burst.Spread // over the shapes of its requests
 	spreadAt time.Time
+	settled  time.Time // when the desk heard of its end; zero while it lasts
 }
-
-// pages tells whether the burst is more than a note: callers' own errors never page.
-func (b *burstState) pages() bool { return b.Kind != "caller" && b.Kind != "traffic" }
 
 const (
 	// reviseEvery is the least time between two revisions of one burst in the journal; the screen shows them all.
 	reviseEvery = 10 * time.Second
-	// keepSettled is how long a settled burst stays on the screen.
+	// keepSettled is how long a settled burst stays on the screen after its end was seen, be the log as old as it may.
 	keepSettled = 30 * time.Minute
+	// maxSettled bounds them; the oldest go first.
+	maxSettled = 200
 	// spreadEvery is how often the shapes of a burst's requests are counted anew.
 	spreadEvery = 5 * time.Second
 )
@@ -47,8 +47,12 @@ func (d *Desk) advance(now time.Time) {
 	if d.sig.looked != looked {
 		d.move()
 	}
+	kept := 0
 	d.bursts = slices.DeleteFunc(d.bursts, func(b *burstState) bool {
-		return !b.Ended.IsZero() && now.Sub(b.Ended) > keepSettled
+		if !b.settled.IsZero() {
+			kept++
+		}
+		return !b.settled.IsZero() && (kept > maxSettled || now.Sub(b.settled) > keepSettled)
 	})
 }
 
@@ -94,6 +98,7 @@ func (d *Desk) burstEvent(e burst.Event) {
 	}
 	quiet := e.Kind == burst.Revised && b.Scope.Equal(e.Burst.Scope) && d.now().Sub(b.written) < reviseEvery
 	b.Burst = e.Burst
+	d.settle(b, e.Kind)
 	d.joinIncident(b)
 	if e.Kind == burst.Withdrawn || e.Kind == burst.Merged {
 		d.bursts = slices.DeleteFunc(d.bursts, func(o *burstState) bool { return o == b })
@@ -108,6 +113,24 @@ func (d *Desk) burstEvent(e burst.Event) {
 	_ = d.write(entryDraft{kind: burstKinds[e.Kind], incident: b.incident, data: data, actor: byDesk})
 }
 
+// settle notes when a burst's end was heard of, and whether it counts as one that was found.
+func (d *Desk) settle(b *burstState, kind burst.EventKind) {
+	if b.Live() {
+		b.settled = time.Time{}
+	} else if b.settled.IsZero() {
+		b.settled = d.now()
+	}
+	if d.raised == nil {
+		d.raised = map[string]bool{}
+	}
+	switch {
+	case kind == burst.Merged || kind == burst.Withdrawn:
+		delete(d.raised, b.ID)
+	case b.Pages():
+		d.raised[b.ID] = true
+	}
+}
+
 func (d *Desk) burstByID(id string) *burstState {
 	for _, b := range d.bursts {
 		if b.ID == id {
@@ -120,7 +143,7 @@ func (d *Desk) burstByID(id string) *burstState {
 // joinIncident puts a burst into the open incident when its scope overlaps one of the incident's bursts
 // or levers, or when the incident has none yet. A burst never opens an incident.
 func (d *Desk) joinIncident(b *burstState) {
-	if b.incident != "" || d.record.open == "" || !b.pages() {
+	if b.incident != "" || d.record.open == "" || !b.Pages() {
 		return
 	}
 	alone := true
@@ -169,12 +192,8 @@ func burstData(b *burstState) burstEntry {
 }
 
 func (d *Desk) burstView(b *burstState) BurstView {
-	v := BurstView{
-		ID: b.ID, Kind: b.Kind, Side: b.Side, Scope: b.Scope, Name: b.Scope.Short(), State: b.State, Leading: b.Leading,
-		Onset: b.Onset, Detected: b.Detected, Ended: b.Ended, Failed: b.Failed, Total: b.Total, Rate: b.Rate, Peak: b.Peak,
-		Excess: b.Excess, Share: b.Share, Classes: b.Classes, Codes: b.Codes, Clean: b.Clean, Reason: b.Reason,
-		Episodes: b.Episodes, Provisional: b.Provisional, Incident: b.incident, Changes: d.sig.suspects(b.Scope, b.Onset),
-	}
+	v := viewBurst(b.Burst)
+	v.Incident, v.Changes = b.incident, d.sig.suspects(b.Scope, b.Onset)
 	if b.spread.Kind == burst.OneShape || b.spread.Kind == burst.Spreads {
 		v.OneShape, v.Spread = b.spread.Kind == burst.OneShape, b.spread.Reason
 	}
@@ -209,7 +228,7 @@ func (d *Desk) offers() []OfferView {
 	var out []OfferView
 	fits := map[string]bool{}
 	for _, b := range d.bursts {
-		if !b.Ended.IsZero() || !b.pages() {
+		if !b.Ended.IsZero() || !b.Pages() {
 			continue
 		}
 		for _, o := range runbook.Offers(d.o.Books, viewOf(b), facts{d: d, now: d.now()}) {

@@ -76,6 +76,7 @@ type Desk struct {
 	plans    map[string]*shown
 	levers   []*lever
 	bursts   []*burstState
+	raised   map[string]bool // bursts that were found since the start and not taken back, notes left out
 	moving   []*findingState
 	runs     []*run
 	current  string // id of the current run

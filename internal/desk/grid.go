@@ -72,7 +72,7 @@ func (d *Desk) mosaic(edge time.Time) mosaic {
 		}
 	}
 	for _, b := range slices.Backward(d.bursts) { // newest last: it marks the cell
-		if !b.Live() || !b.pages() {
+		if !b.Live() || !b.Pages() {
 			continue
 		}
 		d.spots(board.Query{Sel: b.Scope.Selector(d.syms), From: edge.Add(-gridSpan), To: edge, Skip: board.NoSketch}, func(at spot, w board.Window) {

@@ -70,7 +70,7 @@ func (d *Desk) link(id string, now time.Time) error {
 
 func (d *Desk) defaultTitle() string {
 	for _, b := range d.bursts {
-		if b.Ended.IsZero() && b.pages() {
+		if b.Ended.IsZero() && b.Pages() {
 			return b.Leading + " on " + b.Scope.Short()
 		}
 	}
@@ -83,7 +83,7 @@ func (d *Desk) ensureIncident(title string) error {
 		return nil
 	}
 	for _, b := range d.bursts {
-		if b.Ended.IsZero() && b.pages() {
+		if b.Ended.IsZero() && b.Pages() {
 			title = ""
 		}
 	}

@@ -87,10 +87,9 @@ func (d *Desk) writeFinding(kind incident.Kind, s *findingState) {
 func (d *Desk) findingViews() []FindingView {
 	out := make([]FindingView, 0, len(d.moving))
 	for _, s := range d.moving {
-		out = append(out, FindingView{
-			ID: s.ID, Kind: string(s.Kind), Where: s.Where, Name: s.Where.Short(), From: s.From, Burst: s.Burst, Since: s.Since, Until: s.Until,
-			Numbers: s.Numbers, Text: s.Text + d.heldBy(s), Look: s.Look,
-		})
+		v := viewFinding(s.Finding)
+		v.Text += d.heldBy(s)
+		out = append(out, v)
 	}
 	slices.SortStableFunc(out, func(a, b FindingView) int {
 		switch {

@@ -106,7 +106,7 @@ func outcomeWords(v string) string {
 // burst that was live when the lever was thrown, else all of the gateway.
 func (d *Desk) hurt(l *lever) (traffic.Scope, time.Time) {
 	for _, b := range d.bursts {
-		if b.Detected.After(l.at) || (!b.Live() && b.Ended.Before(l.at)) || !b.pages() {
+		if b.Detected.After(l.at) || (!b.Live() && b.Ended.Before(l.at)) || !b.Pages() {
 			continue
 		}
 		scope := b.Scope.Clone()

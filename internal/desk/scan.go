@@ -45,48 +45,6 @@ type ScanCell struct {
 	Classes  map[string]int64 `json:"classes"`
 }
 
-// ScanBurst is one burst of a scan.
-type ScanBurst struct {
-	ID       string           `json:"id"`
-	Start    time.Time        `json:"start"`
-	Detected time.Time        `json:"detected"`
-	End      *time.Time       `json:"end"`
-	PeakRate float64          `json:"peak_rate"`
-	Excess   float64          `json:"excess"`
-	Classes  map[string]int64 `json:"classes"`
-	Kind     string           `json:"kind"`
-	Scope    traffic.Scope    `json:"scope"`
-	Share    float64          `json:"share"`
-	Cells    []traffic.Scope  `json:"cells"`
-	Reason   string           `json:"reason"`
-	Failed   int64            `json:"failed"`
-	Total    int64            `json:"total"`
-	Changes  []ScanChange     `json:"changes,omitempty"` // of the 30 minutes before it, newest first; where changes were told
-}
-
-// ScanChange is one change beside a burst of a scan.
-type ScanChange struct {
-	Time  time.Time     `json:"time"`
-	Kind  string        `json:"kind"`
-	Text  string        `json:"text"`
-	Who   string        `json:"who,omitempty"`
-	Scope traffic.Scope `json:"scope,omitempty"`
-}
-
-// ScanFinding is something that moved beside the bursts of a scan.
-type ScanFinding struct {
-	ID      string             `json:"id"`
-	Kind    string             `json:"kind"` // cascade, stuck_fallback, stuck_breaker, retry_storm
-	Where   traffic.Scope      `json:"where"`
-	From    traffic.Scope      `json:"from,omitempty"`
-	Burst   string             `json:"burst,omitempty"`
-	Start   time.Time          `json:"start"`
-	End     *time.Time         `json:"end"`
-	Numbers map[string]float64 `json:"numbers"`
-	Text    string             `json:"text"`
-	Look    string             `json:"look"`
-}
-
 // NewScan begins a scan of briefs whose places the table numbers. falsePerMonth is the detector's sensitivity, 0 its
 // default.
 func NewScan(syms *traffic.Symbols, places *traffic.Places, falsePerMonth float64) *Scan {
@@ -246,42 +204,23 @@ func (c *ScanCell) add(sum board.Sum) {
 }
 
 // Bursts gives the bursts in the order in which they were detected.
-func (s *Scan) Bursts() []ScanBurst {
-	out := make([]ScanBurst, 0, len(s.order))
+func (s *Scan) Bursts() []BurstReport {
+	out := make([]BurstReport, 0, len(s.order))
 	for _, id := range s.order {
-		b := s.bursts[id]
-		v := ScanBurst{
-			ID: b.ID, Start: b.Onset.UTC(), Detected: b.Detected.UTC(), PeakRate: b.Peak, Excess: b.Excess, Classes: b.Classes, Kind: b.Kind,
-			Scope: b.Scope, Share: b.Share, Reason: b.Reason, Failed: b.Failed, Total: b.Total, Cells: []traffic.Scope{},
-		}
-		if !b.Ended.IsZero() {
-			end := b.Ended.UTC()
-			v.End = &end
-		}
-		for _, c := range b.Cells {
-			v.Cells = append(v.Cells, c.Scope)
-		}
-		for _, c := range s.sig.suspects(b.Scope, b.Onset) {
-			v.Changes = append(v.Changes, ScanChange{Time: c.At.UTC(), Kind: c.Kind, Text: c.Text, Who: c.Who, Scope: c.Scope})
-		}
-		out = append(out, v)
+		v := viewBurst(s.bursts[id])
+		v.Changes = s.sig.suspects(v.Scope, v.Onset)
+		out = append(out, v.Report())
 	}
 	return out
 }
 
 // Findings gives what moved beside the bursts, in the order in which it began.
-func (s *Scan) Findings() []ScanFinding {
-	out := make([]ScanFinding, 0, len(s.found))
+func (s *Scan) Findings() []FindingReport {
+	out := make([]FindingReport, 0, len(s.found))
 	for _, f := range s.found {
-		v := ScanFinding{
-			ID: f.ID, Kind: string(f.Kind), Where: f.Where, From: f.From, Burst: f.Burst, Start: f.Since.UTC(), Numbers: f.Numbers, Text: f.Text, Look: f.Look,
-		}
-		if !f.Live() {
-			until := f.Until.UTC()
-			v.End = &until
-		}
-		out = append(out, v)
+		v := viewFinding(f)
+		out = append(out, v.Report())
 	}
-	slices.SortStableFunc(out, func(a, b ScanFinding) int { return a.Start.Compare(b.Start) })
+	slices.SortStableFunc(out, func(a, b FindingReport) int { return a.Start.Compare(b.Start) })
 	return out
 }

@@ -3,6 +3,7 @@ package desk
 import (
 	"time"
 
+	"signalbox/internal/burst"
 	"signalbox/internal/traffic"
 	"signalbox/runbook"
 )
@@ -23,6 +24,7 @@ type Snapshot struct {
 	Incident  *IncidentView // the open one, nil when there is none
 	Changes   []ChangeView  // deploys and the like of the last 30 minutes, newest first
 	Bursts    []BurstView   // live first, newest first; settled ones of the last 30 minutes after them
+	Raised    int           // bursts found since the start, notes and what was taken back left out
 	Moving    []FindingView // what moves beside the bursts: what lasts first, newest first
 	Grid      Grid
 	Totals    Totals
@@ -48,12 +50,14 @@ type IncidentView struct {
 // BurstView is one burst for a client. Strings that come from outside are already safe for a screen.
 type BurstView struct {
 	ID           string
-	Kind         string // errors, truncation, caller, ...
+	Kind         string // errors, latency, truncation, traffic, retries, caller
+	Page         bool   // false: a note, which wakes nobody
 	Side         string
 	Scope        traffic.Scope
-	Name         string // short name of the scope, as an operator says it
-	State        string // growing, steady, falling, settled
-	Leading      string // leading class
+	Name         string          // short name of the scope, as an operator says it
+	Aliases      []traffic.Scope // other names of the same traffic
+	State        string          // growing, steady, falling, settled
+	Leading      string          // leading class
 	Onset        time.Time
 	Detected     time.Time
 	Ended        time.Time // zero while live
@@ -61,8 +65,11 @@ type BurstView struct {
 	Total        int64
 	Rate         float64 // now, 0..1
 	Peak         float64
+	Baseline     float64 // failure rate that was expected
 	Excess       float64
 	Share        float64
+	Cells        []BurstCell
+	Confidence   string // firm, provisional, not separable
 	Classes      map[string]int64
 	Codes        map[int]int64
 	Clean        string
@@ -77,6 +84,9 @@ type BurstView struct {
 	Spread       string       // how its failures lie over the shapes of requests; empty where that cannot be told
 	Changes      []ChangeView // of the 30 minutes before its onset that can have touched its scope, newest first
 }
+
+// BurstCell is one model in one region of a burst.
+type BurstCell = burst.Cell
 
 // Live tells whether the burst has not settled.
 func (b BurstView) Live() bool { return b.Ended.IsZero() }

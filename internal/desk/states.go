@@ -88,7 +88,7 @@ func (f facts) changes(q runbook.Query, a asked) runbook.Answer {
 func (f facts) burst(a asked) runbook.Answer {
 	ans := runbook.Answer{Known: true, Truth: runbook.False, Unit: string(runbook.UnitBool)}
 	for _, b := range f.d.bursts {
-		if b.Ended.IsZero() && b.pages() && b.Scope.Overlaps(a.scope) {
+		if b.Ended.IsZero() && b.Pages() && b.Scope.Overlaps(a.scope) {
 			ans.Truth, ans.Value = runbook.True, 1
 			ans.Why = b.Reason
 		}

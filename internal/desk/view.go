@@ -28,7 +28,7 @@ func (d *Desk) publish() {
 		s.Grid, s.Totals, s.Offers = d.grid(now), d.totals(now), d.offers()
 	}
 	s.Incident = d.record.incidentView()
-	s.Bursts = d.burstViews()
+	s.Bursts, s.Raised = d.burstViews(), len(d.raised)
 	s.Moving = d.findingViews()
 	s.Changes = changeViews(d.sig.board.Changes(nil, now.Add(-changesBefore), now))
 	s.Levers = d.leverViews()

@@ -1,0 +1,112 @@
+package desk
+
+import (
+	"slices"
+	"time"
+
+	"signalbox/internal/burst"
+	"signalbox/internal/traffic"
+)
+
+// BurstReport is one burst as scan and watch report it.
+type BurstReport struct {
+	ID         string           `json:"id"`
+	Start      time.Time        `json:"start"`
+	Detected   time.Time        `json:"detected"`
+	End        *time.Time       `json:"end"`
+	PeakRate   float64          `json:"peak_rate"`
+	Excess     float64          `json:"excess"`
+	Classes    map[string]int64 `json:"classes"`
+	Kind       string           `json:"kind"`
+	Page       bool             `json:"page"` // false: a note, which wakes nobody
+	Scope      traffic.Scope    `json:"scope"`
+	Aliases    []traffic.Scope  `json:"aliases,omitempty"` // other names of the same traffic
+	Share      float64          `json:"share"`
+	Cells      []traffic.Scope  `json:"cells"`
+	Side       string           `json:"side"`
+	State      string           `json:"state"`
+	Confidence string           `json:"confidence"`
+	Episodes   int              `json:"episodes"`
+	Reason     string           `json:"reason"`
+	Clean      string           `json:"clean,omitempty"`
+	Failed     int64            `json:"failed"`
+	Total      int64            `json:"total"`
+	Baseline   float64          `json:"baseline"`
+	Codes      map[int]int64    `json:"codes,omitempty"`
+	Changes    []ChangeReport   `json:"changes,omitempty"` // of the 30 minutes before it, newest first; where changes were told
+}
+
+// ChangeReport is one change beside a burst.
+type ChangeReport struct {
+	Time  time.Time     `json:"time"`
+	Kind  string        `json:"kind"`
+	Text  string        `json:"text"`
+	Who   string        `json:"who,omitempty"`
+	Scope traffic.Scope `json:"scope,omitempty"`
+}
+
+// FindingReport is something that moved beside the bursts, as scan and watch report it.
+type FindingReport struct {
+	ID      string             `json:"id"`
+	Kind    string             `json:"kind"` // cascade, stuck_fallback, stuck_breaker, retry_storm
+	Where   traffic.Scope      `json:"where"`
+	From    traffic.Scope      `json:"from,omitempty"`
+	Burst   string             `json:"burst,omitempty"`
+	Start   time.Time          `json:"start"`
+	End     *time.Time         `json:"end"`
+	Numbers map[string]float64 `json:"numbers"`
+	Text    string             `json:"text"`
+	Look    string             `json:"look"`
+}
+
+// viewBurst gives what a burst itself says.
+func viewBurst(b burst.Burst) BurstView {
+	return BurstView{
+		ID: b.ID, Kind: b.Kind, Page: b.Pages(), Side: b.Side, Scope: b.Scope, Name: b.Scope.Short(), Aliases: b.Aliases, State: b.State,
+		Leading: b.Leading, Onset: b.Onset, Detected: b.Detected, Ended: b.Ended, Failed: b.Failed, Total: b.Total, Rate: b.Rate, Peak: b.Peak,
+		Baseline: b.Baseline, Excess: b.Excess, Share: b.Share, Classes: b.Classes, Codes: b.Codes, Cells: b.Cells, Clean: b.Clean, Reason: b.Reason,
+		Episodes: b.Episodes, Confidence: b.Confidence, Provisional: b.Provisional,
+	}
+}
+
+// Report gives the burst as scan and watch report it.
+func (b BurstView) Report() BurstReport {
+	r := BurstReport{
+		ID: b.ID, Start: b.Onset.UTC(), Detected: b.Detected.UTC(), End: ending(b.Ended), PeakRate: b.Peak, Excess: b.Excess, Classes: b.Classes,
+		Kind: b.Kind, Page: b.Page, Scope: b.Scope, Aliases: slices.Clone(b.Aliases), Share: b.Share, Cells: []traffic.Scope{}, Side: b.Side, State: b.State,
+		Confidence: b.Confidence, Episodes: b.Episodes, Reason: b.Reason, Clean: b.Clean, Failed: b.Failed, Total: b.Total, Baseline: b.Baseline,
+		Codes: b.Codes,
+	}
+	for _, c := range b.Cells {
+		r.Cells = append(r.Cells, c.Scope)
+	}
+	for _, c := range b.Changes {
+		r.Changes = append(r.Changes, ChangeReport{Time: c.At.UTC(), Kind: c.Kind, Text: c.Text, Who: c.Who, Scope: c.Scope})
+	}
+	return r
+}
+
+// ending gives the end of something, nil while it lasts.
+func ending(at time.Time) *time.Time {
+	if at.IsZero() {
+		return nil
+	}
+	at = at.UTC()
+	return &at
+}
+
+// viewFinding gives what a finding itself says.
+func viewFinding(f burst.Finding) FindingView {
+	return FindingView{
+		ID: f.ID, Kind: string(f.Kind), Where: f.Where, Name: f.Where.Short(), From: f.From, Burst: f.Burst, Since: f.Since, Until: f.Until,
+		Numbers: f.Numbers, Text: f.Text, Look: f.Look,
+	}
+}
+
+// Report gives the finding as scan and watch report it.
+func (f FindingView) Report() FindingReport {
+	return FindingReport{
+		ID: f.ID, Kind: f.Kind, Where: f.Where, From: f.From, Burst: f.Burst, Start: f.Since.UTC(), End: ending(f.Until), Numbers: f.Numbers,
+		Text: f.Text, Look: f.Look,
+	}
+}
