@@ -187,6 +187,10 @@ func safeBursts(bursts []desk.BurstReport) []desk.BurstReport {
 
 func safeBurst(b desk.BurstReport) desk.BurstReport {
 	b.Reason, b.Clean, b.Scope = safe(b.Reason), safe(b.Clean), safeScope(b.Scope)
+	b.BlameWhy = safe(b.BlameWhy)
+	for n := range b.Answers {
+		b.Answers[n].Value, b.Answers[n].Text = safe(b.Answers[n].Value), safe(b.Answers[n].Text)
+	}
 	for n := range b.Changes { // the desk has made their texts safe
 		b.Changes[n].Scope = safeScope(b.Changes[n].Scope)
 	}

@@ -287,6 +287,9 @@ func printBurst(p *printer, b *desk.BurstReport) {
 	if b.Reason != "" {
 		p.line("      why: %s", b.Reason)
 	}
+	if b.Blame != "" {
+		p.line("      whose: %s; %s", b.Blame, b.BlameWhy)
+	}
 	for _, c := range b.Changes {
 		p.line("      changed before: %s %s%s%s", stamp(c.Time), kindBefore(c.Kind, c.Text), c.Text, scopeNote(c.Scope))
 	}

@@ -29,11 +29,22 @@ type BurstReport struct {
 	Episodes   int              `json:"episodes"`
 	Reason     string           `json:"reason"`
 	Clean      string           `json:"clean,omitempty"`
+	Answers    []AnswerReport   `json:"answers,omitempty"` // one environment, provider, model, region, ..., class?
+	Blame      string           `json:"blame,omitempty"`   // caller, account, gateway, provider or network
+	BlameWhy   string           `json:"blame_why,omitempty"`
 	Failed     int64            `json:"failed"`
 	Total      int64            `json:"total"`
 	Baseline   float64          `json:"baseline"`
 	Codes      map[int]int64    `json:"codes,omitempty"`
 	Changes    []ChangeReport   `json:"changes,omitempty"` // of the 30 minutes before it, newest first; where changes were told
+}
+
+// AnswerReport says of one dimension whether a burst keeps to one value of it.
+type AnswerReport struct {
+	Dim    string `json:"dimension"`
+	Extent string `json:"extent"`          // isolated, spread, cannot tell
+	Value  string `json:"value,omitempty"` // the only one that fails, or has traffic
+	Text   string `json:"text"`            // with the numbers
 }
 
 // ChangeReport is one change beside a burst.
@@ -66,7 +77,16 @@ func viewBurst(b burst.Burst) BurstView {
 		Leading: b.Leading, Onset: b.Onset, Detected: b.Detected, Ended: b.Ended, Failed: b.Failed, Total: b.Total, Rate: b.Rate, Peak: b.Peak,
 		Baseline: b.Baseline, Excess: b.Excess, Share: b.Share, Classes: b.Classes, Codes: b.Codes, Cells: b.Cells, Clean: b.Clean, Reason: b.Reason,
 		Episodes: b.Episodes, Confidence: b.Confidence, Provisional: b.Provisional,
+		Answers: answersOf(b.Answers), Blame: b.Blame.Domain, BlameWhy: b.Blame.Why,
 	}
+}
+
+func answersOf(all []burst.Answer) []AnswerReport {
+	out := make([]AnswerReport, 0, len(all))
+	for _, a := range all {
+		out = append(out, AnswerReport{Dim: a.Dim, Extent: string(a.Extent), Value: a.Value, Text: a.Text})
+	}
+	return out
 }
 
 // Report gives the burst as scan and watch report it.
@@ -75,7 +95,7 @@ func (b BurstView) Report() BurstReport {
 		ID: b.ID, Start: b.Onset.UTC(), Detected: b.Detected.UTC(), End: ending(b.Ended), PeakRate: b.Peak, Excess: b.Excess, Classes: b.Classes,
 		Kind: b.Kind, Page: b.Page, Scope: b.Scope, Aliases: slices.Clone(b.Aliases), Share: b.Share, Cells: []traffic.Scope{}, Side: b.Side, State: b.State,
 		Confidence: b.Confidence, Episodes: b.Episodes, Reason: b.Reason, Clean: b.Clean, Failed: b.Failed, Total: b.Total, Baseline: b.Baseline,
-		Codes: b.Codes,
+		Codes: b.Codes, Answers: slices.Clone(b.Answers), Blame: b.Blame, BlameWhy: b.BlameWhy,
 	}
 	for _, c := range b.Cells {
 		r.Cells = append(r.Cells, c.Scope)

@@ -70,6 +70,9 @@ type BurstView struct {
 	Share        float64
 	Cells        []BurstCell
 	Confidence   string // firm, provisional, not separable
+	Answers      []AnswerReport
+	Blame        string // caller, account, gateway, provider or network; empty where it cannot be told
+	BlameWhy     string
 	Classes      map[string]int64
 	Codes        map[int]int64
 	Clean        string
