@@ -88,19 +88,16 @@ func (w *watch) seen(b *live, from, to int64) []seenLeaf {
 		if l.last < from {
 			continue
 		}
-		x := seenLeaf{leaf: l}
-		l.slots(from, to, func(t *slot) {
-			n := int64(t.seen(b.sig))
-			x.Req += n
-			for s := range signals {
-				if counted.has(s) {
-					x.Err += int64(t.k[s])
-					x.Expected += float64(n) * l.base[s].p
-				}
-			}
-		})
+		t := l.past.total(from, to)
+		x := seenLeaf{leaf: l, Tally: Tally{Req: int64(t.seen(b.sig))}}
 		if x.Req == 0 {
 			continue
+		}
+		for s := range signals {
+			if counted.has(s) {
+				x.Err += int64(t.k[s])
+				x.Expected += float64(x.Req) * l.base[s].p
+			}
 		}
 		x.Err = min(x.Err, x.Req)
 		x.inside = b.place.covers(l.key)

@@ -133,13 +133,9 @@ func (w *watch) window(g *grid, s signal, from, to int64, rest bool) []*leaf {
 		if rest && l.covered.has(s) {
 			continue
 		}
-		var n, k int64
-		l.slots(max(from, l.base[s].since), to, func(t *slot) {
-			n += int64(t.seen(s))
-			k += int64(t.k[s])
-		})
-		if n > 0 {
-			g.add(float64(n), float64(k), l.base[s].p, l.base[s].wary)
+		t := l.past.total(max(from, l.base[s].since), to)
+		if n := t.seen(s); n > 0 {
+			g.add(float64(n), float64(t.k[s]), l.base[s].p, l.base[s].wary)
 			out = append(out, l)
 		}
 	}
