@@ -66,6 +66,24 @@ func events(o *options, r *report) error {
 	tens := t.Hours / 10
 	r.title("Events: %d logs of %d h, scale %s, seeds %d to %d, %d lines, scanned by %s", o.fleets, eventHours, num(eventScale),
 		o.seed, o.seed+uint64(o.fleets)-1, lines, filepath.Base(o.signalbox)) //nolint:gosec // a count
+	f1 := r.totals(&t)
+	r.say("Scanning ten hours took %s s of wall time and %s s of CPU", num(wall.Seconds()/tens), num(cpu.Seconds()/tens))
+	if o.verbose {
+		for _, m := range t.Misses {
+			r.say("%s", m)
+		}
+	}
+	r.atLeast("events", "found of what must be", 85, percent(t.Found, t.Able), "%")
+	r.atMost("events", "delay in limits, median", 2.5, score.Quantile(t.Ratios, 0.5), "")
+	r.atMost("events", "false bursts in ten hours", 1, float64(t.False)/tens, "")
+	r.atLeast("events", "F1 of scopes", 0.85, f1, "")
+	// Of CPU, not of wall time: what else runs on the machine is not the scan's. Two cores give forty seconds in twenty.
+	r.atMost("events", "CPU of scanning ten hours", 40, cpu.Seconds()/tens, " s")
+	return nil
+}
+
+// totals prints what the bursts of finished logs came to, and gives the F1 of their scopes.
+func (r *report) totals(t *score.Totals) float64 {
 	q := score.Quantile
 	p, c, f1 := t.Scopes().Rates()
 	r.table([][]string{
@@ -77,19 +95,7 @@ func events(o *options, r *report) error {
 	})
 	r.say("\nAlarms %d, false %d in %s h, echoes %d, notes %d; onset off by %s s, end after the true end %s s (p90 %s)", t.Alarms, t.False,
 		num(t.Hours), t.Echoes, t.Notes, num(q(t.Onsets, 0.5)), num(q(t.Ends, 0.5)), num(q(t.Ends, 0.9)))
-	r.say("Scanning ten hours took %s s of wall time and %s s of CPU", num(wall.Seconds()/tens), num(cpu.Seconds()/tens))
-	if o.verbose {
-		for _, m := range t.Misses {
-			r.say("%s", m)
-		}
-	}
-	r.atLeast("events", "found of what must be", 85, percent(t.Found, t.Able), "%")
-	r.atMost("events", "delay in limits, median", 2.5, q(t.Ratios, 0.5), "")
-	r.atMost("events", "false bursts in ten hours", 1, float64(t.False)/tens, "")
-	r.atLeast("events", "F1 of scopes", 0.85, f1, "")
-	// Of CPU, not of wall time: what else runs on the machine is not the scan's. Two cores give forty seconds in twenty.
-	r.atMost("events", "CPU of scanning ten hours", 40, cpu.Seconds()/tens, " s")
-	return nil
+	return f1
 }
 
 // writeEvents writes a log, and gives the fleet and what physics allows to see of its faults.

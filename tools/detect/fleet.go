@@ -139,19 +139,21 @@ func fleetOf(g *gen.Gen) *score.Fleet {
 func faultsOf(g *gen.Gen, fleet *score.Fleet) []*score.Fault {
 	var out []*score.Fault
 	for i := range g.Faults {
-		f := &g.Faults[i]
-		s := &score.Fault{Kind: f.Kind, Class: f.Class, Start: float64(f.Start), End: float64(f.End)}
-		s.In = make([]bool, len(g.Leaves))
-		for l := range g.Leaves {
-			if s.In[l] = f.In(l); s.In[l] && fleet.Shows(l, f.Class) {
-				s.Rate += g.Leaves[l].Rate
-			}
-		}
-		s.Second = i > 0 && f.Start < g.Faults[i-1].End
-		s.Hits = hits(f)
-		out = append(out, s)
+		out = append(out, label(&g.Faults[i], fleet, i > 0 && g.Faults[i].Start < g.Faults[i-1].End))
 	}
 	return out
+}
+
+func label(f *gen.Fault, fleet *score.Fleet, second bool) *score.Fault {
+	s := &score.Fault{
+		Kind: f.Kind, Class: f.Class, Start: float64(f.Start), End: float64(f.End), Second: second, Hits: hits(f), In: fleet.Cover(f.Scope),
+	}
+	for i, l := range fleet.Leaves {
+		if s.In[i] && fleet.Shows(i, f.Class) {
+			s.Rate += l.Rate
+		}
+	}
+	return s
 }
 
 // hits is how many requests a fault hits at a leaf of one request a second. Of slowness it is those that can be told

@@ -26,6 +26,7 @@ type options struct {
 	more                int
 	signalbox           string
 	rs                  string
+	dir, scanned        string
 	check               bool
 	verbose             bool
 	withFaults, without []*day // simulated for one part and kept for another
@@ -70,6 +71,8 @@ func parseFlags() *options {
 	flag.IntVar(&o.fleets, "fleets", 2, "logs of events, of five hours each")
 	flag.StringVar(&o.signalbox, "signalbox", "../../bin/signalbox", "the program that scans events")
 	flag.StringVar(&o.rs, "rs", "", "folder data/RS of a copy of github.com/shaido987/riskloc")
+	flag.StringVar(&o.dir, "dir", "", "a folder that trafficgen wrote: only -scan is scored, and nothing simulated")
+	flag.StringVar(&o.scanned, "scan", "", "what signalbox scan --output json said of the events in it")
 	flag.BoolVar(&o.check, "check", false, "exit 1 when a target is missed")
 	flag.BoolVar(&o.verbose, "v", false, "list what was missed, false or named wrongly")
 	flag.Parse()
@@ -85,6 +88,13 @@ func (o *options) asked(part string) bool { return slices.Contains(strings.Split
 func main() {
 	o := parseFlags()
 	r := &report{out: os.Stdout}
+	if o.dir != "" {
+		if err := scoreFiles(o, r); err != nil {
+			fmt.Fprintf(os.Stderr, "detect: %v\n", err)
+			os.Exit(2)
+		}
+		return
+	}
 	for _, p := range parts {
 		if !o.asked(p.name) {
 			continue

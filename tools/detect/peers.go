@@ -12,6 +12,7 @@ import (
 // peer is another way to raise an alarm: a number for each key and second, and an alarm where it reaches a threshold.
 type peer struct {
 	name   string
+	judged bool    // is part of the target; another one is shown beside it
 	usual  float64 // the threshold that is commonly written down
 	levels []float64
 	value  func(k *peerKey) float64
@@ -19,9 +20,9 @@ type peer struct {
 
 // The failures of all classes in one, first attempts only, as the detector has them.
 var peers = []peer{
-	{"60 s window, share of failures, from 20 requests on", 0.05, levels(0.01, 0.95), func(k *peerKey) float64 { return k.minute.share(20) }},
-	{"60 s window, share of failures, from 100 requests on", 0.05, levels(0.01, 0.95), func(k *peerKey) float64 { return k.minute.share(100) }},
-	{"burn rate, 1 h and 5 min", 14.4, levels(1, 200), func(k *peerKey) float64 {
+	{"60 s window, share of failures, from 20 requests on", true, 0.05, levels(0.01, 0.95), func(k *peerKey) float64 { return k.minute.share(20) }},
+	{"60 s window, share of failures, from 100 requests on", false, 0.05, levels(0.01, 0.95), func(k *peerKey) float64 { return k.minute.share(100) }},
+	{"burn rate, 1 h and 5 min", true, 14.4, levels(1, 200), func(k *peerKey) float64 {
 		return min(k.hour.share(1), k.five.share(1)) / k.budget
 	}},
 }
@@ -83,6 +84,7 @@ type rivals struct {
 	warm   int64        // no alarm counts before
 	last   [][]int64    // peer, level: last second above it
 	alarms [][]int      // peer, level: alarms, those less than 300 s apart being one
+	secs   [][]int      // peer, level: seconds in alarm, because alarms that never end are few
 	runs   []*sighting  // faults that may be found now
 	done   []*sighting
 }
@@ -123,6 +125,7 @@ func newRivals(g *gen.Gen, warm int64) *rivals {
 	for _, p := range peers {
 		r.last = append(r.last, slices.Repeat([]int64{math.MinInt32}, len(p.levels)))
 		r.alarms = append(r.alarms, make([]int, len(p.levels)))
+		r.secs = append(r.secs, make([]int, len(p.levels)))
 	}
 	return r
 }
@@ -182,6 +185,7 @@ func (r *rivals) count(p int, t int64, most float64) {
 			r.alarms[p][i]++
 		}
 		r.last[p][i] = t
+		r.secs[p][i]++
 	}
 }
 
@@ -230,8 +234,8 @@ func rivalry(o *options, r *report) error {
 	}
 	month := 30 * 24 / hours
 	r.title("Others on the same data: thresholds from %s calm fleet-days, faults of %s others; faults of latency left out", num(hours/24), num(t.days))
-	rows := [][]string{{"", "threshold", "false a month", "found", "delay p50", "p75", "p90"}}
-	line := func(name, at, falses string, delays []float64) float64 {
+	rows := [][]string{{"", "threshold", "false a month", "time in alarm", "found", "delay p50", "p75", "p90"}}
+	line := func(name, at, falses, on string, delays []float64) float64 {
 		found := 0
 		for _, d := range delays {
 			if !math.IsInf(d, 1) {
@@ -240,17 +244,18 @@ func rivalry(o *options, r *report) error {
 		}
 		q := func(p float64) string { return num(score.Quantile(delays, p)) }
 		share := percent(found, len(delays))
-		rows = append(rows, []string{name, at, falses, num(share) + "%", q(0.5), q(0.75), q(0.9)})
+		rows = append(rows, []string{name, at, falses, on, num(share) + "%", q(0.5), q(0.75), q(0.9)})
 		return share
 	}
 	calmTally := gather(quiet)
-	ours := line("this detector", "-", num(float64(calmTally.false_)*month), t.hard)
+	ours := line("this detector", "-", num(float64(calmTally.false_)*month), "-", t.hard)
 	best := 0.0
 	for p := range peers {
-		counts := make([]int, len(peers[p].levels))
+		counts, secs := make([]int, len(peers[p].levels)), make([]int, len(peers[p].levels))
 		for _, d := range quiet {
 			for l, n := range d.rivals.alarms[p] {
 				counts[l] += n
+				secs[l] += d.rivals.secs[p][l]
 			}
 		}
 		// The lowest threshold that would call no more often than once a month; with less than a month of calm days, not at
@@ -269,8 +274,8 @@ func rivalry(o *options, r *report) error {
 					}
 				}
 			}
-			share := line(peers[p].name, num(peers[p].levels[l]), num(float64(counts[l])*month), delays)
-			if l == tuned {
+			share := line(peers[p].name, num(peers[p].levels[l]), num(float64(counts[l])*month), num(float64(secs[l])/hours/36)+"%", delays)
+			if l == tuned && peers[p].judged {
 				best = max(best, share)
 			}
 		}
