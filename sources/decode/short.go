@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"strings"
 	"time"
 
 	"signalbox/internal/traffic"
@@ -30,7 +31,10 @@ func (s *Stream) shortens() {
 	if !s.quickly {
 		return
 	}
-	s.short.worker = Worker{dec: dec, syms: s.opt.Kit.Symbols, places: s.opt.Places}
+	w := &s.short.worker
+	*w = Worker{dec: dec, syms: s.opt.Kit.Symbols, places: s.opt.Places}
+	w.track = newTrack(w)
+	w.track.lines = true
 	s.short.lines.Places, s.short.lines.Source = s.opt.Places, dec.rec.source
 }
 
@@ -46,92 +50,154 @@ func (s *Stream) Lines() *traffic.Lines {
 	return l
 }
 
+// behind is what must stand behind a line for it to be read.
+var behind = "\n" + strings.Repeat(" ", reach+pad)
+
 // quick takes a line whose keys come as they did before. It gives false, and has done nothing, for any other.
 func (s *Stream) quick(line []byte, now time.Time) bool {
 	q, l := &s.short, &s.lanes.only
-	if !s.quickly || s.whole || len(line) == 0 || line[0] != '{' || len(line) > maxLearnt || l.active {
+	if !s.quickly || s.whole || len(line) == 0 || line[0] != '{' || len(line) > maxLearnt || l.active || len(s.opt.Places.Keys()) >= maxNumbered {
 		return false
 	}
-	dec := q.worker.dec
 	from := len(q.lines.Text)
-	q.lines.Text = append(append(q.lines.Text, line...), "\n               "...)
-	d, road := &dec.d, dec.lines.road
-	d.begin()
-	end, ok := road.follow(q.lines.Text, from, d)
-	if !ok || end != from+len(line) {
-		q.lines.Text = q.lines.Text[:from]
-		return false
-	}
-	road.missed = max(road.missed-1, 0)
-	d.line = q.lines.Text[from:end]
-	s.lanes.lines++
-	l.line = s.lanes.lines
-	s.release(l)
-	if kept := q.plain(s, from, now); kept > 0 {
-		q.lines.Text = q.lines.Text[:from+kept]
-		l.before = nil
-		if s.auto() {
-			s.judge(line, Request, now)
+	q.lines.Text = append(append(q.lines.Text, line...), behind...)
+	q.lines.All = append(q.lines.All, traffic.Line{After: int32(len(s.out)), Begin: uint32(from), Size: uint32(min(len(line), MaxRaw))}) //nolint:gosec // bounded
+	x := &q.lines.All[len(q.lines.All)-1]
+	kind := Request
+	if at := q.tracked(x, now); at != nil {
+		s.goOn(l)
+		x.After = int32(len(s.out)) //nolint:gosec // bounded
+		s.made(&x.Brief, false, at.unmapped)
+	} else {
+		var ok bool
+		if kind, ok = s.drafted(x, line, now); !ok {
+			return false
 		}
-		return true
 	}
-	q.lines.Text = q.lines.Text[:from] // what the draft points to stays there for now
-	rec, res := dec.finish(now)
-	s.place(l, &wrapped{text: line}, line, rec, res, now)
 	if s.auto() {
-		s.judge(line, res.Kind, now)
+		s.judge(line, kind, now)
 	}
 	return true
 }
 
-// plain makes a line of the draft, and tells how much of the text it has; 0 where it must become a record.
-func (q *short) plain(s *Stream, from int, now time.Time) (kept int) {
+// goOn lets the lane of plain lines go on.
+func (s *Stream) goOn(l *lane) {
+	s.lanes.lines++
+	l.line = s.lanes.lines
+	s.release(l)
+	l.before = nil
+}
+
+// keep ends the text with the line, or with what is kept of it.
+func (q *short) keep(x *traffic.Line) { q.lines.Text = q.lines.Text[:x.Begin+x.Size] }
+
+// drop takes the line and its text back.
+func (q *short) drop(x *traffic.Line) {
+	q.lines.Text = q.lines.Text[:x.Begin]
+	q.lines.All = q.lines.All[:len(q.lines.All)-1]
+}
+
+// tracked reads the last line along the track, and gives its place, nil where it must be read otherwise.
+func (q *short) tracked(x *traffic.Line, now time.Time) *filled {
+	w, t := &q.worker, q.worker.track
+	if t.pause > 0 {
+		t.pause--
+		return nil
+	}
+	t.before = now.Unix() + int64(MaxSkew/time.Second)
+	end, stop := t.brief(q.lines.Text, int(x.Begin), &x.Brief)
+	if end == 0 {
+		x.Brief = traffic.Brief{}
+		return nil
+	}
+	if end != len(q.lines.Text)-len(behind)+1 || !q.identify(x, q.lines.Text[t.id[0]:t.id[1]]) {
+		x.Brief = traffic.Brief{}
+		if stop.at.unknown != nil {
+			stop.at.unknown.Add(-1) // it is counted again
+		}
+		return nil
+	}
+	x.Served, x.Finish = t.served, t.reason
+	x.Place = w.number(stop.at, streaming(t.streams))
+	q.keep(x)
+	return stop.at
+}
+
+// identify notes where a line's request id stands; false where it is not what the bytes there say, or is not kept.
+func (q *short) identify(x *traffic.Line, id []byte) bool {
+	id = wordOf(id)
+	if len(id) == 0 {
+		return true
+	}
+	at := cap(q.lines.Text) - cap(id) - int(x.Begin)
+	if len(id) > maxWord || at < 0 || at+len(id) > int(x.Size) || &q.lines.Text[int(x.Begin)+at] != &id[0] {
+		return false
+	}
+	x.ID, x.IDSize = uint32(at), uint32(len(id)) //nolint:gosec // bounded
+	return true
+}
+
+// drafted reads the last line along the template, and makes a record of it where it is no plain success. It gives false
+// where the line must be read otherwise.
+func (s *Stream) drafted(x *traffic.Line, line []byte, now time.Time) (Kind, bool) {
+	q, l := &s.short, &s.lanes.only
+	dec, from := q.worker.dec, int(x.Begin)
+	d, road := &dec.d, dec.lines.road
+	d.begin()
+	end, ok := road.follow(q.lines.Text, from, d)
+	if !ok || end != from+len(line) {
+		q.drop(x)
+		return 0, false
+	}
+	road.missed = max(road.missed-1, 0)
+	d.line = q.lines.Text[from:end]
+	before := l.before
+	s.goOn(l)
+	x.After = int32(len(s.out)) //nolint:gosec // bounded
+	if at, skewed, ok := q.plain(x, now); ok {
+		q.worker.track.lay(q.lines.Text, from, end+1)
+		q.keep(x)
+		s.made(&x.Brief, skewed, at.unmapped)
+		return Request, true
+	}
+	q.drop(x) // what the draft points to stays there for now
+	rec, res := dec.finish(now)
+	l.before = before
+	s.place(l, &wrapped{text: line}, line, rec, res, now)
+	return res.Kind, true
+}
+
+// plain makes a line of the draft; false where it must become a record.
+func (q *short) plain(x *traffic.Line, now time.Time) (place *filled, skewed, ok bool) {
 	w, d := &q.worker, &q.worker.dec.d
-	if d.rank[fRetryAfter] != 0 || len(s.opt.Places.Keys()) >= maxNumbered {
-		return 0
+	if d.rank[fRetryAfter] != 0 || !q.identify(x, d.word(fRequestID)) {
+		return nil, false, false
 	}
-	raw := d.line[:min(len(d.line), MaxRaw)]
-	id := d.word(fRequestID)
-	at := cap(d.line) - cap(id)
-	switch {
-	case len(id) == 0:
-		at = 0
-	case len(id) > maxWord || at < 0 || at+len(id) > len(raw) || &raw[at] != &id[0]:
-		return 0 // it is not what stands in the line
+	if place, skewed, ok = w.shorten(&x.Brief, now); !ok {
+		return nil, false, false
 	}
-	q.lines.All = append(q.lines.All, traffic.Line{
-		After: int32(len(s.out)), Begin: uint32(from), Size: uint32(len(raw)), ID: uint32(at), IDSize: uint32(len(id)), //nolint:gosec // bounded
-	})
-	x := &q.lines.All[len(q.lines.All)-1]
-	place, skewed, ok := w.shorten(&x.Brief, now)
-	if !ok {
-		q.lines.All = q.lines.All[:len(q.lines.All)-1]
-		return 0
+	x.Place = w.number(place, streaming(x.Marks))
+	if d.rank[fServed] != 0 {
+		x.Served = q.words[0].of(w.syms, d.word(fServed))
 	}
-	how := streaming(x.Marks)
-	if place.whole[how] == 0 {
-		place.whole[how] = w.places.Of(w.client(place, how)) + 1
+	if d.rank[fFinish] != 0 {
+		x.Finish = q.words[1].of(w.syms, d.word(fFinish))
 	}
-	x.Place = place.whole[how] - 1
-	for i, f := range [...]field{fServed, fFallbackFrom, fFinish} {
-		if d.rank[f] == 0 {
-			continue
-		}
-		sym := q.words[i].of(w.syms, d.word(f))
-		switch f {
-		case fServed:
-			x.Served = sym
-		case fFallbackFrom:
-			x.From = sym
-		default:
-			x.Finish = sym
-		}
+	if d.rank[fFallbackFrom] != 0 {
+		x.From = q.words[2].of(w.syms, d.word(fFallbackFrom))
 	}
 	if shape := d.word(fShape); len(shape) > 0 {
 		x.Shape = shapeHash(shape)
 	}
-	s.made(&x.Brief, skewed, place.unmapped)
-	return len(raw)
+	return place, skewed, true
+}
+
+// number gives the number of a whole place on the client's side, with what streaming has numbered.
+func (w *Worker) number(at *filled, how int) uint32 {
+	if at.whole[how] == 0 {
+		at.whole[how] = w.places.Of(w.client(at, how)) + 1
+	}
+	return at.whole[how] - 1
 }
 
 func (l *lastWord) of(syms *traffic.Symbols, text []byte) traffic.Sym {

@@ -132,11 +132,41 @@ func TestLinesBetweenOthers(t *testing.T) {
 	}
 }
 
+// Lines read along the track say what their records say: how they finished, who answered, from where they fell.
+func TestLinesAlongTheTrack(t *testing.T) {
+	var b bytes.Buffer
+	for i, line := range bytes.Split(bytes.TrimSpace(gatewayLines(600)), []byte("\n")) {
+		line = bytes.TrimSuffix(line, []byte("}"))
+		fmt.Fprintf(&b, `%s,"finish_reason":"%s","served_model":%s,"fallback_from":%s,"host":"h%d","shape":"","retry_after_ms":null}`+"\n", line,
+			[]string{"stop", "tool_calls", "length"}[i%3], []string{`"m-1"`, `"m-2"`, "null", `""`}[i%4], []string{`""`, `"a"`, `"b"`}[i%3], i%5)
+	}
+	if n := sameInShort(t, b.Bytes()); n < 340 { // the first tell the format
+		t.Errorf("%d of 600 became lines", n)
+	}
+	s, err := NewStream(JSON, Options{Kit: testKit().Complete(), Places: traffic.NewPlaces(1 << 20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var split Splitter
+	split.Feed(bytes.Repeat(b.Bytes(), 3), func(l Line) { s.Take(l, received) })
+	misses := 0
+	split.Feed(b.Bytes(), func(l Line) {
+		was := s.short.worker.track.misses
+		if s.Take(l, received); s.short.worker.track.misses > was {
+			misses++
+		}
+	})
+	if misses > 230 { // a third has another finish, which is a failure
+		t.Errorf("%d of 600 lines left the track", misses)
+	}
+}
+
 // FuzzLines holds lines against records on logs that change.
 func FuzzLines(f *testing.F) {
 	f.Add(gatewayLines(5), "status", "statuz", uint8(3))
 	f.Add([]byte(`{"status":200,"request_id":" q ","model":"m"}`+"\n"), `"m"`, `"m","ts":"2026-01-02T12:00:00Z"`, uint8(7))
 	f.Add([]byte(`{"status":200,"finish_reason":"stop","stream":true}`+"\n"), "stop", "", uint8(2))
+	f.Add([]byte(`{"ts":"2026-01-02T12:00:00.5Z","status":200,"served_model":"a","fallback_from":"b","finish_reason":"stop","request_id":"q","model":"m","latency_ms":2.5}`+"\n"), `"a"`, `null`, uint8(5))
 	f.Fuzz(func(t *testing.T, text []byte, old, with string, each uint8) {
 		if len(text) == 0 || len(text) > 4<<10 || len(old) == 0 || len(with) > 100 {
 			return

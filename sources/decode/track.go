@@ -19,11 +19,13 @@ type track struct {
 	first  int16
 	memos  [numFields]*memo // of the fields whose values are names
 	stops  []stop
-	held   int   // stops
-	credit int   // what may still be spent on laying, see spend
-	misses int   // lines left to others, less half of those that were not
-	pause  int   // lines for which it is not tried
-	before int64 // lines are only taken whose time is before this, in unix seconds
+	held   int     // stops
+	credit int     // what may still be spent on laying, see spend
+	misses int     // lines left to others, less half of those that were not
+	pause  int     // lines for which it is not tried
+	before int64   // lines are only taken whose time is before this, in unix seconds
+	lines  bool    // it is for lines, which have more than briefs
+	slots  []field // of names, in the order in which they were met: where their bytes stand in car.names
 
 	car
 }
@@ -35,6 +37,8 @@ type car struct {
 	status   int
 	streams  traffic.Mark // Streams, Whole, or nothing
 	finished bool
+
+	reason, served traffic.Sym // why it finished and what model answered, for lines only
 }
 
 // step is one way on: bytes, and what to do with the value behind them.
@@ -70,6 +74,7 @@ const (
 	readStream
 	readFinish
 	readFell
+	readServed // for lines
 	atEndOfLine
 )
 
@@ -112,24 +117,10 @@ func (t *track) take(k *Block, buf []byte, i int) int {
 	n := len(k.Briefs)
 	k.Briefs = append(k.Briefs, traffic.Brief{})
 	b := &k.Briefs[n]
-	end := t.follow(buf, i, b)
-	if end == 0 || end-i > MaxLine {
+	end, s := t.brief(buf, i, b)
+	if end == 0 {
 		k.Briefs = k.Briefs[:n]
-		t.missed()
 		return 0
-	}
-	s := t.here()
-	if s == nil || !t.finish(buf, b) {
-		k.Briefs = k.Briefs[:n]
-		t.missed()
-		return 0
-	}
-	if t.misses > 0 {
-		t.misses--
-	}
-	t.credit = min(t.credit+1, maxCredit)
-	if s.at.unknown != nil {
-		s.at.unknown.Add(1)
 	}
 	b.Place = t.worker.cell(s.at, streaming(t.streams))
 	k.Lack.Records++
@@ -145,6 +136,29 @@ func (t *track) take(k *Block, buf []byte, i int) int {
 	}
 	k.newest = max(k.newest, b.At)
 	return end
+}
+
+// brief reads the line that begins at an offset, all but the number of its place, and gives the offset of the next line
+// and the place; 0, and b is to be forgotten, where the line must be read otherwise.
+func (t *track) brief(buf []byte, i int, b *traffic.Brief) (int, *stop) {
+	end := t.follow(buf, i, b)
+	if end == 0 || end-i > MaxLine {
+		t.missed()
+		return 0, nil
+	}
+	s := t.here()
+	if s == nil || !t.finish(buf, b) {
+		t.missed()
+		return 0, nil
+	}
+	if t.misses > 0 {
+		t.misses--
+	}
+	t.credit = min(t.credit+1, maxCredit)
+	if s.at.unknown != nil {
+		s.at.unknown.Add(1)
+	}
+	return end, s
 }
 
 // missed counts a line that is left to others. Where too many are, the log is not of this kind.
@@ -265,7 +279,9 @@ func (t *track) rare(buf []byte, i int, s *step, b *traffic.Brief) int {
 	if w.says {
 		switch s.do {
 		case readFinish:
-			t.finished = true
+			t.finished, t.reason = true, w.from
+		case readServed:
+			t.served = w.from
 		case readFell:
 			b.Marks, b.From = b.Marks|traffic.FellBack, w.from
 		}

@@ -118,17 +118,22 @@ func (t *track) stepFor(p *piece, w *way) (s step, fixed, ok bool) {
 	if p.plain && len(p.text) < 256 {
 		s.skip = uint8(len(p.text)) //nolint:gosec // compared
 	}
-	slot := slices.Index(t.worker.dec.rec.places.fields, p.f)
+	slot := -1
+	if p.wanted && slices.Contains(t.worker.dec.rec.places.fields, p.f) {
+		slot = t.slot(p.f)
+	}
 	doing, reads := doings[p.f]
 	switch {
 	case !p.wanted:
 		return s, false, true
-	case p.f == fCode || p.f == fMessage || p.f == fSide:
+	case p.f == fCode || p.f == fMessage || p.f == fSide || t.lines && (p.f == fShape || p.f == fRetryAfter):
 		return s, true, p.empty()
-	case slot > 7 || w.shut[p.f]:
+	case slot >= mostSlots || w.shut[p.f]:
 		return s, false, false
 	case slot >= 0:
 		doing.do = readName
+	case t.lines && p.f == fServed:
+		doing.do = readServed
 	case !reads:
 		return s, false, true
 	}
@@ -147,8 +152,26 @@ func (t *track) stepFor(p *piece, w *way) (s step, fixed, ok bool) {
 	return s, false, true
 }
 
+// mostSlots is of how many fields the names find the place of a line.
+const mostSlots = 8
+
+// slot gives where the names of a field stand in car.names.
+func (t *track) slot(f field) int {
+	at := slices.Index(t.slots, f)
+	if at < 0 && len(t.slots) < mostSlots {
+		t.slots = append(t.slots, f)
+		return len(t.slots) - 1
+	}
+	if at < 0 {
+		return mostSlots
+	}
+	return at
+}
+
 // named tells whether values are read by a memo.
-func (d doing) named() bool { return d == readName || d == readFinish || d == readFell }
+func (d doing) named() bool {
+	return d == readName || d == readFinish || d == readFell || d == readServed
+}
 
 // beside decides whether a value that could be read is passed by instead. Of several values of one field the best counts
 // that is not empty: a worse one behind it is passed by, if the better one is never empty.
@@ -225,7 +248,9 @@ func (t *track) remember(buf []byte, p *piece, s *step) bool {
 		m.ids++
 		v.id = uint8(m.ids) //nolint:gosec // at most maxIDs
 		v.says = s.do == readFinish
-		if word := wordOf(p.text); s.do == readFell && len(word) > 0 {
+		if word := wordOf(p.text); t.lines && (s.do == readFinish || s.do == readServed) {
+			v.says, v.from = v.says || len(word) > 0, t.worker.syms.InternBytes(word)
+		} else if s.do == readFell && len(word) > 0 {
 			if v.says, v.from = true, t.worker.nameOf(word); v.from == traffic.Other {
 				return false // it may get a name of its own yet
 			}
@@ -256,7 +281,7 @@ func (t *track) forgetNames() {
 
 // forget begins the whole track anew.
 func (t *track) forget() {
-	t.steps, t.first = t.steps[:1], 0
+	t.steps, t.first, t.slots = t.steps[:1], 0, t.slots[:0]
 	t.forgetNames()
 }
 
