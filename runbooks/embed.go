@@ -3,7 +3,7 @@ package runbooks
 
 import "embed"
 
-// Files holds the shipped playbooks, *.md.
+// Files holds the shipped playbooks, *.md, and their tests, *.test.yaml.
 //
-//go:embed *.md
+//go:embed *.md *.test.yaml
 var Files embed.FS

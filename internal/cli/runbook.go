@@ -22,7 +22,7 @@ func (a *app) runbookCommand() *cobra.Command {
 		Long: "Runbooks are Markdown files. Any file can be walked; one whose front matter says `runbook: v1` is armed: its\n" +
 			"blocks ask live numbers and throw levers, after a preview and a confirmation.",
 	}
-	c.AddCommand(a.runbookListCommand(), a.runbookShowCommand(), a.runbookLintCommand(), a.runbookEvalCommand())
+	c.AddCommand(a.runbookListCommand(), a.runbookShowCommand(), a.runbookLintCommand(), a.runbookEvalCommand(), a.runbookTestCommand(), a.runbookWalkCommand())
 	return c
 }
 
