@@ -126,7 +126,7 @@ func (t *track) stepFor(p *piece, w *way) (s step, fixed, ok bool) {
 	switch {
 	case !p.wanted:
 		return s, false, true
-	case p.f == fCode || p.f == fMessage || p.f == fSide || t.lines && (p.f == fShape || p.f == fRetryAfter):
+	case t.wantsEmpty(p.f):
 		return s, true, p.empty()
 	case slot >= mostSlots || w.shut[p.f]:
 		return s, false, false
@@ -150,6 +150,11 @@ func (t *track) stepFor(p *piece, w *way) (s step, fixed, ok bool) {
 		s.memo = t.memos[p.f]
 	}
 	return s, false, true
+}
+
+// wantsEmpty tells whether a line that has something in the field is left to others.
+func (t *track) wantsEmpty(f field) bool {
+	return f == fCode || f == fMessage || f == fSide || t.lines && (f == fShape || f == fRetryAfter)
 }
 
 // mostSlots is of how many fields the names find the place of a line.
