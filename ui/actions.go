@@ -48,7 +48,7 @@ func (m *model) target() (traffic.Scope, string) {
 		return m.subject.scope, m.subject.name
 	}
 	for i := range m.snap.Bursts {
-		if b := &m.snap.Bursts[i]; b.Live() {
+		if b := &m.snap.Bursts[i]; b.Live() && b.Page {
 			return b.Scope, b.Name
 		}
 	}
@@ -312,8 +312,8 @@ func (m *model) incidentKey() tea.Cmd {
 	}
 	title := ""
 	for i := range m.snap.Bursts {
-		if b := &m.snap.Bursts[i]; b.Live() {
-			title = classWords(b.Leading) + " on " + b.Name
+		if b := &m.snap.Bursts[i]; b.Live() && b.Page {
+			title = burstWords(b) + " on " + b.Name
 			break
 		}
 	}

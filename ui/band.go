@@ -15,10 +15,10 @@ type segment struct {
 	brief string // the same in fewer columns
 }
 
-// tally counts what the band and the window title say.
+// tally counts what the band and the window title say: notes are no bursts there.
 func (m *model) tally() (live, out int, next time.Time) {
 	for i := range m.snap.Bursts {
-		if m.snap.Bursts[i].Live() {
+		if b := &m.snap.Bursts[i]; b.Live() && b.Page {
 			live++
 		}
 	}

@@ -16,11 +16,11 @@ type burstPane struct {
 	once bool            // the first snapshot does not ring
 }
 
-// meet tells whether a live burst is there that was not seen before.
+// meet tells whether a live burst is there that was not seen before. Notes do not ring.
 func (p *burstPane) meet(all []desk.BurstView) bool {
 	fresh := false
 	for i := range all {
-		if b := &all[i]; b.Live() && !p.seen[b.ID] {
+		if b := &all[i]; b.Live() && b.Page && !p.seen[b.ID] {
 			p.seen[b.ID] = true
 			fresh = true
 		}
@@ -36,14 +36,21 @@ func (p *burstPane) meet(all []desk.BurstView) bool {
 
 func (p *burstPane) draw(f frame) (string, []string) {
 	all := f.snap.Bursts
-	live := 0
+	live, notes := 0, 0
 	for i := range all {
-		if all[i].Live() {
+		switch {
+		case !all[i].Live():
+		case all[i].Page:
 			live++
+		default:
+			notes++
 		}
 	}
 	title := itoa(live) + " live"
-	if n := len(all) - live; n > 0 {
+	if notes > 0 {
+		title += ", " + plural(notes, "note", "notes")
+	}
+	if n := len(all) - live - notes; n > 0 {
 		title += ", " + itoa(n) + " settled"
 	}
 	if len(all) == 0 {
@@ -55,34 +62,53 @@ func (p *burstPane) draw(f frame) (string, []string) {
 	return title, lines
 }
 
-// drawBurst is two lines, and where there is room what was changed before it and what the class means.
+// drawBurst is two lines, and where there is room what moves beside it, what it is made of, what was changed before it
+// and what the class means. A note is dim.
 func drawBurst(f frame, b *desk.BurstView, sel bool) []string {
 	one := f.selected(sel)
-	if b.Live() {
-		one.put(bad, "! ")
-	} else {
+	name, size := strong, plainStyle
+	switch {
+	case !b.Live():
 		one.put(dim, f.th.ok+" ")
+	case b.Page:
+		one.put(bad, "! ")
+	default:
+		name, size = dim, dim
+		one.put(dim, "i ")
 	}
 	state := b.State
 	if b.Provisional {
 		state += "?"
 	}
-	one.spread(strong, b.Name+" "+classWords(b.Leading), stateStyle(b), percent(b.Rate)+" "+state)
+	one.spread(name, b.Name+" "+burstWords(b), stateStyle(b), percent(b.Rate)+" "+state)
 	two := f.under(sel)
-	two.put(plainStyle, "    ").put(plainStyle, hms(b.Onset)+" ").put(dim, short(endOf(b, f).Sub(b.Onset))+" ")
-	two.put(plainStyle, count(b.Failed)+"/"+count(b.Total)+" failed")
-	switch {
-	case b.Runbook != "" && b.Live():
+	two.put(plainStyle, "    ").put(size, hms(b.Onset)+" ").put(dim, short(endOf(b, f).Sub(b.Onset))+" ")
+	two.put(size, sizeWords(b))
+	if b.Episodes > 1 {
+		two.maybe(warn, ", x"+itoa(b.Episodes))
+	}
+	if b.Runbook != "" && b.Live() {
 		two.maybe(accent, " "+f.th.dot+" r "+b.Runbook)
-	case b.Kind != "" && b.Kind != "errors":
-		two.maybe(dim, " "+f.th.dot+" "+b.Kind)
 	}
 	two.maybe(dim, ", peak "+percent(b.Peak))
 	out := []string{one.line(), two.line()}
-	if c, more := touching(b.Changes, nil); c != nil && b.Live() && f.h >= 6 {
+	if !b.Live() || !b.Page {
+		return out
+	}
+	if f.h >= 5 {
+		for i := range f.snap.Moving {
+			if m := &f.snap.Moving[i]; m.Live() && m.Burst == b.ID {
+				out = append(out, f.under(sel).put(plainStyle, "    ").put(warn, kindWords(m.Kind)+": ").put(plainStyle, m.Text).line())
+			}
+		}
+	}
+	if f.h >= 10 {
+		out = append(out, f.under(sel).put(plainStyle, "    ").put(dim, shareWords(b)).line())
+	}
+	if c, more := touching(b.Changes, nil); c != nil && f.h >= 6 {
 		out = append(out, changeRow(f.under(sel).put(plainStyle, "    "), c, more))
 	}
-	if f.h < 7 || !b.Live() || b.Meaning == "" {
+	if f.h < 7 || b.Meaning == "" {
 		return out
 	}
 	for i, part := range wrap(b.Meaning, f.w-5) {
@@ -112,7 +138,7 @@ func endOf(b *desk.BurstView, f frame) time.Time {
 
 func stateStyle(b *desk.BurstView) style {
 	switch {
-	case !b.Live():
+	case !b.Live() || !b.Page:
 		return dim
 	case b.State == "falling":
 		return warn
@@ -151,16 +177,17 @@ func (m *model) burstEnter() tea.Cmd {
 	}
 	t := []line{
 		{strong, "where    ", b.Name + " (" + b.Scope.String() + ")"},
-		{stateStyle(b), "state    ", b.State + ", " + b.Kind + " on the " + b.Side + " side"},
+		{stateStyle(b), "state    ", b.State + ", " + noteWords(b) + " on the " + b.Side + " side"},
 		{plainStyle, "since    ", stamp(b.Onset) + ", seen " + short(b.Detected.Sub(b.Onset)) + " later"},
-		{plainStyle, "size     ", count(b.Failed) + " of " + count(b.Total) + " failed; now " + percent(b.Rate) + ", peak " + percent(b.Peak) + ", " + percent(b.Share) + " of all failures"},
+		{plainStyle, "size     ", sizeWords(b) + "; now " + percent(b.Rate) + ", peak " + percent(b.Peak) + ", " + percent(b.Share) + " of what is beyond the ordinary"},
 		{plainStyle, "classes  ", mix(b.Classes)},
 		{plainStyle, "codes    ", codeMix(b.Codes)},
 		{strong, "means    ", b.Meaning},
 		{plainStyle, "why here ", b.Reason},
-		{plainStyle, "clean    ", b.Clean},
-		spreadLine(b),
 	}
+	t = append(t, answerLines(b)...)
+	t = append(t, spreadLine(b))
+	t = append(t, movingLines(m.snap.Moving, b)...)
 	t = append(t, changeLines(b)...)
 	if !b.Live() {
 		t = append(t, line{plainStyle, "ended    ", stamp(b.Ended)})

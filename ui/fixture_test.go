@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -205,13 +206,15 @@ func grid() desk.Grid {
 			}
 			switch {
 			case r == 0 && c == 0:
-				x.Err, x.Leading, x.Burst, x.P95 = 343, "bad_gateway", "b-1", 31*time.Second
+				x.Err, x.Leading, x.Burst, x.Kind, x.P95 = 343, "bad_gateway", "b-1", "errors", 31*time.Second
 				x.Spark = sparkOf(0, 0, 0, 2, 8, 19, 24, 31, 30, 29)
 			case r == 1 && c == 0:
 				x.Err, x.Leading = 41, "timeout"
 				x.Spark = sparkOf(0, 1, 3, 2, 4, 6, 3, 5, 4, 3)
 			case r == 3 && c == 2:
 				x.Req = 0
+			case r == 3 && c == 1:
+				x.Req, x.Sight = 12, "blind for 4 min"
 			case (r+c)%2 == 1:
 				x.Err, x.Leading = 3, "rate_limited"
 			}
@@ -233,19 +236,35 @@ func rich() *desk.Snapshot {
 	s.Incident = &desk.IncidentView{ID: "inc-01", Title: "502 on gpt-4o in eu-west", Severity: "sev2", Opened: at.Add(-12 * time.Minute)}
 	s.Bursts = []desk.BurstView{
 		{
-			ID: "b-1", Kind: "errors", Side: "upstream", Scope: traffic.Scope{"provider": "azure", "model": "gpt-4o", "region": "eu-west"},
+			ID: "b-1", Kind: "errors", Page: true, Side: "upstream", Scope: traffic.Scope{"provider": "azure", "model": "gpt-4o", "region": "eu-west"},
 			Name: "gpt-4o@eu-west", State: "growing", Leading: "bad_gateway", Onset: at.Add(-4 * time.Minute), Detected: at.Add(-4*time.Minute + 9*time.Second),
 			Failed: 812, Total: 2130, Rate: 0.38, Peak: 0.44, Excess: 790, Share: 0.91,
 			Classes: map[string]int64{"bad_gateway": 600, "timeout": 212}, Codes: map[int]int64{502: 600, 524: 212},
-			Clean: "gpt-4o@us-east 0.2%, gpt-4o-mini@eu-west 4.6%", Reason: "38% failed against 0.3% in the ten minutes before",
+			Clean: "gpt-4o@us-east 0.2%, gpt-4o-mini@eu-west 4.6%", Confidence: "firm", Blame: "provider", BlameWhy: "the same gateway serves others well",
+			Answers: []desk.AnswerReport{
+				{Dim: "env", Extent: "cannot tell", Value: "production", Text: "only production has traffic"},
+				{Dim: "provider", Extent: "isolated", Value: "azure", Text: "other providers clean: 3 of 8214"},
+				{Dim: "region", Extent: "isolated", Value: "eu-west", Text: "other regions clean: 2 of 1730"},
+				{Dim: "stream", Extent: "cannot tell", Text: "no traffic tells its stream"},
+				{Dim: "class", Extent: "spread", Text: "bad_gateway, timeout"},
+			}, Reason: "38% failed against 0.3% in the ten minutes before",
 			Episodes: 1, Incident: "inc-01", Runbook: "llm-5xx", MeaningClass: "bad_gateway",
 			Meaning: "the gateway got no valid answer from upstream: try the neighbouring model or region first",
 		},
 		{
-			ID: "b-0", Kind: "errors", Side: "upstream", Scope: traffic.Scope{"provider": "openai"}, Name: "openai", State: "settled", Leading: "rate_limited",
+			ID: "b-0", Kind: "errors", Page: true, Side: "upstream", Scope: traffic.Scope{"provider": "openai"}, Name: "openai", State: "settled", Leading: "rate_limited",
 			Onset: at.Add(-26 * time.Minute), Detected: at.Add(-25 * time.Minute), Ended: at.Add(-21 * time.Minute), Failed: 77, Total: 1450, Peak: 0.11,
 		},
 	}
+	s.Bursts = slices.Insert(s.Bursts, 1, desk.BurstView{
+		ID: "b-2", Kind: "caller", Side: "client", Scope: traffic.Scope{"model": "claude-sonnet"}, Name: "claude-sonnet", State: "steady", Leading: "context_overflow",
+		Onset: at.Add(-2 * time.Minute), Detected: at.Add(-time.Minute), Failed: 61, Total: 402, Rate: 0.15, Peak: 0.2, Episodes: 3,
+	})
+	s.Moving = []desk.FindingView{{
+		ID: "f-1", Kind: "cascade", Where: traffic.Scope{"provider": "anthropic", "model": "claude-sonnet"}, Name: "claude-sonnet", Burst: "b-1", Since: at.Add(-3 * time.Minute),
+		Text: "34% of what claude-sonnet gets fell from gpt-4o@eu-west (212 of 620 requests in 60 s): it now refuses 18% for lack of capacity, 0.2% before",
+		Look: "shed or pause what can wait, or cap what falls there",
+	}}
 	s.Changes = []desk.ChangeView{
 		{At: at.Add(-80 * time.Second), Kind: "flag", Text: "flag router-v2 off", Who: "ana", Scope: traffic.Scope{"model": "claude-sonnet"}},
 		{At: at.Add(-50 * time.Second), Kind: "config", Text: "retries 2 -> 5", Scope: traffic.Scope{"region": "eu-west"}},

@@ -23,6 +23,7 @@ var screens = []struct {
 	{name: "levers", play: func(m *model, _ *fakeDesk) { press(m, "5", "down") }},
 	{name: "timeline", play: func(m *model, _ *fakeDesk) { press(m, "6") }},
 	{name: "burst", play: func(m *model, d *fakeDesk) { press(m, "2", "b"); loadLog(m, d) }},
+	{name: "details", play: func(m *model, _ *fakeDesk) { press(m, "2", "b", "enter") }},
 	{name: "plan", play: func(m *model, d *fakeDesk) { press(m, "4", "enter"); settle(m, d); armTop(m) }},
 	{name: "plan-typed", play: func(m *model, d *fakeDesk) {
 		press(m, "4", "enter")

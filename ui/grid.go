@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"strings"
+
 	tea "charm.land/bubbletea/v2"
 
 	"signalbox/internal/desk"
@@ -160,11 +162,18 @@ func (g *gridPane) modelRow(f frame, r, chosen, name, each, fits int) string {
 func classRow(f frame, cells []desk.Cell, col, fits, name, each int) string {
 	r := f.row().to(name + 1)
 	for c := col; c < col+fits && c < len(cells); c++ {
-		s := dim
-		if cells[c].Burst != "" {
+		s, x := dim, &cells[c]
+		text := classWords(x.Leading)
+		switch {
+		case x.Burst != "":
 			s = strong
+			if x.Kind != "" && x.Kind != kindErrors {
+				text = x.Kind
+			}
+		case unseen(x):
+			text = strings.Replace(x.Sight, " for ", " ", 1)
 		}
-		r.put(plainStyle, " ").field(s, classWords(cells[c].Leading), each-2).put(plainStyle, " ")
+		r.put(plainStyle, " ").field(s, text, each-2).put(plainStyle, " ")
 	}
 	return r.line()
 }
@@ -202,8 +211,11 @@ func (g *gridPane) header(f frame, grid *desk.Grid, name, each, fits int) string
 	return r.line()
 }
 
-// drawCell draws one cell: rate on a heat colour, "!" for a burst, and where there is room a sparkline and
-// the leading class.
+// unseen tells whether a cell has too little traffic to call it well.
+func unseen(c *desk.Cell) bool { return c.Sight != "" && c.Err == 0 && c.Burst == "" }
+
+// drawCell draws one cell: rate on a heat colour, "!" or the letter of its kind for a burst, and where there is room a
+// sparkline. One with too little traffic to show a failure says for how long it is blind.
 func drawCell(r *row, c *desk.Cell, changed []bool, each int, sel bool) {
 	open, end := " ", " "
 	if sel {
@@ -211,13 +223,16 @@ func drawCell(r *row, c *desk.Cell, changed []bool, each int, sel bool) {
 	}
 	s := heat(c.Rate, c.Req)
 	text := percent(c.Rate)
-	if c.Req == 0 {
+	switch {
+	case c.Req == 0:
 		text, s = r.th.dot, dim
+	case unseen(c): // nothing failed, but of so few that this says little
+		text, s = sightBrief(c.Sight), dim
 	}
 	r.put(accent, open)
 	r.right(s, text, 4)
 	if c.Burst != "" {
-		r.put(bad, "!")
+		r.put(bad, kindMark(c.Kind))
 	} else {
 		r.put(s, " ")
 	}
@@ -295,15 +310,26 @@ func (g *gridPane) detail(f frame, grid *desk.Grid) []string {
 	}
 	two := f.row()
 	if c.Burst != "" {
-		two.put(bad, " ! burst")
+		two.put(bad, strings.TrimRight(" ! burst: "+kindIf(c.Kind), ": "))
 	}
-	if c.Leading != "" {
+	switch {
+	case unseen(c):
+		two.put(warn, " "+c.Sight+" ")
+	case c.Leading != "":
 		two.put(plainStyle, " "+classWords(c.Leading)+" ")
-	} else {
+	default:
 		two.put(dim, " nothing failed ")
 	}
 	two.spark(c.Spark, marks(f.snap, c.Scope, len(c.Spark)), min(len(c.Spark), two.room()-1, 30))
 	return withChange(f, c.Scope, r.line(), two.line())
+}
+
+// kindIf names a kind that the class does not say.
+func kindIf(kind string) string {
+	if kind == kindErrors {
+		return ""
+	}
+	return kind
 }
 
 // withChange adds a line that names the newest change, where there was one lately.

@@ -164,7 +164,7 @@ func (m *model) copyStatusKey() tea.Cmd {
 		}
 	}
 	for i := range m.snap.Bursts {
-		if v := &m.snap.Bursts[i]; v.Live() {
+		if v := &m.snap.Bursts[i]; v.Live() && v.Page {
 			b.WriteString("\nburst: " + clean(burstSentence(v)))
 		}
 	}

@@ -26,7 +26,7 @@ type mosaic struct {
 	now    map[spot]board.Window // the span
 	recent map[spot]int64        // requests of the last quarter of an hour
 	sparks map[spot][]Point
-	bursts map[spot]string
+	bursts map[spot]*burstState
 	sights map[spot]string
 }
 
@@ -53,7 +53,7 @@ const (
 const blindFrom = 30 * time.Second
 
 func (d *Desk) mosaic(edge time.Time) mosaic {
-	m := mosaic{now: map[spot]board.Window{}, bursts: map[spot]string{}}
+	m := mosaic{now: map[spot]board.Window{}, bursts: map[spot]*burstState{}}
 	all := traffic.Selector{}
 	d.spots(board.Query{Sel: all, From: edge.Add(-gridSpan), To: edge, Skip: board.FirstTokens}, func(at spot, w board.Window) {
 		if old, seen := m.now[at]; seen {
@@ -77,7 +77,7 @@ func (d *Desk) mosaic(edge time.Time) mosaic {
 		}
 		d.spots(board.Query{Sel: b.Scope.Selector(d.syms), From: edge.Add(-gridSpan), To: edge, Skip: board.NoSketch}, func(at spot, w board.Window) {
 			if w.Req > 0 {
-				m.bursts[at] = b.ID
+				m.bursts[at] = b
 			}
 		})
 	}
@@ -195,7 +195,10 @@ func busiest(counts map[string]int64, limit int) []string {
 }
 
 func (m mosaic) cell(model, region string, at spot) Cell {
-	c := Cell{Scope: traffic.Scope{}, Burst: m.bursts[at], Spark: m.sparks[at], Sight: m.sights[at]}
+	c := Cell{Scope: traffic.Scope{}, Spark: m.sparks[at], Sight: m.sights[at]}
+	if b := m.bursts[at]; b != nil {
+		c.Burst, c.Kind = b.ID, b.Kind
+	}
 	if model != "" {
 		c.Scope["model"] = model
 	}

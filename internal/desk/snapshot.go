@@ -23,7 +23,7 @@ type Snapshot struct {
 
 	Incident  *IncidentView // the open one, nil when there is none
 	Changes   []ChangeView  // deploys and the like of the last 30 minutes, newest first
-	Bursts    []BurstView   // live first, newest first; settled ones of the last 30 minutes after them
+	Bursts    []BurstView   // live first, notes below the others, newest first; settled ones of the last 30 minutes after them
 	Raised    int           // bursts found since the start, notes and what was taken back left out
 	Moving    []FindingView // what moves beside the bursts: what lasts first, newest first
 	Grid      Grid
@@ -114,6 +114,7 @@ type Cell struct {
 	Spark   []Point // oldest first
 	Leading string  // leading failure class, empty when nothing failed
 	Burst   string  // id of the live burst that covers the cell
+	Kind    string  // its kind
 	Sight   string  // how long a fault must last to be seen in so little traffic, "blind for 4 min"; empty: it is seen soon
 	P95     time.Duration
 }

@@ -3,6 +3,7 @@ package desk
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"signalbox/internal/incident"
@@ -66,6 +67,11 @@ func (d *Desk) findings(now time.Time, sources []SourceView) []string {
 	for _, name := range d.order {
 		if text := d.wires[name].trouble(); text != "" {
 			out = append(out, redact.Terminal(text))
+		}
+	}
+	for _, s := range d.moving {
+		if s.Live() {
+			out = append(out, redact.Terminal(strings.ReplaceAll(string(s.Kind), "_", " ")+": "+s.Text+d.heldBy(s)+"; look: "+s.Look))
 		}
 	}
 	for _, s := range sources {

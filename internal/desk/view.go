@@ -77,7 +77,15 @@ func (d *Desk) burstViews() []BurstView {
 			settled = append(settled, v)
 		}
 	}
-	slices.SortStableFunc(live, func(a, b BurstView) int { return b.Detected.Compare(a.Detected) })
+	slices.SortStableFunc(live, func(a, b BurstView) int { // notes below what pages
+		switch {
+		case a.Page && !b.Page:
+			return -1
+		case b.Page && !a.Page:
+			return 1
+		}
+		return b.Detected.Compare(a.Detected)
+	})
 	slices.SortStableFunc(settled, func(a, b BurstView) int { return b.Ended.Compare(a.Ended) })
 	return append(live, settled...)
 }
