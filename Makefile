@@ -5,7 +5,7 @@ LINT      := bin/golangci-lint
 GOFUMPT   := bin/gofumpt
 FUZZTIME  ?= 30s
 SEEDS     ?= 1 2 3 4 5
-SCENARIOS ?= azure-eu-502 rate-limit-storm truncated-streams provider-down
+SCENARIOS ?= azure-eu-502 rate-limit-storm truncated-streams provider-down calm
 
 .PHONY: build check test race fmt vet lint fuzz fuzz-smoke golden picture drill-seeds bench bench-scan bench-meaning bench-detect clean
 

@@ -163,7 +163,11 @@ func (f *Fleet) since() time.Duration {
 
 // announce closes done at the end of the scenario's windows.
 func (f *Fleet) announce(ctx context.Context) {
-	_, _ = fmt.Fprintf(f.log, "drill %s: first fault after %v, over after %v\n", f.scenario.Name, f.scenario.Calm, f.scenario.Length)
+	first := "no fault"
+	if len(f.scenario.Faults) > 0 {
+		first = fmt.Sprintf("first fault after %v", f.scenario.Calm)
+	}
+	_, _ = fmt.Fprintf(f.log, "drill %s: %s, over after %v\n", f.scenario.Name, first, f.scenario.Length)
 	if wait(ctx, f.scenario.Length) {
 		close(f.done)
 		_, _ = fmt.Fprintf(f.log, "drill %s: over; calm traffic goes on\n", f.scenario.Name)

@@ -141,7 +141,7 @@ func TestStartErrors(t *testing.T) {
 		o    Options
 		want string
 	}{
-		{"unknown scenario", Options{Scenario: "azure-eu-503", Dir: t.TempDir()}, "there are azure-eu-502, provider-down"},
+		{"unknown scenario", Options{Scenario: "azure-eu-503", Dir: t.TempDir()}, "there are azure-eu-502, calm, provider-down"},
 		{"long calm", Options{Scenario: "azure-eu-502", Dir: t.TempDir(), Calm: time.Minute}, "calm 1m0s"},
 		{"no folder", Options{Scenario: "azure-eu-502", Dir: filepath.Join(t.TempDir(), "none")}, "opening log"},
 	} {

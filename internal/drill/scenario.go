@@ -186,8 +186,10 @@ func (s Scenario) check() error {
 		return errors.New("a scenario needs a name")
 	case s.Calm < 0 || s.Calm > maxCalm:
 		return fmt.Errorf("calm %v: at most %v", s.Calm, maxCalm)
-	case len(s.Faults) == 0:
-		return errors.New("a scenario needs a fault")
+	case len(s.Faults) == 0 && (len(s.Consequences) > 0 || s.Calm > 0):
+		return errors.New("a scenario without a fault has neither consequences nor a calm before it")
+	case s.Length <= 0:
+		return errors.New("length: it must last for a while")
 	case s.Load.Interactive < 0 || s.Load.Batch < 0:
 		return errors.New("load: no negative numbers")
 	}

@@ -1,6 +1,7 @@
 package drill
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func TestScenariosAreWhole(t *testing.T) {
 			}
 		}
 	}
-	want := []string{"azure-eu-502", "provider-down", "rate-limit-storm", "truncated-streams"}
+	want := []string{"azure-eu-502", "calm", "provider-down", "rate-limit-storm", "truncated-streams"}
 	if !slices.Equal(names, want) {
 		t.Errorf("scenarios %v, want %v", names, want)
 	}
@@ -57,6 +58,7 @@ func TestScenarioErrors(t *testing.T) {
 		{"fault in the calm", "    from: 9s\n    to: 38s\n    scopes", "    from: 8s\n    to: 38s\n    scopes", "must lie between"},
 		{"unknown kind", "bad_gateway: 60", "bad_getaway: 60", `unknown failure kind "bad_getaway"`},
 		{"no such target", "target: {provider: azure, model: gpt-4o", "target: {provider: azure, model: gpt-5", "matches no deployment"},
+		{"consequences of nothing", string(faultsOf(good)), "", "a scenario without a fault"},
 		{"no such deployment", "local-llama-3: 600", "local-llama-9: 600", `unknown deployment "local-llama-9"`},
 		{"no breaker", "breaker_percent: 50", "breaker_percent: 0", "the breaker needs percent"},
 	} {
@@ -71,6 +73,27 @@ func TestScenarioErrors(t *testing.T) {
 				t.Errorf("got %v, want x.yaml: ... %s", err, c.want)
 			}
 		})
+	}
+}
+
+// faultsOf is the part of a scenario file that declares its faults.
+func faultsOf(file []byte) []byte {
+	from, to := bytes.Index(file, []byte("faults:")), bytes.Index(file, []byte("consequences:"))
+	return file[from:to]
+}
+
+// A calm scenario finds everything to be false, and misses nothing.
+func TestScoreOfACalm(t *testing.T) {
+	s, err := findScenario("calm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Score(nil); got.Missed != 0 || got.False != 0 {
+		t.Errorf("nothing was seen: %+v", got)
+	}
+	got := s.Score([]SeenBurst{{ID: "b", DetectedAfter: 20 * time.Second, Scope: scope("model", "gpt-4o"), Class: "timeout"}})
+	if got.Missed != 0 || got.False != 1 || !strings.HasPrefix(got.Bursts[0].Why, "false: ") {
+		t.Errorf("a burst in the calm: %+v", got)
 	}
 }
 
