@@ -1,8 +1,8 @@
 package burst
 
 import (
+	"encoding/binary"
 	"math/bits"
-	"slices"
 
 	"signalbox/internal/traffic"
 )
@@ -40,11 +40,11 @@ type Cause struct {
 // Localise finds the combinations of values that explain the failures of a window, best first. It is the scan behind
 // the scope of a burst, for who has the counts of leaves already. Dimensions beyond the twelfth are not looked at.
 func Localise(leaves []ScopeLeaf, o ScopeOptions) []Cause {
-	leaves = slices.DeleteFunc(slices.Clone(leaves), func(l ScopeLeaf) bool { return l.N <= 0 })
+	leaves = together(leaves)
 	var g grid
 	dims := scanDimMax
 	for _, l := range leaves {
-		g.add(l.N, min(l.K, l.N), l.Base, max(l.Wary, l.Base))
+		g.add(l.N, l.K, l.Base, l.Wary)
 		dims = min(dims, len(l.Values))
 	}
 	var of []int // the leaves' dimension behind each of the grid's
@@ -73,6 +73,35 @@ func Localise(leaves []ScopeLeaf, o ScopeOptions) []Cause {
 			c.Values[d] = leaves[f.leaf].Values[d]
 		}
 		out = append(out, c)
+	}
+	return out
+}
+
+// together adds up leaves that have the same values, so that it does not matter how finely traffic was counted that a
+// scope cannot tell apart. Leaves without traffic are left out.
+func together(leaves []ScopeLeaf) []ScopeLeaf {
+	at := make(map[string]int)
+	var out []ScopeLeaf
+	var name []byte
+	for _, l := range leaves {
+		if l.N <= 0 {
+			continue
+		}
+		l.K, l.Wary = min(l.K, l.N), max(l.Wary, l.Base)
+		name = name[:0]
+		for _, v := range l.Values {
+			name = binary.AppendVarint(name, int64(max(v, -1)))
+		}
+		i, known := at[string(name)]
+		if !known {
+			at[string(name)] = len(out)
+			out = append(out, l)
+			continue
+		}
+		x := &out[i]
+		n := x.N + l.N
+		x.Base, x.Wary = (x.Base*x.N+l.Base*l.N)/n, (x.Wary*x.N+l.Wary*l.N)/n
+		x.N, x.K = n, x.K+l.K
 	}
 	return out
 }
