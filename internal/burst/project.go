@@ -12,11 +12,15 @@ type projection struct {
 	grid  *grid
 	rule  scanRule
 	root  []sum    // one for each leaf
+	rows  []row    // the values of each leaf: a cell is found by those of one of its leaves
 	sets  []dimSet // sets of dimensions, each after the one that it comes from
 	price []float64
 	index []int32 // cell by mixed-radix number, plus one; all zero between uses
 	depth [][]sum // cells of the set at hand and of those that it comes from
 }
+
+// row has the values of one leaf.
+type row = [scanDimMax]int32
 
 // sum is the evidence of one combination of values.
 type sum struct {
@@ -53,10 +57,15 @@ type dimSet struct {
 
 // newProjection lays out which set of dimensions comes from which.
 func newProjection(g *grid, rule scanRule) *projection {
-	pr := &projection{grid: g, rule: rule, root: make([]sum, g.leaves())}
+	pr := &projection{grid: g, rule: rule, root: make([]sum, g.leaves()), rows: make([]row, g.leaves())}
 	for i := range pr.root {
 		pr.root[i].set = mix(uint64(i) + 1) //nolint:gosec // an index
 		pr.root[i].first = int32(i)         //nolint:gosec // an index
+	}
+	for d, column := range g.values {
+		for i, v := range column {
+			pr.rows[i][d] = v
+		}
 	}
 	for _, card := range g.cards {
 		pr.price = append(pr.price, math.Log(float64(card))+1)
@@ -173,11 +182,12 @@ func (pr *projection) project(cells []sum, s *dimSet, out []sum) []sum {
 	if len(pr.index) < s.size {
 		pr.index = make([]int32, s.size)
 	}
+	out = slices.Grow(out, min(s.size, len(cells)))
 	for i := range cells {
 		x := &cells[i]
-		at := 0
+		at, values := 0, &pr.rows[x.first]
 		for _, d := range s.dims {
-			at = at*pr.grid.cards[d] + int(pr.grid.values[d][x.first])
+			at = at*pr.grid.cards[d] + int(values[d])
 		}
 		if pr.index[at] == 0 {
 			out = append(out, *x)
@@ -215,7 +225,7 @@ next:
 		x := &cells[i]
 		c.gain, c.set, c.leaf = slices.Max(x.acc[x.weakest():])-price, x.set, x.first
 		for _, d := range s.dims {
-			v := pr.grid.values[d][x.first]
+			v := pr.rows[x.first][d]
 			if v == pr.grid.unknown[d] {
 				continue next
 			}

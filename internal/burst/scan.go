@@ -13,6 +13,7 @@ const (
 	scanLeast  = 8       // evidence below which a combination is not named
 	scanSure   = 4       // the same for the first one where it is known that something is wrong
 	scanCause  = 4       // price of one cause more
+	scanMore   = 1e-3    // nats by which narrow causes must be worth more than wide ones
 	scanVeto   = 3       // weight of a healthy leaf's vote, squared, where causes are looked for narrowly
 	scanNear   = 3       // a runner-up this close cannot be told from the winner
 	scanBand   = 0.5     // price of a leaf that fails harder or softer than the rest
@@ -142,7 +143,7 @@ func (g *grid) localise(rule scanRule) []cause {
 	pr := newProjection(g, rule)
 	loose, strict := pr.explainAll(true), pr.explainAll(false)
 	out := loose
-	if len(strict) <= len(loose)+1 && worth(strict) > worth(loose) && g.cleanBetween(loose, strict) {
+	if len(strict) <= len(loose)+1 && worth(strict) > worth(loose)+scanMore && g.cleanBetween(loose, strict) {
 		out = strict
 	}
 	for i := range out {
