@@ -17,6 +17,7 @@ type records struct {
 	draft   draft
 	thinned int // blocks from the oldest on that are thin
 	loose   int // blocks from the oldest on that are as tight as they get
+	sealed  int // blocks since text was last packed tighter
 
 	explained
 	maxN, maxText     int
@@ -73,6 +74,7 @@ func (r *records) seal() {
 	r.draft.n = 0
 	r.text += b.bytes()
 	r.blocks = append(r.blocks, b) // beyond what any view of this array sees
+	r.sealed++
 	r.trim()
 }
 
@@ -144,11 +146,17 @@ func (r *records) dropTo(base int64) {
 }
 
 // Tighten packs up to n of the oldest blocks of text as tight as they get, where more than half of the room for text is taken. It
-// costs about half a millisecond a block, and is for when there is time. It tells whether there is more to do.
+// costs about half a millisecond a block, and is for when there is time: where more blocks have come than that since it was last
+// asked, it lets it be, because in a flood what it packs is soon thrown away. It tells whether there is more to do.
 func (b *Board) Tighten(n int) bool {
 	r := &b.recs
+	came := r.sealed
+	r.sealed = 0
 	if r.text <= r.maxText/2 || r.loose >= len(r.blocks) {
 		return false
+	}
+	if came > n {
+		return true
 	}
 	r.blocks = append(make([]*block, 0, len(r.blocks)+len(r.blocks)/8+16), r.blocks...)
 	r.front = 0

@@ -3,6 +3,7 @@ package board
 import (
 	"crypto/sha256"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -165,4 +166,32 @@ func TestReadersNeedNoLock(t *testing.T) {
 	}
 	close(views)
 	wg.Wait()
+}
+
+// In a flood nothing is packed tighter; when it ends, all is.
+func TestTightenWaitsForTheFloodToEnd(t *testing.T) {
+	b := New(Options{MaxText: 400 << 10})
+	raw := strings.Repeat("a line of text that packs well, ", 20)
+	for i := range 3000 {
+		rec := traffic.Record{Time: at(0), Outcome: gw502, Raw: fmt.Sprint(i, raw)}
+		rec.Raw += fmt.Sprint(i*7919%104729, i*31, i*i)
+		b.recs.append(&rec)
+	}
+	sealed := b.recs.sealed
+	if sealed < 4 || b.recs.text <= b.recs.maxText/8 {
+		t.Fatalf("%d blocks of %d bytes", sealed, b.recs.text)
+	}
+	b.recs.maxText = b.recs.text
+	if !b.Tighten(sealed-1) || b.recs.loose != 0 {
+		t.Errorf("%d blocks were packed in a flood", b.recs.loose)
+	}
+	for b.Tighten(2) {
+		continue
+	}
+	if b.recs.text > b.recs.maxText/2 && b.recs.loose != len(b.recs.blocks) {
+		t.Errorf("%d of %d blocks were packed after it", b.recs.loose, len(b.recs.blocks))
+	}
+	if b.recs.loose == 0 {
+		t.Error("nothing was packed")
+	}
 }
