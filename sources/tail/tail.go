@@ -24,6 +24,8 @@ const (
 	pollFast   = 25 * time.Millisecond // while files are being rotated
 	breath     = 40 * time.Millisecond // between two looks, however many events come: many lines at once cost less each
 	breathFast = 5 * time.Millisecond  // while files are rotated
+	breathMany = 100 * time.Millisecond
+	manyBytes  = 256 << 10 // in one look: then the next may wait for breathMany
 	stateEvery = time.Second
 	partWithin = 500 * time.Millisecond // how long the last batch may take when Run is to end
 	batchWait  = 100 * time.Millisecond
@@ -80,6 +82,7 @@ type Tail struct {
 	cut      int64
 	gone     decode.Tally // of files that a glob names no more
 	bytes    int64
+	rested   int64 // bytes when it last waited
 	read     time.Time
 	notes    []note
 	unknown  traffic.UnknownPlaces
@@ -222,6 +225,10 @@ func (t *Tail) pass(ctx context.Context, e *emitter) (more bool, err error) {
 // rest waits for an event or for the next poll. It tells whether ctx still is.
 func (t *Tail) rest(ctx context.Context) bool {
 	between, every := breath, t.opt.Poll
+	if t.bytes-t.rested >= manyBytes {
+		between = breathMany
+	}
+	t.rested = t.bytes
 	if t.rotating() {
 		between, every = breathFast, min(every, pollFast)
 	}
