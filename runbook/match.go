@@ -142,7 +142,7 @@ func (e Expr) explains(burst BurstView) float64 {
 	return max(byClass, share(hit, all))
 }
 
-// byWords judges a book by what its title and headings say. A code or class of the burst must be named;
+// byWords judges a book by what its title and headings say. A code, class or kind of the burst must be named;
 // the provider, model or region named as well makes it fit better.
 func byWords(b *Book, burst BurstView, note string) (Offer, bool) {
 	title := " " + strings.ToLower(b.Title+" "+b.ID) + " "
@@ -173,6 +173,11 @@ func byWords(b *Book, burst BurstView, note string) (Offer, bool) {
 		if class != "none" {
 			look(strings.ReplaceAll(strings.TrimSuffix(class, "ed"), "_", " "), 0.3)
 		}
+	}
+	switch burst.Kind {
+	case "", "errors", "caller": // their classes say more
+	default:
+		look(burst.Kind, 0.3)
 	}
 	if len(hits) == 0 {
 		return Offer{}, false

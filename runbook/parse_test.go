@@ -176,6 +176,16 @@ func TestOffers(t *testing.T) {
 	if got := Offers(books, one, nil); len(got) != 1 || got[0].Book.ID != "old" {
 		t.Errorf("without numbers only words count: %+v", got)
 	}
+	slow, err := Parse("slow.md", []byte("# Latency of one model\n\n## Look at the queue\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Offers([]*Book{slow}, BurstView{Kind: "latency", Scope: data{"model": "gpt-4o"}}, nil); len(got) != 1 || !strings.Contains(got[0].Why, "latency") {
+		t.Errorf("a burst without failures is known by its kind: %+v", got)
+	}
+	if got := Offers([]*Book{slow}, one, nil); len(got) != 0 {
+		t.Errorf("and others are not: %+v", got)
+	}
 }
 
 func FuzzParse(f *testing.F) {

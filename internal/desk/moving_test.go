@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -152,4 +153,45 @@ func TestOpenBreakerIsTold(t *testing.T) {
 			t.Errorf("%+v", m)
 		}
 	})
+}
+
+// TestOutcomeBesideAControl caps one of two deployments that fail together. When both come back by themselves, the cap
+// has not helped; when only the capped one does, it has.
+func TestOutcomeBesideAControl(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		spared       int // failures a second of the other one, after the cap
+		want, beside string
+	}{
+		{"both come back", 0, "", "it may have ended by itself"},
+		{"only the capped one", 9, "helped", "without it 90% -> 90%"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(t, t.TempDir(), nil)
+				defer func() { s.stop() }()
+				region := func(one, two int) []stream {
+					return []stream{
+						{model: "gpt-4o", region: "eu-west", dep: "az-eu", rate: 10, failed: one, class: fault.BadGateway},
+						{model: "mini", region: "eu-west", dep: "az-eu-mini", rate: 10, failed: two, class: fault.BadGateway},
+						{model: "gpt-4o", region: "us-east", dep: "az-us", rate: 10},
+						{model: "mini", region: "us-east", dep: "az-us-mini", rate: 10},
+					}
+				}
+				s.play(120, region(0, 0)...)
+				s.play(60, region(9, 9)...)
+				b := s.desk.Snapshot().Bursts
+				if len(b) != 1 || b[0].Scope["region"] != "eu-west" || b[0].Scope["model"] != "" {
+					t.Fatalf("want one burst in eu-west, got %+v", b)
+				}
+				plan := s.do(PlanLever{Verb: "cap.set", Scope: traffic.Scope{"deployment": "az-eu"}, Value: json.RawMessage("2"), TTL: 10 * time.Minute, Reason: "test"}).Plan
+				id := s.do(Throw{Plan: plan.ID, Typed: plan.Phrase}).Lever
+				s.play(70, region(0, c.spared)...)
+				l := s.lever(id)
+				if (c.want != "" && l.Outcome != c.want) || (c.want == "" && l.Outcome == "helped") || !strings.Contains(l.OutcomeBy, c.beside) {
+					t.Errorf("outcome %q (%s), want %q with %q", l.Outcome, l.OutcomeBy, c.want, c.beside)
+				}
+			})
+		})
+	}
 }
