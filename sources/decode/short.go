@@ -155,7 +155,7 @@ func (s *Stream) drafted(x *traffic.Line, line []byte, now time.Time) (Kind, boo
 	s.goOn(l)
 	x.After = int32(len(s.out)) //nolint:gosec // bounded
 	if at, skewed, ok := q.plain(x, now); ok {
-		q.worker.track.lay(q.lines.Text, from, end+1)
+		q.worker.track.lay(q.lines.Text, from, end+1, &x.Brief)
 		q.keep(x)
 		s.made(&x.Brief, skewed, at.unmapped)
 		return Request, true

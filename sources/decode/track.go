@@ -8,17 +8,18 @@ import (
 	"signalbox/internal/traffic"
 )
 
-// track reads plain successes straight into briefs. It is laid from lines that were read the other way: each step is
+// track reads plain successes, and failures whose texts were met before, straight into briefs. It is laid from lines that were read the other way: each step is
 // the bytes up to a value, compared as they stand, and what to do with the value, which for most values is to find its
 // end. It gives a brief only where template and worker would give the same one, and leaves a line to them as soon as
 // that is not certain: at bytes that it has not met, at a failure, at an escape in a value that counts, at a name that
-// is new.
+// is new, or at a text of an error.
 type track struct {
 	worker *Worker
 	steps  []step // 0 is none; a way ends at a step that does atEndOfLine
 	first  int16
 	memos  [numFields]*memo // of the fields whose values are names
 	stops  []stop
+	errors errorTexts
 	held   int     // stops
 	credit int     // what may still be spent on laying, see spend
 	misses int     // lines left to others, less half of those that were not
@@ -32,8 +33,9 @@ type track struct {
 
 // car is what is known of the line that is being read.
 type car struct {
-	names    uint64 // the names of its place, a byte for each field: see stop
-	id       [2]int // where its request id begins and ends
+	names    uint64    // the names of its place, a byte for each field: see stop
+	id       [2]int    // where its request id begins and ends
+	texts    [3][2]int // where an error's code, type and message stand, with their quotes; 0 nowhere
 	status   int
 	streams  traffic.Mark // Streams, Whole, or nothing
 	finished bool
@@ -75,6 +77,7 @@ const (
 	readFinish
 	readFell
 	readServed // for lines
+	readText
 	atEndOfLine
 )
 
@@ -147,7 +150,7 @@ func (t *track) brief(buf []byte, i int, b *traffic.Brief) (int, *stop) {
 		return 0, nil
 	}
 	s := t.here()
-	if s == nil || !t.finish(buf, b) {
+	if s == nil || !t.finish(buf, b, s.at) {
 		t.missed()
 		return 0, nil
 	}
@@ -170,16 +173,22 @@ func (t *track) missed() {
 }
 
 // finish does what has to know all of the line.
-func (t *track) finish(buf []byte, b *traffic.Brief) bool {
+func (t *track) finish(buf []byte, b *traffic.Brief, at *filled) bool {
 	g := t.worker.dec.generic
-	if t.status == 0 || !t.finished && g.sawFinish && t.streams == traffic.Streams && t.status == 200 {
+	b.Outcome = traffic.NewOutcome(fault.None, t.status)
+	switch {
+	case t.status >= 400:
+		var met bool
+		if b.Outcome, met = t.errors.find(buf, &t.car, at); !met || t.finished || t.lines {
+			return false
+		}
+	case t.status == 0, t.texts[0][1] > 0, t.texts[2][1] > 0, !t.finished && g.sawFinish && t.streams == traffic.Streams && t.status == 200:
 		return false
 	}
 	g.sawStatus, g.sawFinish = true, g.sawFinish || t.finished
-	b.Outcome = traffic.NewOutcome(fault.None, t.status)
 	b.Known |= traffic.HasStatus
 	b.Marks |= t.streams
-	if b.Attempt > 1 && t.id[1] > 0 {
+	if t.id[1] > 0 && (b.Attempt > 1 || t.status >= 400) {
 		b.Request = requestNumber(wordOf(buf[t.id[0]:t.id[1]]))
 	}
 	return true
@@ -243,7 +252,7 @@ func (t *track) read(buf []byte, i int, s *step, b *traffic.Brief) int {
 		return end + 1
 	case readStatus:
 		n, frac, end := shortNumber((*[reach]byte)(buf[i:]), i)
-		if end == 0 || frac > 0 || n < 100 || n >= 400 {
+		if end == 0 || frac > 0 || n < 100 || n > 599 {
 			return 0
 		}
 		t.status = int(n)
@@ -258,6 +267,10 @@ func (t *track) read(buf []byte, i int, s *step, b *traffic.Brief) int {
 			return i + 5
 		}
 		return 0
+	case readText:
+		end := passScalar(buf, i, s)
+		t.texts[s.at] = [2]int{i, end}
+		return end
 	default:
 		return t.rare(buf, i, s, b)
 	}

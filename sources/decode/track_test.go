@@ -88,6 +88,7 @@ func TestTrackTakesSuccesses(t *testing.T) {
 		"empty at times":  strings.ReplaceAll(plain, `"region":"eu-west-1",`, `"region":null,`),
 		"epoch":           strings.ReplaceAll(plain, `"ts":"`, `"ts":1767355200.25,"was":"`),
 		"finish reasons":  strings.ReplaceAll(plain, `"error":null`, `"error":null,"finish_reason":"stop","original_model":"gpt-9"`),
+		"failures":        strings.ReplaceAll(plain, `"status":200,"error":null`, `"status":529,"error":{"type":"overloaded_error","code":"over","message":"it said \"Overloaded\""}`),
 		"two of a kind":   strings.ReplaceAll(plain, `"model":`, `"trace_id":"0123456789abcdef","requestmodel":"gpt-old","location":null,"model":`),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -108,6 +109,43 @@ func trackLines() []string {
 	plain := strings.TrimSuffix(string(gatewayLines(1)), "\n")
 	again := strings.Replace(plain, `"attempt":1`, `"attempt":2`, 1)
 	out := []string{plain, again, strings.Replace(again, "req_01", `re\n01`, 1), strings.Replace(again, "req_01", "req\x8101", 1)}
+	failed := strings.Replace(plain, `"status":200,"error":null`, `"status":503,"error":{"type":"overloaded_error","code":"over","message":"it is overloaded"}`, 1)
+	silent := strings.Replace(failed, `{"type":"overloaded_error","code":"over","message":"it is overloaded"}`, `{"type":null,"code":null,"message":"-"}`, 1)
+	out = append(out, failed, silent, strings.Replace(silent, "request completed", "no healthy upstream", 1))
+	for _, r := range [][2]string{
+		{`"status":503`, `"status":200`},
+		{`"status":503`, `"status":429`},
+		{`"status":503`, `"status":401`},
+		{`"status":503`, `"status":600`},
+		{`"status":503`, `"status":399`},
+		{`it is overloaded`, `quota exceeded`},
+		{`it is overloaded`, `it is \u006fverloaded`},
+		{`it is overloaded`, `-`},
+		{`it is overloaded`, ``},
+		{`"it is overloaded"`, `null`},
+		{`"it is overloaded"`, `7`},
+		{`"over"`, `"context_length_exceeded"`},
+		{`"over"`, `null`},
+		{`"over"`, `429`},
+		{`"overloaded_error"`, `"insufficient_quota"`},
+		{`"overloaded_error"`, `null`},
+		{`"stream":true`, `"stream":false`},
+		{`"provider":"openai"`, `"provider":"bedrock"`},
+		{`"env":"prod"`, `"env":"prod","finish_reason":"stop"`},
+		{`"env":"prod"`, `"env":"prod","retry_after":3`},
+		{`"env":"prod"`, `"env":"prod","error_message":"no healthy upstream"`},
+		{`"team":"t0"`, `"team":"t0","err":"no healthy upstream"`},
+		{`"env":"prod"`, `"env":"prod","side":"upstream"`},
+		{`"team":"t0"`, `"team":"t0","original_model":"m9"`},
+		{`"attempt":1`, `"attempt":2`},
+		{`request completed`, `no healthy upstream`},
+	} {
+		if line := strings.Replace(failed, r[0], r[1], 1); line != failed {
+			out = append(out, line)
+		} else {
+			panic(r[0])
+		}
+	}
 	for _, r := range [][2]string{
 		{`"status":200`, `"status":0200`},
 		{`"status":200`, `"status":20`},

@@ -23,9 +23,12 @@ func (p *piece) empty() bool {
 	return p.kind == nullValue || p.kind == stringValue && len(p.text) == 0
 }
 
-// lay takes the shape of a line that was a plain success and that the track did not follow, and its names. The worker's
-// draft must still be of that line.
-func (t *track) lay(buf []byte, from, to int) {
+// lay takes the shape of a line that the track did not follow, its names and what it came to: a plain success, or a
+// failure with a status. The worker's draft must still be of that line.
+func (t *track) lay(buf []byte, from, to int, came *traffic.Brief) {
+	if came.Marks&traffic.Received != 0 || came.Outcome.Class().Caller() { // of a caller's own failure it is asked who it was
+		return
+	}
 	if t.pause > 0 || t.credit < layCost || to-from > maxLearnt/4 || to+reach > len(buf) {
 		return
 	}
@@ -36,8 +39,14 @@ func (t *track) lay(buf []byte, from, to int) {
 		return
 	}
 	var b traffic.Brief
-	if t.follow(buf, from, &b) == to && t.here() == nil {
+	if t.follow(buf, from, &b) != to {
+		return
+	}
+	if t.here() == nil {
 		t.addStop(at)
+	}
+	if t.status >= 400 && t.status == came.Outcome.Status() && slices.ContainsFunc(all, func(p piece) bool { return p.from == t.texts[2][0] && len(wordOf(p.text)) > 0 }) {
+		t.errors.add(buf, &t.car, at, came.Outcome)
 	}
 }
 
@@ -111,6 +120,7 @@ var doings = map[field]struct {
 	fFinish: {readFinish, 0}, fFallbackFrom: {readFell, 0}, fAttempt: {readAttempt, traffic.HasAttempt},
 	fLatency: {readSpan, traffic.HasLatency}, fTTFT: {readSpan, traffic.HasTTFT}, fTokensIn: {readCount, traffic.HasTokensIn},
 	fTokensOut: {readCount, traffic.HasTokensOut}, fTokensCached: {readCount, traffic.HasTokensCached},
+	fCode: {readText, 0}, fType: {readText, 0}, fMessage: {readText, 0},
 }
 
 // stepFor decides what is done with a value. fixed: it must always be the same.
@@ -126,7 +136,7 @@ func (t *track) stepFor(p *piece, w *way) (s step, fixed, ok bool) {
 	switch {
 	case !p.wanted:
 		return s, false, true
-	case t.wantsEmpty(p.f):
+	case t.wantsEmpty(p):
 		return s, true, p.empty()
 	case slot >= mostSlots || w.shut[p.f]:
 		return s, false, false
@@ -134,7 +144,7 @@ func (t *track) stepFor(p *piece, w *way) (s step, fixed, ok bool) {
 		doing.do = readName
 	case t.lines && p.f == fServed:
 		doing.do = readServed
-	case !reads:
+	case !reads, t.lines && doing.do == readText:
 		return s, false, true
 	}
 	by, ok := t.beside(p, w, doing.do.named())
@@ -142,6 +152,9 @@ func (t *track) stepFor(p *piece, w *way) (s step, fixed, ok bool) {
 		return s, false, ok
 	}
 	s.do, s.has, s.f, s.rank, s.unit = doing.do, doing.has, p.f, p.rank, p.unit
+	if s.do == readText {
+		s.at = uint8(p.f - fCode)
+	}
 	if s.do.named() {
 		s.at = uint8(max(8*slot, 0)) //nolint:gosec // at most 56
 		if t.memos[p.f] == nil {
@@ -152,9 +165,17 @@ func (t *track) stepFor(p *piece, w *way) (s step, fixed, ok bool) {
 	return s, false, true
 }
 
-// wantsEmpty tells whether a line that has something in the field is left to others.
-func (t *track) wantsEmpty(f field) bool {
-	return f == fCode || f == fMessage || f == fSide || t.lines && (f == fShape || f == fRetryAfter)
+// wantsEmpty tells whether a line that has something in the value's field is left to others, or a value that says nothing
+// leads another way than one that does.
+func (t *track) wantsEmpty(p *piece) bool {
+	switch p.f {
+	case fCode, fMessage:
+		return t.lines || p.empty()
+	case fShape:
+		return t.lines
+	default:
+		return p.f == fSide || p.f == fRetryAfter
+	}
 }
 
 // mostSlots is of how many fields the names find the place of a line.
@@ -186,10 +207,10 @@ func (t *track) beside(p *piece, w *way, named bool) (by, ok bool) {
 	}
 	if was := w.read[p.f]; was > 0 {
 		switch better := t.steps[was].rank; {
-		case better < p.rank:
+		case better < p.rank && (p.f < fCode || p.f > fMessage):
 			t.steps[was].strict = true
 			return true, true
-		case better == p.rank, named:
+		case better == p.rank, named, p.f >= fCode && p.f <= fMessage:
 			return false, false
 		}
 	}

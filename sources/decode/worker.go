@@ -82,12 +82,12 @@ func (w *Worker) Decode(k *Block) {
 				road.missed = max(road.missed-1, 0)
 				g.d.line = buf[at:end]
 				k.lines++
-				plain, begin := w.brief(k), at
+				fit, begin := w.brief(k), at
 				if at = end + 1; buf[end] == '\r' {
 					at++
 				}
-				if plain {
-					w.track.lay(buf, begin, at)
+				if fit {
+					w.track.lay(buf, begin, at, &k.Briefs[len(k.Briefs)-1])
 				}
 				continue
 			}
@@ -142,7 +142,7 @@ func cutLine(buf []byte, at int) (line []byte, from, next int) {
 	return body, at + len(line) - len(body), next
 }
 
-// brief adds what the line in the draft comes to, and tells whether that is a plain success.
+// brief adds what the line in the draft comes to, and tells whether that is a plain success or a failure with a status.
 func (w *Worker) brief(k *Block) bool {
 	if w.plain(k) {
 		return true
@@ -156,6 +156,7 @@ func (w *Worker) brief(k *Block) bool {
 			b.Caller = w.callerOf(&w.dec.d)
 		}
 		k.noted(b, res.Skewed, res.Unmapped)
+		return rec.Outcome.Status() >= 400
 	case Unparsed:
 		line := w.dec.d.line
 		from := cap(k.Buf) - cap(line)
