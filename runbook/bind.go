@@ -177,7 +177,7 @@ func Resolve(b *Book, a *Action, w Walk) (Lever, error) {
 		return l, nil
 	}
 	if most := b.Limits.MaxActions; most > 0 && len(w.Levers) >= most {
-		return Lever{}, fmt.Errorf("%s:%d: this run has thrown %d levers, the book allows %d; raise max-actions or start another run", b.Name, a.Line, len(w.Levers), most)
+		return Lever{}, fmt.Errorf("%s:%d: this run has thrown %d levers, the book allows %d; raise max-actions or start another run", b.blockFile(), a.Line, len(w.Levers), most)
 	}
 	merged := maps.Clone(b.Scope)
 	if merged == nil {
@@ -192,14 +192,14 @@ func Resolve(b *Book, a *Action, w Walk) (Lever, error) {
 		if value := w.Vars[name]; value == "" {
 			missing = append(missing, name)
 		} else if v, err := parseValue(value); err != nil {
-			return Lever{}, fmt.Errorf("%s:%d: $%s: %w; fill it with a number, a percentage or a name", b.Name, a.Line, name, err)
+			return Lever{}, fmt.Errorf("%s:%d: $%s: %w; fill it with a number, a percentage or a name", b.blockFile(), a.Line, name, err)
 		} else {
 			l.Value = v
 		}
 	}
 	if len(missing) > 0 {
 		slices.Sort(missing)
-		return Lever{}, fmt.Errorf("%s:%d: $%s is not filled; fill it before this action", b.Name, a.Line, strings.Join(slices.Compact(missing), ", $"))
+		return Lever{}, fmt.Errorf("%s:%d: $%s is not filled; fill it before this action", b.blockFile(), a.Line, strings.Join(slices.Compact(missing), ", $"))
 	}
 	if scope["deployment"] != "" {
 		for _, dim := range []string{"provider", "model", "region", "endpoint", "side"} {
@@ -210,7 +210,7 @@ func Resolve(b *Book, a *Action, w Walk) (Lever, error) {
 	delete(target, "env")
 	delete(target, "gateway")
 	if len(target) == 0 && !strings.HasPrefix(a.Do, "retry.") {
-		return Lever{}, fmt.Errorf("%s:%d: %s has no target: no variable of its scope is filled; fill the model or the deployment", b.Name, a.Line, a.Do)
+		return Lever{}, fmt.Errorf("%s:%d: %s has no target: no variable of its scope is filled; fill the model or the deployment", b.blockFile(), a.Line, a.Do)
 	}
 	l.Scope = scope
 	return l, nil

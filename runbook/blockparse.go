@@ -13,11 +13,15 @@ import (
 // blockOf decodes one armed fence. line is that of the fence itself.
 func blockOf(file string, line int, kind BlockKind, text string) (Block, []error) {
 	s := &strict{file: file, base: line}
-	b := Block{Kind: kind, Line: line}
 	root := s.root(text)
 	if root == nil {
-		return b, s.errs
+		return Block{Kind: kind, Line: line}, s.errs
 	}
+	return s.block(kind, line, root), s.errs
+}
+
+func (s *strict) block(kind BlockKind, line int, root *yaml.Node) Block {
+	b := Block{Kind: kind, Line: line}
 	switch kind {
 	case KindCheck:
 		b.Check = s.check(root)
@@ -34,7 +38,7 @@ func blockOf(file string, line int, kind BlockKind, text string) (Block, []error
 	case KindEscalate:
 		b.Escalate = s.escalate(root)
 	}
-	return b, s.errs
+	return b
 }
 
 func (s *strict) check(n *yaml.Node) *Check {

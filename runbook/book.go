@@ -11,6 +11,7 @@ import (
 // Book is one runbook as parsed. It is immutable after Parse.
 type Book struct {
 	Name     string // file name as given to Parse
+	Overlay  string // file name of the overlay that arms it, where one does: the lines of blocks are its lines
 	ID       string // from the front matter, else from the file name
 	Title    string
 	SHA256   string // of the exact bytes; a run pins its file by it

@@ -45,6 +45,11 @@ func (l *linter) warn(line int, what, try string) {
 	l.found = append(l.found, Finding{File: l.book.Name, Line: line, Severity: SevWarning, What: what, Try: try})
 }
 
+// warnBlock warns of something in a block, which may stand in an overlay.
+func (l *linter) warnBlock(line int, what, try string) {
+	l.found = append(l.found, Finding{File: l.book.blockFile(), Line: line, Severity: SevWarning, What: what, Try: try})
+}
+
 var neverEnds = regexp.MustCompile(`^(watch|top|htop|tail\s+(-\w*[fF]|--follow)|.*\s(logs?|tail)\s.*(-f|--follow)\b|while true)`)
 
 func (l *linter) plain() {
@@ -118,6 +123,9 @@ func (l *linter) variables() {
 	}
 	values(b.Scope)
 	for _, st := range b.Steps {
+		for _, ph := range st.Placeholders() {
+			use(ph.Name)
+		}
 		for _, bl := range st.Blocks {
 			if bl.Ask != nil {
 				known[bl.Ask.Var] = true
@@ -144,7 +152,7 @@ func (l *linter) variables() {
 	}
 	for _, v := range b.Vars {
 		if !used[v.Name] {
-			l.warn(v.Line, "nothing uses the variable "+v.Name, "leave it out")
+			l.warnBlock(v.Line, "nothing uses the variable "+v.Name, "leave it out")
 		}
 	}
 }
@@ -218,21 +226,21 @@ func (l *linter) step(i int, st Step) {
 func (l *linter) block(st Step, bl Block) {
 	switch {
 	case bl.Check != nil && bl.Check.Name == "":
-		l.warn(bl.Line, "check has no name", "say in a few words what it shows, like `name: the burst is real`")
+		l.warnBlock(bl.Line, "check has no name", "say in a few words what it shows, like `name: the burst is real`")
 	case bl.Action != nil:
 		a := bl.Action
 		undo := a.Verify.Zero()
 		if a.Cost == "" && !undo {
-			l.warn(bl.Line, a.Do+" has no cost", "say what it costs the users, like `cost: requests over the cap wait`")
+			l.warnBlock(bl.Line, a.Do+" has no cost", "say what it costs the users, like `cost: requests over the cap wait`")
 		}
 		if len(st.Prose) == 0 {
 			l.warn(st.Line, "a lever without a word of prose", "say when to use it and when not")
 		}
 		if !undo && a.Verify.Within() == 0 {
-			l.warn(bl.Line, "verify has no end", "write within 5m behind it")
+			l.warnBlock(bl.Line, "verify has no end", "write within 5m behind it")
 		}
 	case len(bl.Branch) > 0 && !bl.Branch[len(bl.Branch)-1].Else:
-		l.warn(bl.Line, "branch has no else", "write `- else: next` as the last arm")
+		l.warnBlock(bl.Line, "branch has no else", "write `- else: next` as the last arm")
 	}
 }
 
@@ -256,5 +264,5 @@ func (l *linter) loop(step, block int, to Target, line int) {
 			}
 		}
 	}
-	l.warn(line, "goes back to "+slug+" with neither a wait nor a question on the way", "put a wait block into "+strings.TrimSpace(l.book.Steps[back].Title))
+	l.warnBlock(line, "goes back to "+slug+" with neither a wait nor a question on the way", "put a wait block into "+strings.TrimSpace(l.book.Steps[back].Title))
 }

@@ -133,7 +133,16 @@ func (b *Book) armedFront(front string) []error {
 	if v := f.text("runbook"); v != "v1" {
 		s.fail(f.at("runbook"), fmt.Sprintf("runbook %q is not known here", v), "write `runbook: v1`")
 	}
-	b.Title, b.Owner, b.Reviewed = oneLine(f.text("title")), f.text("owner"), f.text("reviewed")
+	b.frontFields(s, f)
+	return s.errs
+}
+
+// frontFields takes over what arms a book: from its front matter, or from an overlay.
+func (b *Book) frontFields(s *strict, f fields) {
+	if t := oneLine(f.text("title")); t != "" {
+		b.Title = t
+	}
+	b.Owner, b.Reviewed = f.text("owner"), f.text("reviewed")
 	b.ReviewEvery = f.duration("review-every")
 	if id := f.text("id"); id != "" {
 		b.ID = id
@@ -151,7 +160,6 @@ func (b *Book) armedFront(front string) []error {
 		l := s.fields(f.keys["limits"], "limits", "max-ttl", "max-actions")
 		b.Limits.MaxTTL, b.Limits.MaxActions = l.duration("max-ttl"), l.number("max-actions", 100)
 	}
-	return s.errs
 }
 
 func (b *Book) vars(s *strict, n *yaml.Node) {

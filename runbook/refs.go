@@ -52,6 +52,14 @@ func (b *Book) references() []error {
 	return r.errs
 }
 
+// blockFile is the file in which the blocks of a book stand.
+func (b *Book) blockFile() string {
+	if b.Overlay != "" {
+		return b.Overlay
+	}
+	return b.Name
+}
+
 type refs struct {
 	book        *Book
 	vars, slugs []string
@@ -59,7 +67,7 @@ type refs struct {
 }
 
 func (r *refs) fail(line int, what, try string) {
-	r.errs = append(r.errs, &Error{File: r.book.Name, Line: line, What: what, Try: try})
+	r.errs = append(r.errs, &Error{File: r.book.blockFile(), Line: line, What: what, Try: try})
 }
 
 func (r *refs) use(line int, where, name string) {

@@ -174,8 +174,8 @@ func (r *runner) block(st Step, i int, bl Block) (to string, open bool) {
 }
 
 func (r *runner) judged(e Entry, truth Truth, what, text, why string, target Target) (to string, open bool) {
-	slug, _ := target.Slug()
-	if target == ToNext || truth == Unknown {
+	slug := slugIf(target.Slug())
+	if truth == Unknown {
 		slug = ""
 	}
 	r.log("%s: %s: %s %s", what, truth, text, why)
@@ -218,8 +218,7 @@ func (r *runner) wait(e Entry, w *Wait) (to string, open bool) {
 	e.Kind, e.Data = EntryWaitOver, map[string]string{"outcome": outcome}
 	r.enter(e)
 	if outcome == "timeout" {
-		slug, named := w.OnTimeout.Slug()
-		return slugIf(slug, named), w.OnTimeout == ToAsk
+		return slugIf(w.OnTimeout.Slug()), w.OnTimeout == ToAsk
 	}
 	return "", false
 }
@@ -290,7 +289,8 @@ func (r *runner) verify(l Lever) string {
 // release takes the levers back, newest first, and stops where the numbers turn.
 func (r *runner) release(slug string, a *Action) {
 	r.ran.Levers = append(r.ran.Levers, DoRelease)
-	r.ran.Outcomes[slug] = "helped"
+	outcome := "helped"
+	defer func() { r.ran.Outcomes[slug] = cmp.Or(r.ran.Outcomes[slug], outcome) }()
 	for len(r.out) > 0 {
 		l := r.out[len(r.out)-1]
 		r.out = r.out[:len(r.out)-1]
@@ -298,7 +298,7 @@ func (r *runner) release(slug string, a *Action) {
 		r.now = r.now.Add(max(a.Pace, trialTick))
 		r.log("takes back %s", l)
 		if !a.StopIf.Zero() && r.walk.Eval(r.book, a.StopIf, r).Truth == True {
-			r.ran.Outcomes[slug] = "stopped"
+			outcome = "stopped"
 			r.log("release stopped: %d stay out", len(r.out))
 			return
 		}

@@ -109,7 +109,23 @@ func bookFile(path string) (*runbook.Book, error) {
 	if err != nil {
 		return nil, fmt.Errorf("runbook %s: %w", path, unwrapPath(err))
 	}
-	return runbook.Parse(path, src)
+	b, err := runbook.Parse(path, src)
+	if err != nil {
+		return b, err
+	}
+	return overlaid(b, strings.TrimSuffix(path, filepath.Ext(path))+".overlay.yaml")
+}
+
+// overlaid arms a book by the overlay beside it, where there is one.
+func overlaid(b *runbook.Book, path string) (*runbook.Book, error) {
+	if _, err := os.Stat(path); err != nil {
+		return b, nil //nolint:nilerr // most books have none
+	}
+	src, err := readSome(path)
+	if err != nil {
+		return nil, err
+	}
+	return runbook.ParseOverlay(path, src, b)
 }
 
 // unwrapPath gives the cause of a path error: the path is named beside it already.
