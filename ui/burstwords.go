@@ -16,16 +16,13 @@ const (
 
 // burstWords says what a burst is in two or three words.
 func burstWords(b *desk.BurstView) string {
-	switch b.Kind {
-	case kindLatency:
+	if b.Leading != "" {
+		return classWords(b.Leading)
+	}
+	if b.Kind == kindLatency {
 		return "slow"
-	case kindTraffic, kindRetries:
-		return b.Kind
 	}
-	if b.Leading == "" {
-		return b.Kind
-	}
-	return classWords(b.Leading)
+	return b.Kind
 }
 
 // kindMark is the mark of a burst's kind in a cell of the grid.

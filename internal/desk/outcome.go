@@ -2,8 +2,10 @@ package desk
 
 import (
 	"slices"
+	"strings"
 	"time"
 
+	"signalbox/internal/board"
 	"signalbox/internal/burst"
 	"signalbox/internal/gateway"
 	"signalbox/internal/incident"
@@ -35,11 +37,13 @@ func (d *Desk) judgeOutcome(l *lever) {
 		l.looks++
 	}
 	c := d.compared(l)
-	before, width := d.sig.blocks(c.blame, c.from, l.acceptAt)
-	t := burst.Trial{Width: width}
-	t.Cell.Before, t.Cell.After = before, d.sig.blocksOf(c.blame, c.to, c.edge, width)
+	width := blockWidth(c.from, l.acceptAt)
+	windows := func(sels []traffic.Selector) burst.Windows {
+		return burst.Windows{Before: d.sig.blocks(sels, c.from, l.acceptAt, width, c.hurts), After: d.sig.blocks(sels, c.to, c.edge, width, c.hurts)}
+	}
+	t := burst.Trial{Cell: windows(c.blame), Width: width}
 	if len(c.spared) > 0 {
-		wide := burst.Windows{Before: d.sig.blocksOf(c.spared, c.from, l.acceptAt, width), After: d.sig.blocksOf(c.spared, c.to, c.edge, width)}
+		wide := windows(c.spared)
 		t.Control = &burst.Windows{Before: less(wide.Before, t.Cell.Before), After: less(wide.After, t.Cell.After)}
 	}
 	e := t.Judge()
@@ -54,13 +58,14 @@ func (d *Desk) judgeOutcome(l *lever) {
 // comparison is what is compared for a lever, and when.
 type comparison struct {
 	what           string
+	hurts          func(board.Window) burst.Block // what is counted; nil: failures
 	blame          []traffic.Selector
 	spared         []traffic.Selector // this traffic and its siblings that did not get the lever; nil: there are none
 	from, to, edge time.Time
 }
 
 func (d *Desk) compared(l *lever) comparison {
-	scope, onset := d.hurt(l)
+	b, scope, onset := d.hurt(l)
 	c := comparison{from: later(onset, l.acceptAt.Add(-mostBefore)), edge: d.sig.edge(d.now())}
 	if l.acceptAt.Sub(c.from) >= 3*growing {
 		c.from = c.from.Add(growing)
@@ -78,6 +83,9 @@ func (d *Desk) compared(l *lever) comparison {
 	}
 	c.to = l.acceptAt.Add(settle)
 	c.what, c.blame = "attempts in "+scopeWords(scope), d.sig.blameSelectors(sel)
+	if b != nil {
+		c.measure(b, d.sig.countSide(sel, onset.Add(-mostBefore), onset))
+	}
 	if d.sig.countSide(sel, c.to, c.edge).Req >= leastAfter {
 		if !wide.Equal(scope) {
 			c.spared = d.sig.blameSelectors(wide.Selector(d.syms))
@@ -88,8 +96,33 @@ func (d *Desk) compared(l *lever) comparison {
 	if m := scope["model"]; m != "" {
 		all["model"] = m
 	}
+	c.hurts = nil // what clients wait for is not what attempts take
 	c.what, c.blame = "clients of "+scopeWords(all), []traffic.Selector{d.sig.side(all.Selector(d.syms), traffic.SideClient)}
 	return c
+}
+
+// measure counts what a burst is about where that is no failure: answers that take longer than a tenth of them did
+// before it, or repeats.
+func (c *comparison) measure(b *burstState, usual board.Window) {
+	switch b.Kind {
+	case burst.KindLatency:
+		took := func(w *board.Window) *board.Sketch { return &w.Lat }
+		if strings.Contains(b.Leading, "first") {
+			took = func(w *board.Window) *board.Sketch { return &w.TTFT }
+		}
+		mark, ok := took(&usual).Quantile(0.9)
+		if !ok {
+			return
+		}
+		c.what = "slower than " + mark.Round(10*time.Millisecond).String() + ", " + c.what
+		c.hurts = func(w board.Window) burst.Block {
+			s := took(&w)
+			return burst.Block{N: s.Count(), K: s.Above(mark)}
+		}
+	case burst.KindRetries:
+		c.what = "repeats, " + c.what
+		c.hurts = func(w board.Window) burst.Block { return burst.Block{N: w.Req, K: min(w.Retry, w.Req)} }
+	}
 }
 
 func outcomeWords(v string) string {
@@ -102,18 +135,18 @@ func outcomeWords(v string) string {
 	return v
 }
 
-// hurt gives the traffic whose failures a lever should mend, and since when it fails: the scope of the
-// burst that was live when the lever was thrown, else all of the gateway.
-func (d *Desk) hurt(l *lever) (traffic.Scope, time.Time) {
+// hurt gives the traffic that a lever should mend, and since when it suffers: the burst that was live when the lever was
+// thrown and its scope, else all of the gateway.
+func (d *Desk) hurt(l *lever) (*burstState, traffic.Scope, time.Time) {
 	for _, b := range d.bursts {
 		if b.Detected.After(l.at) || (!b.Live() && b.Ended.Before(l.at)) || !b.Pages() {
 			continue
 		}
 		scope := b.Scope.Clone()
 		scope["gateway"] = l.plan.Gateway
-		return scope, b.Onset
+		return b, scope, b.Onset
 	}
-	return traffic.Scope{"gateway": l.plan.Gateway}, l.acceptAt.Add(-2 * time.Minute)
+	return nil, traffic.Scope{"gateway": l.plan.Gateway}, l.acceptAt.Add(-2 * time.Minute)
 }
 
 func later(a, b time.Time) time.Time {
@@ -123,25 +156,33 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// blocks gives counts in blocks of ten seconds, or a little wider so that they cover the span; how wide they are is told.
-// They are never narrower: failures scatter together for about that long, and narrow blocks would hide it.
-func (s *signals) blocks(sels []traffic.Selector, from, to time.Time) (burst.WindowCounts, time.Duration) {
+// blockWidth is ten seconds, or a little more so that whole blocks cover the span. It is never less: failures scatter
+// together for about that long, and narrow blocks would hide it.
+func blockWidth(from, to time.Time) time.Duration {
 	n := max(1, to.Sub(from)/burst.BlockLen)
-	width := max(burst.BlockLen, (to.Sub(from) / n).Truncate(time.Second))
-	return s.blocksOf(sels, from, to, width), width
+	return max(burst.BlockLen, (to.Sub(from) / n).Truncate(time.Second))
 }
 
-// blocksOf gives counts in whole blocks of one width, the newest ones of the span; of a shorter span, one block.
-func (s *signals) blocksOf(sels []traffic.Selector, from, to time.Time, width time.Duration) burst.WindowCounts {
+// blocks gives counts in whole blocks of one width, the newest ones of the span; of a shorter span, one block.
+func (s *signals) blocks(sels []traffic.Selector, from, to time.Time, width time.Duration, hurts func(board.Window) burst.Block) burst.WindowCounts {
 	from, to = from.Truncate(time.Second), to.Truncate(time.Second)
 	width = max(time.Second, min(width, to.Sub(from)))
 	n := int(max(1, to.Sub(from)/width))
 	out := make(burst.WindowCounts, n)
 	begin := to.Add(-time.Duration(n) * width)
 	for _, sel := range sels {
-		for i, p := range s.board.Series(sel, begin, width, n) {
-			out[i].N += p.Req
-			out[i].K += p.Err
+		if hurts == nil {
+			for i, p := range s.board.Series(sel, begin, width, n) {
+				out[i].N += p.Req
+				out[i].K += p.Err
+			}
+			continue
+		}
+		for i := range out {
+			at := begin.Add(time.Duration(i) * width)
+			b := hurts(s.count(sel, at, at.Add(width)))
+			out[i].N += b.N
+			out[i].K += b.K
 		}
 	}
 	return out
