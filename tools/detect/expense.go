@@ -18,14 +18,40 @@ const (
 
 // expense measures what the detector takes, by itself: it runs alone, so that all CPU of the process is its own.
 func expense(o *options, r *report) error {
-	cfg := gen.Default(o.seed)
-	cfg.Latency = true
+	all, flat := stepping(o.seed, false), stepping(o.seed, true)
+	signals := float64(burst.NumSignals)
+	r.title("Cost: %s signals, %d steps after %d s", num(signals), costSteps, costWarm)
+	rows := [][]string{{"leaves", "keys", "requests/s", "CPU of a step, us", "of a leaf and signal, bytes"}}
+	for _, e := range []spent{all, flat} {
+		rows = append(rows, []string{
+			fmt.Sprint(e.leaves), fmt.Sprint(e.keys), num(float64(e.requests) / costSteps), num(us(e.step)), num(e.bytes / float64(e.leaves) / signals),
+		})
+	}
+	r.table(rows)
+	r.atMost("cost", fmt.Sprintf("CPU of a step of %d leaves", all.leaves), 1, us(all.step)/1000, " ms")
+	// Where few leaves make many keys, nearly all of a step is the keys'.
+	r.atMost("cost", fmt.Sprintf("CPU of a key, signal and second, %d leaves", flat.leaves), 500, us(flat.step)*1000/float64(flat.keys)/signals, " ns")
+	r.atMost("cost", "memory of a leaf and signal", 1024, all.bytes/float64(all.leaves)/signals, " bytes")
+	return nil
+}
+
+// spent is what some steps took.
+type spent struct {
+	leaves, keys int
+	requests     int64
+	step         time.Duration
+	bytes        float64
+}
+
+// stepping steps a detector through half an hour, and then with an eye on the clock.
+func stepping(seed uint64, flat bool) spent {
+	cfg := gen.Default(seed)
+	cfg.Latency, cfg.TTFT, cfg.Tokens, cfg.Flat = true, true, true, flat
 	g := gen.New(cfg)
 	f := newFeed(g)
 	before := heap()
 	det := burst.New(burst.Options{Symbols: f.syms})
-	steps := 0
-	var spent time.Duration
+	e := spent{leaves: len(g.Leaves), keys: len(newRivals(g, 0).keys)}
 	for g.T < costWarm+costSteps {
 		t := g.T
 		f.reset()
@@ -33,22 +59,16 @@ func expense(o *options, r *report) error {
 		from := processCPU()
 		det.Step(begin+t, f.leaves)
 		if t >= costWarm {
-			spent += processCPU() - from
-			steps++
+			e.step += processCPU() - from
+			for i := range f.leaves {
+				e.requests += f.leaves[i].Req
+			}
 		}
 	}
-	bytes := float64(heap() - before)
-	keys := len(newRivals(g, 0).keys)
-	step := spent / time.Duration(steps)
-	signals := float64(burst.NumSignals)
-	r.title("Cost: %d leaves, %d keys, %s signals, %d steps after %d s", len(g.Leaves), keys, num(signals), steps, costWarm)
-	r.say("CPU of a step: %s us; of a key, signal and second: %s ns; memory of a leaf and signal: %s bytes",
-		num(us(step)), num(us(step)*1000/float64(keys)/signals), num(bytes/float64(len(g.Leaves))/signals))
-	r.atMost("cost", fmt.Sprintf("CPU of a step of %d leaves", len(g.Leaves)), 1, us(step)/1000, " ms")
-	r.atMost("cost", "CPU of a key, signal and second", 500, us(step)*1000/float64(keys)/signals, " ns")
-	r.atMost("cost", "memory of a leaf and signal", 1024, bytes/float64(len(g.Leaves))/signals, " bytes")
+	e.step /= costSteps
+	e.bytes = float64(heap() - before)
 	runtime.KeepAlive(det)
-	return nil
+	return e
 }
 
 func us(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
