@@ -223,10 +223,20 @@ func (b *Board) count(c traffic.Count, kind traffic.SourceKind, now time.Time, s
 	}
 	s := b.seriesOf(c.Key, kind)
 	width := int32(min(c.To.Sub(c.From), maxSpread) / time.Second) //nolint:gosec // bounded to a day
-	spread(c.From, c.To, c.N, func(sec, n int64) {
+	spread(c.From, c.To, c.N, phaseOf(&c), func(sec, n int64) {
 		b.series.add(s, sec, func(k *bucket) { k.addCount(c.Outcome, n, width) })
 		b.late(sec, s, func(k *bucket) { k.addCount(c.Outcome, n, width) })
 	})
+}
+
+// phaseOf gives each series, outcome and time a phase of its own, from 0 to 1; the same count always has the same.
+func phaseOf(c *traffic.Count) float64 {
+	h := uint64(c.Outcome) + uint64(c.From.Unix())<<20 //nolint:gosec // a hash
+	for _, s := range c.Key {
+		h = (h ^ uint64(s)) * 0x9e3779b97f4a7c15
+		h ^= h >> 32
+	}
+	return float64(h>>11) / (1 << 53)
 }
 
 func (b *Board) seriesOf(key traffic.Key, kind traffic.SourceKind) *series {

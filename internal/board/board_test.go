@@ -227,9 +227,10 @@ func TestSpread(t *testing.T) {
 		from := at(time.Duration(rapid.Int64Range(0, 10_000).Draw(t, "from")) * time.Millisecond)
 		to := from.Add(time.Duration(rapid.Int64Range(0, 90_000).Draw(t, "wide")) * time.Millisecond)
 		n := rapid.Int64Range(1, 5000).Draw(t, "n")
+		phase := rapid.Float64Range(0, 0.999).Draw(t, "phase")
 		sum := int64(0)
 		last := int64(-1)
-		spread(from, to, n, func(sec, k int64) {
+		spread(from, to, n, phase, func(sec, k int64) {
 			sum += k
 			if sec <= last || k <= 0 {
 				t.Fatalf("second %d has %d after second %d", sec, k, last)
@@ -254,9 +255,27 @@ func TestSpread(t *testing.T) {
 		}
 	})
 	total := int64(0)
-	spread(epoch.Add(-100*time.Hour), epoch, 1_000_000, func(_, k int64) { total += k })
+	spread(epoch.Add(-100*time.Hour), epoch, 1_000_000, 0.5, func(_, k int64) { total += k })
 	if total != 1_000_000 {
 		t.Errorf("%d of a million after a gap of 100 h", total)
+	}
+}
+
+// Rare failures of many series in one scrape must not meet in one second.
+func TestCountsOfOneScrapeSpreadApart(t *testing.T) {
+	syms := traffic.NewSymbols(0)
+	b := New(Options{Symbols: syms})
+	batch := traffic.Batch{Source: "scrape", Kind: traffic.ScrapeSource}
+	const series = 600
+	for i := range series {
+		k := traffic.Key{}.With(traffic.Model, syms.Intern(fmt.Sprintf("m%d", i)))
+		batch.Counts = append(batch.Counts, traffic.Count{Key: k, Outcome: gw502, N: 1, From: epoch, To: epoch.Add(15 * time.Second)})
+	}
+	b.Apply(batch, epoch.Add(15*time.Second))
+	for sec := range int64(15) {
+		if n := len(b.Leaves(epoch.Unix() + sec)); n < series/15/2 || n > series/15*2 {
+			t.Errorf("second %d has %d of %d", sec, n, series)
+		}
 	}
 }
 

@@ -124,9 +124,11 @@ func (k *bucket) sums() (req, failed, caller int64) {
 const maxSpread = 24 * time.Hour
 
 // spread deals n out over the seconds of [from, to) in proportion to how much of each lies inside. It rounds the
-// running sum, so that the parts add up to n exactly and no second is off its share by one or more.
+// running sum, so that the parts add up to n exactly and no second is off its share by one or more. Where it rounds up
+// is the phase, from 0 to 1: with the same for all counts of a scrape, each that is one would lie in the same second,
+// and all failures that are rare together would look like a burst there.
 // A span without width belongs to the second that it lies in.
-func spread(from, to time.Time, n int64, put func(sec, n int64)) {
+func spread(from, to time.Time, n int64, phase float64, put func(sec, n int64)) {
 	if to.Sub(from) > maxSpread {
 		from = to.Add(-maxSpread)
 	}
@@ -144,7 +146,7 @@ func spread(from, to time.Time, n int64, put func(sec, n int64)) {
 			}
 			return
 		}
-		upTo := int64(float64(n)*(float64(end.Sub(from))/float64(total)) + 0.5)
+		upTo := int64(float64(n)*(float64(end.Sub(from))/float64(total)) + phase)
 		upTo = min(max(upTo, dealt), n)
 		if upTo > dealt {
 			put(sec, upTo-dealt)

@@ -44,11 +44,14 @@ func (s *sim) scrape(t int64) {
 	clear(s.held)
 }
 
-// part is the share of second i of a count that is about so many seconds.
+// part is the share of second i of a count that is about so many seconds. As on the board each count is rounded at a
+// phase of its own.
 func part(h *burst.Leaf, i, width int64) burst.Leaf {
 	l := burst.Leaf{Key: h.Key, Width: time.Duration(width) * time.Second}
 	for _, o := range h.ByOutcome {
-		n := o.N*(i+1)/width - o.N*i/width
+		phase := phaseOf(h.Key, o.Outcome)
+		upTo := func(i int64) int64 { return int64(float64(o.N)*float64(i)/float64(width) + phase) }
+		n := upTo(i+1) - upTo(i)
 		if n == 0 {
 			continue
 		}
@@ -65,4 +68,14 @@ func part(h *burst.Leaf, i, width int64) burst.Leaf {
 		l.ByOutcome = append(l.ByOutcome, burst.OutcomeN{Outcome: o.Outcome, N: n, First: n})
 	}
 	return l
+}
+
+// phaseOf gives a count a phase from 0 to 1.
+func phaseOf(key traffic.Key, o traffic.Outcome) float64 {
+	h := uint64(o)
+	for _, s := range key {
+		h = (h ^ uint64(s)) * 0x9e3779b97f4a7c15
+		h ^= h >> 32
+	}
+	return float64(h>>11) / (1 << 53)
 }
