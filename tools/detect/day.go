@@ -170,7 +170,7 @@ func (s *sim) beginning(t float64) []*score.Fault {
 
 // hear takes an event of the detector.
 func (s *sim) hear(e burst.Event) {
-	at := since(e.At)
+	at := float64(s.g.T) // what a scrape tells is known at its end, whatever second it is about
 	b := s.byID[e.Burst.ID]
 	if b == nil {
 		b = &score.Burst{ID: e.Burst.ID, Gone: math.NaN()}
