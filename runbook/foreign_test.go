@@ -74,7 +74,7 @@ func TestForeignShapes(t *testing.T) {
 func TestImperative(t *testing.T) {
 	yes := []string{
 		"Check the pods", "**Restart** it", "- [ ] Page the owner", "1. Drain it", "First, stop it", "From the console, open it", "You should wait", "Make sure it runs", "If it is full, drain it", "Temporarily disable it",
-		"Do not restart", "`x`: restart", "Step 3: Wait", "Please call", "Log in",
+		"Do not restart", "`x`: restart", "Step 3: Wait", "Apply the patch", "Please call", "Log in",
 	}
 	no := []string{"Pods", "The pod is gone", "Note: this", "Label: x", "Access is limited", "Test coverage of x: 3", "", "12 pods", "Restarts of the pod"}
 	for _, s := range yes {
@@ -88,7 +88,7 @@ func TestImperative(t *testing.T) {
 		}
 	}
 	for title, want := range map[string]bool{
-		"Drain the node": true, "Deleting a namespace": true, "Step 4": true, "If the disk is full": true, "Alert details": false, "Log links": false, "Test summary": false, "Overview": false, "Logging": false, "Troubleshooting": true,
+		"Drain the node": true, "Apply the definition": true, "Deleting a namespace": true, "Step 4": true, "If the disk is full": true, "Alert details": false, "Log links": false, "Test summary": false, "Overview": false, "Logging": false, "Troubleshooting": true,
 	} {
 		if directs(title) != want {
 			t.Errorf("%q directs: %v", title, !want)

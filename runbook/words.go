@@ -134,7 +134,7 @@ func plainStart(text string) string {
 			}
 		}
 	}
-	if word, rest, ok := strings.Cut(t, " "); ok && len(word) > 4 && (strings.HasSuffix(word, "ly") || strings.HasSuffix(word, "ly,")) {
+	if word, rest, ok := strings.Cut(t, " "); ok && len(word) > 4 && (strings.HasSuffix(word, "ly") || strings.HasSuffix(word, "ly,")) && !strings.Contains(verbWords, " "+word+" ") {
 		t = rest
 	}
 	return t
