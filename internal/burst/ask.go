@@ -51,7 +51,10 @@ func (w *watch) ask(b *live, sec int64) {
 	}
 	usual, now := w.classes(b, from-usualSecs, from-1), w.classes(b, from, sec)
 	out.answers = append(out.answers, now.answer(usual, seen))
-	if b.kind == KindErrors {
+	switch {
+	case b.sig >= firstMeasured:
+		out.what = beyondNames[b.sig-firstMeasured]
+	case b.kind == KindErrors:
 		out.what = now.plural()
 	}
 	out.blame = suggest(now.domains(), out.answers)

@@ -113,7 +113,8 @@ type Burst struct {
 	Share         float64 // of all excess failures, those in scope
 	Classes       map[string]int64
 	Codes         map[int]int64
-	Leading       string // the most frequent failure class
+	Leading       string    // the most frequent failure class, or what else it is about: slow, slow_first_token, tokens, retries, loss, surge
+	Before, Now   Quantiles // of latency, or of the time to first token: what was usual, and the last half minute
 	Cells         []Cell
 	Clean         string   // what is clean beside it, with numbers
 	Answers       []Answer // whether it keeps to one environment, one gateway, ..., one class

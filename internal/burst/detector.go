@@ -6,14 +6,14 @@
 // Shiryaev-Roberts statistics. When one is convinced, an additive likelihood scan over all combinations of
 // dimensions names what explains the excess, and goes on naming while the burst lasts.
 //
-// The amount of traffic is watched too: what is lost, or surges, is a note.
+// What takes long, large requests and repeats count like failures: those beyond a mark of the leaf's own. The amount of
+// traffic is watched too; what is lost, or surges, is a note, as is what callers do wrong themselves.
 //
 // Counts that come up to 90 seconds after their second was stepped are taken in late: they stand where they belong,
-// and are evidence at once. What a cell has too little traffic to show, Sights tells.
+// and are evidence at once; what they took is not asked. What a cell has too little traffic to show, Sights tells.
 //
-// What it cannot do yet: it sees failures and truncation, not latency, retry storms or token use; it does not tell one
-// poisonous request shape or one caller from many; and a fault inside the scope of a burst that lasts is not told
-// apart.
+// What it cannot do yet: it does not tell one poisonous request shape from many; and a fault inside the scope of a
+// burst that lasts is not told apart.
 package burst
 
 import (
@@ -207,7 +207,7 @@ func (d *Detector) ownFault(sec, onset int64, s signal, p place) bool {
 	}
 	p = d.asked(p)
 	for _, b := range d.blame.lives {
-		if (b.open() || sec-b.ended < impactLasts) && meets(b.place, p) && (b.sig == caller) == (s == caller) {
+		if (b.open() || sec-b.ended < impactLasts) && meets(b.place, p) && s.partOf(b.sig) {
 			return false
 		}
 	}
@@ -248,8 +248,8 @@ func (w *watch) excess(from, to int64, s signal, p place) float64 {
 			continue
 		}
 		l.slots(from, to, func(t *slot) {
-			for i := range firstMeasured {
-				if (i == caller) == (s == caller) {
+			for i := range signals {
+				if i.family() == s.family() {
 					x += float64(t.k[i]) - float64(t.seen(i))*l.base[i].p
 				}
 			}
@@ -265,7 +265,7 @@ func (d *Detector) absorb(sec int64) {
 			continue
 		}
 		for _, o := range d.blame.lives {
-			if o.open() && o.onset <= b.onset+30 && (o.sig == caller) == (b.sig == caller) && meets(o.place, d.asked(b.place)) {
+			if o.open() && o.onset <= b.onset+30 && b.sig.partOf(o.sig) && meets(o.place, d.asked(b.place)) {
 				b.ended = sec + 1
 				d.impact.tell(b, sec, Merged, o.id)
 				break

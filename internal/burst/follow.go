@@ -55,7 +55,7 @@ func (w *watch) follow(sec int64) {
 
 // lasting tells whether a burst explains the signal's failures somewhere.
 func (w *watch) lasting(s signal) bool {
-	return slices.ContainsFunc(w.lives, func(b *live) bool { return b.open() && b.signals().has(s) })
+	return slices.ContainsFunc(w.lives, func(b *live) bool { return b.open() && b.said().has(s) })
 }
 
 // second adds this second's traffic in scope to a burst, and to the evidence that it is over.
@@ -78,6 +78,7 @@ func (w *watch) second(b *live, sec int64) {
 			}
 		}
 	}
+	w.listen(b)
 	b.upTo = sec
 	if p.n > 0 {
 		b.sums.add(p)
@@ -106,7 +107,7 @@ func (w *watch) past(b *live) {
 	for _, l := range w.leaves {
 		if b.place.covers(l.key) {
 			for s := range signals {
-				if b.signals().has(s) {
+				if b.said().has(s) {
 					l.base[s].since = b.ended
 				}
 			}
@@ -115,7 +116,7 @@ func (w *watch) past(b *live) {
 }
 
 func (w *watch) toldNow(b *live, sec int64) told {
-	leading := b.sums.leading()
+	leading := b.leading()
 	return told{place: b.place, state: b.state(sec), leading: leading, firm: b.firm}
 }
 

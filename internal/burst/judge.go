@@ -115,7 +115,7 @@ func (w *watch) hold(near float64) {
 	for _, c := range w.fired {
 		small := len(c.leaves)*3 <= len(w.leaves) || len(w.leaves) <= 6
 		for s := range signals {
-			if c.stats[s].sum < near || !small || !c.stats[s].material() {
+			if c.stats[s].sum < near || !small || !c.stats[s].material(traits[s].doubt) {
 				continue
 			}
 			bad = bad.with(s)
@@ -167,7 +167,7 @@ func (w *watch) covers() {
 		}
 		for _, l := range w.leaves {
 			if b.place.covers(l.key) {
-				l.covered |= b.signals()
+				l.covered |= b.said()
 			}
 		}
 	}

@@ -46,6 +46,8 @@ type leaf struct {
 	bad     sigset // signals that look wrong in this second
 	held    sigset // signals of which hold counts
 	warm    bool
+	marks   *[values]mark // of what it measures; nil where it does not
+	repeats bool          // it tells of attempts
 	watch   *watch
 }
 
@@ -65,6 +67,7 @@ func (l *leaf) tick(sec int64) {
 	l.seen *= f
 	l.span = l.span*f + dt
 	l.last = sec
+	l.settle()
 	l.learn(sec)
 	l.past.drop(sec - histSecs)
 	l.now = slot{sec: sec, fails: l.now.fails[:0]}

@@ -11,6 +11,7 @@ type live struct {
 	kind      string
 	sig       signal
 	also      sigset // other signals that the same cause shows in
+	riding    sigset // those that are only said in its sentence
 	place     place
 	aliases   []place
 	separable bool
@@ -28,6 +29,7 @@ type live struct {
 
 	sums   tallies
 	asked  asked
+	feel   feel
 	told   told
 	toldAt int64
 }
@@ -68,6 +70,9 @@ func (b *live) open() bool { return b.ended == 0 }
 
 // signals are those whose failures the burst explains.
 func (b *live) signals() sigset { return b.also.with(b.sig) }
+
+// said are those that its sentence tells of: they raise no burst in its place.
+func (b *live) said() sigset { return b.signals() | b.riding }
 
 // counted are the signals whose failures the burst counts.
 func (b *live) counted() sigset { return b.signals() | kindSignals(b.kind) }
@@ -118,7 +123,12 @@ func (w *watch) assign(sec int64, s signal, top *cut, list []found) {
 			continue
 		}
 		if b := w.explains(s, n.place, active); b != nil {
-			b.also = b.also.with(s)
+			if s.rides(b.sig) {
+				b.riding = b.riding.with(s)
+				w.remember(b)
+			} else {
+				b.also = b.also.with(s)
+			}
 			continue
 		}
 		if top == nil && f.gain < openLeast {
@@ -132,6 +142,7 @@ func (w *watch) assign(sec int64, s signal, top *cut, list []found) {
 		taken[b] = true
 		w.revise(b, sec, f, n)
 		w.tell(b, sec, Opened, "")
+		w.carry(b, sec, active)
 	}
 	for _, b := range w.lives {
 		if !b.open() || b.sig != s || taken[b] {
@@ -181,11 +192,17 @@ func (w *watch) nearest(sec int64, s signal, p place, active []*leaf, taken map[
 
 // explains is a burst of another signal that already covers the place: the same cause may show as 502 and as 429.
 func (w *watch) explains(s signal, p place, active []*leaf) *live {
-	if s == caller {
-		return nil
-	}
 	for _, b := range w.lives {
-		if !b.open() || b.sig == s || b.sig == caller {
+		if !b.open() || b.sig == s {
+			continue
+		}
+		if s.rides(b.sig) {
+			if w.carries(b, s, p, active) {
+				return b
+			}
+			continue
+		}
+		if s.family() != failing || b.sig.family() != failing {
 			continue
 		}
 		inside := 0.0
@@ -252,6 +269,9 @@ func (w *watch) revise(b *live, sec int64, f found, n named) {
 	if !b.sums.counted || (moved && b.onset > sec-histSecs) {
 		w.recount(b, sec)
 	}
+	if moved || !b.feel.known {
+		w.remember(b)
+	}
 	if !b.open() {
 		b.ended, b.normal, b.quietEnd = 0, 0, false
 		b.episodes++
@@ -285,6 +305,10 @@ func (w *watch) recount(b *live, sec int64) {
 
 // count adds one second of one leaf to a burst's numbers.
 func (w *watch) count(b *live, l *leaf, x *slot, p *point) {
+	if b.sig >= firstMeasured {
+		b.sums.count(l, x.seen(b.sig), int64(x.k[b.sig]), l.base[b.sig].p, p)
+		return
+	}
 	counted := b.counted()
 	failed := int64(0)
 	for _, o := range x.fails {
@@ -299,17 +323,22 @@ func (w *watch) count(b *live, l *leaf, x *slot, p *point) {
 			rate += l.base[s].p
 		}
 	}
-	p.n += float64(x.all)
+	b.sums.count(l, x.all, failed, rate, p)
+}
+
+// count adds requests of a leaf, and failures among them where a rate was expected.
+func (t *tallies) count(l *leaf, all int32, failed int64, rate float64, p *point) {
+	p.n += float64(all)
 	p.k += float64(failed)
-	p.e += float64(x.all) * rate
-	b.sums.total += int64(x.all)
-	b.sums.failed += failed
-	b.sums.expected += float64(x.all) * rate
-	if l.cell >= len(b.sums.cells) {
-		b.sums.cells = append(b.sums.cells, make([][2]int64, l.cell+1-len(b.sums.cells))...)
+	p.e += float64(all) * rate
+	t.total += int64(all)
+	t.failed += failed
+	t.expected += float64(all) * rate
+	if l.cell >= len(t.cells) {
+		t.cells = append(t.cells, make([][2]int64, l.cell+1-len(t.cells))...)
 	}
-	b.sums.cells[l.cell][0] += int64(x.all)
-	b.sums.cells[l.cell][1] += failed
+	t.cells[l.cell][0] += int64(all)
+	t.cells[l.cell][1] += failed
 }
 
 // point is the last half minute's point of a second, or one that nobody will look at.

@@ -19,10 +19,11 @@ type slot struct {
 // in which all went well at the first attempt, which nearly all are, and twelve for each kind of thing that did not.
 // Seconds without traffic cost nothing.
 type past struct {
-	words []uint32 // second << 16 | first attempts; a second may have several
-	odds  []odd    // in order of time, too
-	last  int64    // the newest second: the sixteen bits of the others count back from it
-	read  cursor   // up to where the baseline has learned
+	words []uint32                       // second << 16 | first attempts; a second may have several
+	odds  []odd                          // in order of time, too
+	last  int64                          // the newest second: the sixteen bits of the others count back from it
+	read  cursor                         // up to where the baseline has learned
+	since [signals - firstMeasured]int64 // from when on a signal is measured of all that it can be measured of; 0 never
 }
 
 // cursor is a place between two seconds: an index of words and one of odds.
@@ -34,7 +35,7 @@ type odd struct {
 	sec          uint16
 	first, again uint16 // first attempts and repeats; of a measured signal the halves of its failures
 	sig          signal
-	out          uint32 // the outcome; of a measured signal how many were measured
+	out          uint32 // the outcome; of a measured signal how many more were measured than usual, signed
 }
 
 const low16 = 1<<16 - 1
@@ -58,6 +59,10 @@ func (p *past) put(sec int64, x *slot, table *signalTable) {
 		at = p.find(sec)
 	}
 	late := at.word < p.read.word
+	since := p.last + 1 // what stands there was written by another measure
+	if len(p.words) == 0 || sec > p.last {
+		since = sec
+	}
 	before := cursor{len(p.words), len(p.odds)}
 	p.last = max(p.last, sec)
 	for n := x.n; ; {
@@ -76,8 +81,11 @@ func (p *past) put(sec int64, x *slot, table *signalTable) {
 		p.putOdd(at.odd, odd{sec: uint16(sec), sig: good}, 0, repeats) //nolint:gosec // 16 bits
 	}
 	for s := firstMeasured; s < signals; s++ {
-		if n := x.seen(s); n > 0 {
-			k := x.k[s]
+		n, k := x.seen(s), x.k[s]
+		if n > 0 && p.since[s-firstMeasured] == 0 {
+			p.since[s-firstMeasured] = since
+		}
+		if n -= p.usual(s, sec, x); n != 0 || k > 0 {
 			p.odds = slices.Insert(p.odds, at.odd, odd{sec: uint16(sec), sig: s, out: uint32(n), first: uint16(k & low16), again: uint16(k >> 16)}) //nolint:gosec // bits
 		}
 	}
@@ -85,6 +93,18 @@ func (p *past) put(sec int64, x *slot, table *signalTable) {
 		p.read.word += len(p.words) - before.word
 		p.read.odd += len(p.odds) - before.odd
 	}
+}
+
+// usual is how many were measured of a second if nothing is odd: all that ended well, or all attempts.
+func (p *past) usual(s signal, sec int64, x *slot) int32 {
+	since := p.since[s-firstMeasured]
+	switch {
+	case since == 0 || sec < since:
+		return 0
+	case s == again:
+		return x.all
+	}
+	return x.ok
 }
 
 // putOdd splits what does not fit into sixteen bits.
@@ -121,6 +141,9 @@ func (p *past) next(c cursor, x *slot) cursor {
 				Outcome: traffic.Outcome(o.out), N: int64(o.first) + int64(o.again), First: int64(o.first),
 			})
 		}
+	}
+	for s := firstMeasured; s < signals; s++ {
+		x.measured[s-firstMeasured] += p.usual(s, x.sec, x)
 	}
 	return c
 }

@@ -18,6 +18,7 @@ func TestPastGivesBackWhatWasPut(t *testing.T) {
 		type sum struct {
 			n, ok, all int64
 			k          [signals]int64
+			measured   [signals - firstMeasured]int64
 			fails      map[traffic.Outcome]OutcomeN
 		}
 		want := map[int64]*sum{}
@@ -44,6 +45,10 @@ func TestPastGivesBackWhatWasPut(t *testing.T) {
 				x.fails = append(x.fails, f)
 				x.n, x.all, x.k[table.of(o)] = x.n+int32(f.First), x.all+int32(f.N), x.k[table.of(o)]+int32(f.First)
 			}
+			for s := firstMeasured; s < signals; s++ {
+				n := rapid.SampledFrom([]int32{0, x.ok, x.ok, x.all, x.ok + 1, 70_000}).Draw(t, "measured")
+				x.measured[s-firstMeasured], x.k[s] = n, rapid.Int32Range(0, n).Draw(t, "beyond")
+			}
 			if floor = max(floor, sec-histSecs); at < floor {
 				continue
 			}
@@ -57,6 +62,9 @@ func TestPastGivesBackWhatWasPut(t *testing.T) {
 			w.n, w.ok, w.all = w.n+int64(x.n), w.ok+int64(x.ok), w.all+int64(x.all)
 			for s := range signals {
 				w.k[s] += int64(x.k[s])
+			}
+			for i := range w.measured {
+				w.measured[i] += int64(x.measured[i])
 			}
 			for _, f := range x.fails {
 				have := w.fails[f.Outcome]
@@ -86,6 +94,11 @@ func TestPastGivesBackWhatWasPut(t *testing.T) {
 			var k [signals]int64
 			for s := range signals {
 				k[s] = int64(x.k[s])
+			}
+			for i := range w.measured {
+				if int64(x.measured[i]) != w.measured[i] {
+					t.Fatalf("%d: %v measured, want %v", x.sec, x.measured, w.measured)
+				}
 			}
 			if int64(x.n) != w.n || int64(x.ok) != w.ok || int64(x.all) != w.all || k != w.k {
 				t.Fatalf("%d: %+v, want %+v", x.sec, x, w)

@@ -17,8 +17,12 @@ const (
 	caller               // the caller's own
 	// From here on, signals that are measured: their failures are not outcomes but what was beyond a mark, of those
 	// that could be measured.
+	slow  // latency of what ended well
+	first // time to first token of what ended well
+	heavy // tokens of a request
+	again // attempts that are not the first of their request
 	signals
-	firstMeasured = signals
+	firstMeasured = slow
 	good          = signals // no failure
 )
 
@@ -50,16 +54,49 @@ const (
 // failures up to mul times the baseline plus abs are inside the null.
 type trait struct {
 	kind           string
+	family         family
 	of             basis
 	mul, abs, base float64
+	doubt          float64 // times the baseline from which a suspicion is worth not to learn from
 }
 
+// family are the signals that one cause shows in: where failures are looked for that explain others.
+type family uint8
+
+const (
+	failing  family = iota // requests that fail
+	calling                // those that fail by the caller's own fault
+	slowing                // answers that take longer
+	swelling               // requests that are larger
+	insisting
+)
+
 var traits = [signals]trait{
-	fail:   {KindErrors, ofFirst, 1.4, 0.001, 0.006},
-	limit:  {KindErrors, ofFirst, 1.4, 0.001, 0.004},
-	auth:   {KindErrors, ofFirst, 1.4, 0.001, 0.001},
-	trunc:  {KindTruncation, ofAnswered, 1.4, 0.001, 0.001},
-	caller: {KindCaller, ofFirst, 3, 0.02, 0.01},
+	fail:   {KindErrors, failing, ofFirst, 1.4, 0.001, 0.006, 2},
+	limit:  {KindErrors, failing, ofFirst, 1.4, 0.001, 0.004, 2},
+	auth:   {KindErrors, failing, ofFirst, 1.4, 0.001, 0.001, 2},
+	trunc:  {KindTruncation, failing, ofAnswered, 1.4, 0.001, 0.001, 2},
+	caller: {KindCaller, calling, ofFirst, 3, 0.02, 0.01, 2},
+	slow:   {KindLatency, slowing, ofMeasured, 1.5, 0.02, 0.1, 1.6},
+	first:  {KindLatency, slowing, ofMeasured, 1.5, 0.02, 0.1, 1.6},
+	heavy:  {KindTraffic, swelling, ofMeasured, 1.5, 0.02, 0.1, 1.6},
+	again:  {KindRetries, insisting, ofMeasured, 2, 0.02, 0.02, 2},
+}
+
+func (s signal) family() family { return traits[s].family }
+
+// rides tells whether a signal is said in the sentence of a burst of another one where both show in one place: an
+// answer that takes longer may fail, one that is longer takes longer, and what fails or takes long is asked again.
+func (s signal) rides(on signal) bool {
+	switch s.family() {
+	case slowing:
+		return on.family() == failing || (s == first && on == slow)
+	case swelling:
+		return on.family() == slowing
+	case insisting:
+		return on.family() == failing || on.family() == slowing
+	}
+	return false
 }
 
 // kindSignals are the signals whose failures a burst of a kind counts: who looks at errors wants all that fail there.
@@ -69,9 +106,14 @@ func kindSignals(kind string) sigset {
 		return setOf(trunc)
 	case KindCaller:
 		return setOf(caller)
+	case KindErrors:
+		return setOf(fail, limit, auth, trunc)
 	}
-	return setOf(fail, limit, auth, trunc)
+	return 0 // what is measured counts itself
 }
+
+// partOf tells whether requests may show a signal because attempts show another one.
+func (s signal) partOf(o signal) bool { return s.family() == o.family() || s.rides(o) }
 
 // signalTable maps the number of a class to its signal.
 type signalTable [256]signal

@@ -112,11 +112,12 @@ func (s *stat) phi(prior float64) float64 {
 	return min(max((s.v+0.1*prior)/(s.w+0.1), 1), 50)
 }
 
-// material tells whether the last half minute was bad enough to stop learning from it: a lucky drift is not.
-func (s *stat) material() bool {
+// material tells whether the last half minute was bad enough to stop learning from it, so many times what was expected:
+// a lucky drift is not.
+func (s *stat) material(times float64) bool {
 	if s.fn <= 0 {
 		return false
 	}
 	p := s.fe / s.fn
-	return s.fk/s.fn > max(2*p, p+0.01)
+	return s.fk/s.fn > max(times*p, p+0.01)
 }

@@ -22,6 +22,7 @@ type watch struct {
 	byCell map[place]int
 
 	touch  []*leaf // with traffic in this second
+	heard  []heard // what was told of it, as long as it is stepped
 	lates  []*leaf // with traffic that came after its second was closed
 	fired  []*cut
 	slot   slot           // what visits to the past unpack into
@@ -34,35 +35,6 @@ type watch struct {
 	// allow says whether a new burst may open; nil: always. Impact of a burst elsewhere is not a burst of its own.
 	allow  func(sec, onset int64, s signal, p place) bool
 	events []Event
-}
-
-// cut is a set of leaves that is watched as one.
-type cut struct {
-	place  place
-	leaves []*leaf
-	stats  [signals]stat
-	now    sums
-	at     int64 // second of now
-	wide   bool  // fed by a scrape: one delta is many seconds, its failures come together
-	volume volume
-	asked  float64 // first attempts of this second
-	tide   *tide   // that lasts on some of its leaves
-}
-
-// sums are what a cut saw in one second, and what its leaves expected. Failures, and with them what the boundary
-// needs, are rare: they are added up only where there are any.
-type sums struct {
-	n, k, e [signals]float64
-	v, c    [signals]float64
-	failed  sigset // signals with failures
-}
-
-// phi0 is the dispersion that a cut starts with.
-func (c *cut) phi0() float64 {
-	if c.wide {
-		return 2
-	}
-	return 1.3
 }
 
 func newWatch(d *Detector, naming func(int64) string) *watch {
@@ -91,6 +63,8 @@ func (w *watch) take(sec int64, in *Leaf) {
 		w.touch = append(w.touch, l)
 	}
 	l.now.add(in, w.table)
+	l.measure(in)
+	w.heard = append(w.heard, heard{l, in})
 	l.seen += float64(in.FirstReq)
 	if in.Width > wideCount {
 		for _, c := range l.cuts {
@@ -127,6 +101,7 @@ func (w *watch) leafOf(raw traffic.Key) *leaf {
 
 func (w *watch) newLeaf(key traffic.Key) *leaf {
 	l := &leaf{key: key, watch: w, cell: w.cellOf(key), kin: w.kinOf(key)}
+	l.repeats = w.syms.Name(key[traffic.Side]) == traffic.SideUpstream
 	w.byKey[key] = l
 	w.leaves = append(w.leaves, l)
 	for _, dims := range cutDims {
@@ -149,7 +124,7 @@ func (w *watch) newLeaf(key traffic.Key) *leaf {
 	}
 	for _, b := range w.lives {
 		if b.open() && b.place.covers(key) {
-			l.covered |= b.signals()
+			l.covered |= b.said()
 		}
 	}
 	return l
@@ -196,7 +171,7 @@ func (w *watch) step(sec int64) {
 	w.hold(sumAt(at - holdNear))
 	w.follow(sec)
 	w.volumes(sec)
-	w.touch = w.touch[:0]
+	w.touch, w.heard = w.touch[:0], w.heard[:0]
 }
 
 // late takes what came after its second was closed: it stands in the past where it belongs, and is evidence now.

@@ -41,7 +41,8 @@ func (w *watch) burst(b *live, sec int64) Burst {
 			out.Codes[o.Outcome.Status()] += o.N
 		}
 	}
-	out.Leading = b.sums.leading()
+	out.Leading = b.leading()
+	out.Before, out.Now = b.quantiles()
 	for _, p := range b.aliases {
 		out.Aliases = append(out.Aliases, p.scope(w.syms))
 	}
@@ -53,7 +54,7 @@ func (w *watch) burst(b *live, sec int64) Burst {
 	slices.SortFunc(out.Cells, func(x, y Cell) int {
 		return cmp.Or(cmp.Compare(y.Err, x.Err), cmp.Compare(x.Scope.String(), y.Scope.String()))
 	})
-	out.Reason = b.reason(out)
+	out.Reason = b.reason(out, w.besides(b))
 	return out
 }
 
@@ -112,9 +113,12 @@ func (t *tallies) words() string {
 }
 
 // reason is the sentence that an operator reads.
-func (b *live) reason(o Burst) string {
+func (b *live) reason(o Burst, besides string) string {
 	outcomes := b.sums.words()
-	if outcomes == "" {
+	switch {
+	case b.sig >= firstMeasured:
+		outcomes = b.head()
+	case outcomes == "":
 		outcomes = "failures"
 	}
 	rate := 0.0
@@ -123,6 +127,7 @@ func (b *live) reason(o Burst) string {
 	}
 	text := fmt.Sprintf("%s %s (%d/%d) since %s, was %s; %s", outcomes, percent(rate), o.Failed, o.Total,
 		o.Onset.Format("15:04:05"), percent(o.Baseline), b.where(o))
+	text += besides
 	if o.Confidence == NotSeparable {
 		text += "; the scope cannot be told from others yet"
 	}
