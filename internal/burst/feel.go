@@ -198,14 +198,14 @@ func (w *watch) remember(b *live) {
 	b.feel.known = true
 	for v := range values {
 		if b.said().has(beyond[v]) {
-			b.feel.before[v] = w.usually(b.place, v)
+			b.feel.before[v] = w.before(b.place, v)
 		}
 	}
 }
 
-// usually gives the median and the upper tenth of a value over the leaves of a place. The marks of a leaf stand for a
+// before gives the median and the upper tenth of a value over the leaves of a place. The marks of a leaf stand for a
 // normal distribution of the logarithm.
-func (w *watch) usually(p place, v value) (out [2]float64) {
+func (w *watch) before(p place, v value) (out [2]float64) {
 	type part struct{ weight, half, sd float64 }
 	var parts []part
 	all := 0.0

@@ -11,7 +11,9 @@ const (
 	markWarm   = 20   // values from which there is a mark
 	markMemory = 3000 // values that it remembers at the least,
 	markSecs   = 1800 // and seconds: what a busy leaf does for some seconds is not normal yet
-	markHigh   = 0.1  // share of values that lie beyond the mark
+	markHigh   = 0.1  // share of values that lie beyond the upper tenth
+	markBeyond = 2    // bins beyond it where the mark is: values that are told in whole seconds may all be equal to it
+	markApart  = 10   // bins that the mark is from the median at the least: what takes less than half as long again is not slow
 	markSpread = 1.2816
 	markLeast  = 2 // bins that median and mark are apart at the least, for the size of steps
 	// densities of a normal distribution at its median and at the mark, for a standard deviation of one.
@@ -19,15 +21,16 @@ const (
 	densityHigh = 0.1755
 )
 
-// mark follows the median of what one leaf measures and the value that a tenth of it exceeds. Counts of what exceeds
-// the mark add up over leaves, which quantiles do not, and whatever the shape of the values a tenth is a tenth. Both
-// are followed by stochastic approximation (Robbins and Monro 1951): constant memory, and no value is kept.
+// mark follows the median of what one leaf measures and the value that a tenth of it exceeds; a little beyond that is
+// the mark. Counts of what exceeds the mark add up over leaves, which quantiles do not, and whatever the shape of the
+// values a tenth is a tenth. Both are followed by stochastic approximation (Robbins and Monro 1951): constant memory,
+// and no value is kept.
 type mark struct {
 	n          float32 // values seen, up to the memory
 	half, high float32 // as long as it is cold: mean, and mean of squares
 	// of this second
 	fresh       int32
-	over, upper int32 // beyond the mark, and beyond the median
+	over, upper int32 // beyond the upper tenth, and beyond the median
 	sum, square float32
 }
 
@@ -36,17 +39,21 @@ func (m *mark) warm() bool { return m.n >= markWarm }
 // take counts the values of a second and gives how many are beyond the mark, of how many; none as long as there is no
 // mark. The mark itself moves with settle only, so that the order of values changes nothing.
 func (m *mark) take(bins []traffic.Bin) (n, k int32) {
+	at := max(m.high+markBeyond, m.half+markApart)
 	for _, b := range bins {
 		n += b.N
-		if float32(b.At) > m.high {
+		v := float32(b.At)
+		if v > at {
 			k += b.N
 		}
-		if float32(b.At) > m.half {
+		if v > m.high {
+			m.over += b.N
+		}
+		if v > m.half {
 			m.upper += b.N
 		}
 	}
 	m.fresh += n
-	m.over += k
 	if m.warm() {
 		return n, k
 	}

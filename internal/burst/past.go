@@ -95,16 +95,12 @@ func (p *past) put(sec int64, x *slot, table *signalTable) {
 	}
 }
 
-// usual is how many were measured of a second if nothing is odd: all that ended well, or all attempts.
+// usual is how many were measured of a second if nothing is odd.
 func (p *past) usual(s signal, sec int64, x *slot) int32 {
-	since := p.since[s-firstMeasured]
-	switch {
-	case since == 0 || sec < since:
+	if since := p.since[s-firstMeasured]; since == 0 || sec < since {
 		return 0
-	case s == again:
-		return x.all
 	}
-	return x.ok
+	return usually(s, x.ok, x.all)
 }
 
 // putOdd splits what does not fit into sixteen bits.

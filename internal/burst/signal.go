@@ -77,9 +77,9 @@ var traits = [signals]trait{
 	auth:   {KindErrors, failing, ofFirst, 1.4, 0.001, 0.001, 2},
 	trunc:  {KindTruncation, failing, ofAnswered, 1.4, 0.001, 0.001, 2},
 	caller: {KindCaller, calling, ofFirst, 3, 0.02, 0.01, 2},
-	slow:   {KindLatency, slowing, ofMeasured, 1.5, 0.02, 0.1, 1.6},
-	first:  {KindLatency, slowing, ofMeasured, 1.5, 0.02, 0.1, 1.6},
-	heavy:  {KindTraffic, swelling, ofMeasured, 1.5, 0.02, 0.1, 1.6},
+	slow:   {KindLatency, slowing, ofMeasured, 1.5, 0.02, 0.08, 1.6},
+	first:  {KindLatency, slowing, ofMeasured, 1.5, 0.02, 0.08, 1.6},
+	heavy:  {KindTraffic, swelling, ofMeasured, 1.5, 0.02, 0.08, 1.6},
 	again:  {KindRetries, insisting, ofMeasured, 2, 0.02, 0.02, 2},
 }
 

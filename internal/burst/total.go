@@ -6,25 +6,53 @@ func (p *past) total(from, to int64) (t counts) {
 	if len(p.words) == 0 || p.last < from {
 		return t
 	}
-	a, b := p.find(from), cursor{len(p.words), len(p.odds)}
+	end := cursor{len(p.words), len(p.odds)}
 	if p.last > to {
-		b = p.find(to + 1)
+		end = p.find(to + 1)
 	}
-	for _, word := range p.words[a.word:b.word] {
+	t, all := p.sum(p.find(from), end)
+	for s := firstMeasured; s < signals; s++ {
+		switch since := p.since[s-firstMeasured]; {
+		case since == 0 || since > to:
+			continue
+		case since > from:
+			part, of := p.sum(p.find(since), end)
+			t.measured[s-firstMeasured] += usually(s, part.ok, of)
+		default:
+			t.measured[s-firstMeasured] += usually(s, t.ok, all)
+		}
+	}
+	return t
+}
+
+// usually is how many are measured for a signal if nothing is odd: of all attempts, or of those that ended well.
+func usually(s signal, ok, all int32) int32 {
+	if s == again {
+		return all
+	}
+	return ok
+}
+
+// sum adds up what stands between two cursors; of what is measured, how much more it is than usual. all are the
+// attempts.
+func (p *past) sum(from, to cursor) (t counts, all int32) {
+	for _, word := range p.words[from.word:to.word] {
 		t.n += int32(word & low16) //nolint:gosec // 16 bits
 	}
-	t.ok = t.n
-	for i := a.odd; i < b.odd; i++ {
+	t.ok, all = t.n, t.n
+	for i := from.odd; i < to.odd; i++ {
 		o := &p.odds[i]
 		switch {
 		case o.sig == good:
+			all += int32(o.again)
 		case o.sig >= firstMeasured:
 			t.k[o.sig] += int32(o.first) | int32(o.again)<<16
 			t.measured[o.sig-firstMeasured] += int32(o.out) //nolint:gosec // was one
 		default:
+			all += int32(o.again)
 			t.ok -= int32(o.first)
 			t.k[o.sig] += int32(o.first)
 		}
 	}
-	return t
+	return t, all
 }

@@ -30,6 +30,10 @@ func TestTotalIsTheSumOfSeconds(t *testing.T) {
 			}
 			x.ok = rapid.Int32Range(0, 70_000).Draw(t, "fine")
 			x.n, x.all = x.n+x.ok, x.all+x.ok
+			for s := firstMeasured; s < signals; s++ {
+				n := rapid.SampledFrom([]int32{0, x.ok, x.ok, x.all, x.ok + 1}).Draw(t, "measured")
+				x.measured[s-firstMeasured], x.k[s] = n, rapid.Int32Range(0, n).Draw(t, "beyond")
+			}
 			l.past.put(sec, &x, d.table)
 		}
 		from := begin + rapid.Int64Range(-10, 600).Draw(t, "from")
