@@ -38,9 +38,11 @@ func endings() (all [256]ending) {
 }
 
 const (
-	// binSecs is the width of a bin; a spot keeps those of the last spotSecs.
+	// binSecs is the width of a bin; a spot keeps those of the last spotSecs at the least.
 	binSecs  = 5
 	spotSecs = 900
+	// dropBins is how many older ones are dropped together.
+	dropBins = 60
 	// mostMoves bounds the pairs between which traffic is seen to fall.
 	mostMoves = 4096
 )
@@ -75,7 +77,7 @@ func (b *bin) times(o *bin) float64 {
 // failures are those of whoever was asked: what the gateway refused reached nobody.
 func (b *bin) failures() int64 { return b.broken + b.limited }
 
-// bins are counts over the last quarter of an hour, by time; empty ones are left out.
+// bins are counts over the last quarter of an hour or a little more, by time; empty ones are left out.
 type bins []bin
 
 func (b *bins) put(sec int64, x *bin) {
@@ -89,7 +91,7 @@ func (b *bins) put(sec int64, x *bin) {
 	for drop < len(list) && list[drop].start < start-spotSecs {
 		drop++
 	}
-	if drop > 0 {
+	if drop >= dropBins { // not one by one: the rest has to move
 		list = list[:copy(list, list[drop:])]
 	}
 	y := *x
