@@ -99,6 +99,7 @@ type Burst struct {
 	Kind     string // one of the above
 	Side     string // where it is seen: upstream where the gateway tells of attempts, else client
 	Scope    traffic.Scope
+	Within   string          // id of the lasting burst inside whose scope it is; what that lets fail is its baseline
 	Aliases  []traffic.Scope // other names of the same traffic
 	Onset    time.Time       // estimated backwards
 	Detected time.Time       // end of the second in which it was first seen

@@ -12,8 +12,8 @@
 // Counts that come up to 90 seconds after their second was stepped are taken in late: they stand where they belong,
 // and are evidence at once; what they took is not asked. What a cell has too little traffic to show, Sights tells.
 //
-// What it cannot do yet: it does not tell one poisonous request shape from many; and a fault inside the scope of a
-// burst that lasts is not told apart.
+// What it cannot do yet: it does not tell one poisonous request shape from many. A fault inside the scope of a burst
+// that lasts shows only where much more fails than in the burst: twice as much, or half of what that lets through.
 package burst
 
 import (

@@ -27,7 +27,9 @@ func (w *watch) follow(sec int64) {
 		if w.over(b, sec) {
 			b.ended = sec + 1
 			ended = true
-			w.past(b)
+			if b.within == nil {
+				w.past(b)
+			}
 			w.tell(b, sec, Settled, "")
 			continue
 		}
@@ -40,6 +42,7 @@ func (w *watch) follow(sec int64) {
 		}
 	}
 	if ended {
+		w.outlive()
 		w.covers()
 	}
 	for s := range signals {
@@ -90,6 +93,10 @@ func (w *watch) second(b *live, sec int64) {
 	k = min(k, n)
 	p0 := min(1.25*e/n+0.001, 0.5)
 	pb := min(0.95, max(2*p0, p0+0.4*(b.p1-p0)))
+	if b.within != nil { // normal is what the burst around it does
+		p0 = min(1.1*b.floor, 0.9)
+		pb = min(0.95, p0+0.5*max(b.p1-p0, 0.02))
+	}
 	b.normal = max(0, b.normal+k*math.Log(p0/pb)+(n-k)*math.Log((1-p0)/(1-pb)))
 }
 

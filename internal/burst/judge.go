@@ -1,9 +1,6 @@
 package burst
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // episode is a time in which a signal is not normal.
 type episode struct {
@@ -92,20 +89,7 @@ func (w *watch) onset(leaves []*leaf, s signal, sec int64) int64 {
 			m[sec-x.sec] += float64(x.seen(s)) * p
 		})
 	}
-	var sumK, sumM, best float64
-	at := sec
-	for d := int64(0); d <= sec-floor; d++ {
-		sumK, sumM = sumK+k[d], sumM+m[d]
-		if sumK > sumM && sumM > 0 {
-			if g := sumK*math.Log(sumK/sumM) - sumK + sumM; g > best {
-				best, at = g, sec-d
-			}
-		}
-		if d > 30 && sumK < 0.2*sumM {
-			break
-		}
-	}
-	return at
+	return sec - steepest(k[:], m[:])
 }
 
 // hold stops leaves from learning while a small cut that they are in looks wrong but has not spoken: a slow ramp

@@ -25,9 +25,6 @@ type baseline struct {
 	holding bool
 }
 
-// kin are the leaves of one model x region: whose experience a new one starts from.
-type kin struct{ n, k [signals]float64 }
-
 // leaf is one series of counts.
 type leaf struct {
 	key     traffic.Key

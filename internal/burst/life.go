@@ -27,6 +27,10 @@ type live struct {
 	firm                   bool
 	quietEnd               bool // ended for lack of traffic
 
+	within  *live   // the lasting burst inside whose scope it is, nil for none
+	floor   float64 // the failure rate that is normal there
+	suspect place   // where inside something else seems to fail
+
 	sums   tallies
 	asked  asked
 	feel   feel
@@ -128,7 +132,7 @@ func (w *watch) assign(sec int64, s signal, top *cut, list []found) {
 		w.carry(b, sec, active)
 	}
 	for _, b := range w.lives {
-		if !b.open() || b.sig != s || taken[b] {
+		if !b.open() || b.sig != s || taken[b] || b.within != nil {
 			continue
 		}
 		into := w.overlapping(b, taken, active)
@@ -155,7 +159,7 @@ func (w *watch) nearest(sec int64, s signal, p place, active []*leaf, taken map[
 	var best *live
 	most := 0.0
 	for _, b := range w.lives {
-		if b.sig != s || taken[b] || (!b.open() && sec-b.ended > reopenWithin) {
+		if b.sig != s || taken[b] || (b.within != nil && b.place != p) || (!b.open() && sec-b.ended > reopenWithin) {
 			continue
 		}
 		both, either := overlap(p, b.place, active)
@@ -300,9 +304,9 @@ func (w *watch) count(b *live, l *leaf, x *slot, p *point) {
 			b.sums.outcome(o)
 		}
 	}
-	rate := 0.0
+	rate := b.floor
 	for s := range signals {
-		if counted.has(s) {
+		if counted.has(s) && b.within == nil {
 			rate += l.base[s].p
 		}
 	}

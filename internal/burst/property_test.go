@@ -10,8 +10,11 @@ import (
 	"signalbox/internal/traffic"
 )
 
-// recorded draws a fault somewhere that makes at least so many requests fail, and gives the seconds of leaves.
-func recorded(t *rapid.T, least float64) (*world, [][]Leaf) {
+// recorded draws a fault somewhere and gives the seconds of leaves.
+func recorded(t *rapid.T) (*world, [][]Leaf) { return drawn(t, 0.1, 5) }
+
+// drawn is recorded with a fault that makes at least so many requests fail, for at least so long after as long a calm.
+func drawn(t *rapid.T, least float64, long int64) (*world, [][]Leaf) {
 	w := newWorld(rapid.Uint64Range(0, 1000).Draw(t, "seed"), rapid.Float64Range(20, 60).Draw(t, "rate"), 0.006)
 	cell := rapid.SampledFrom(cells).Draw(t, "cell")
 	scope := rapid.SampledFrom([]traffic.Scope{
@@ -22,11 +25,11 @@ func recorded(t *rapid.T, least float64) (*world, [][]Leaf) {
 		{"workload": "batch"},
 		{},
 	}).Draw(t, "scope")
-	from := begin + rapid.Int64Range(5, 20).Draw(t, "calm")
+	from := begin + rapid.Int64Range(long, 20).Draw(t, "calm")
 	w.faults = []trouble{{
 		scope: scope, share: rapid.Float64Range(least, 1).Draw(t, "share"),
 		outcome: rapid.SampledFrom([]traffic.Outcome{gw502, limit429, cut200, bad400}).Draw(t, "outcome"),
-		from:    from, to: from + rapid.Int64Range(5, 30).Draw(t, "length"),
+		from:    from, to: from + rapid.Int64Range(long, 30).Draw(t, "length"),
 	}}
 	var secs [][]Leaf
 	for sec := begin; sec < begin+60; sec++ {
@@ -78,7 +81,7 @@ func briefs(events []Event, shift int64) []brief {
 
 func TestTimeShiftChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w, secs := recorded(t, 0.1)
+		w, secs := recorded(t)
 		shift := rapid.Int64Range(1, 1_000_000).Draw(t, "shift")
 		a, b := briefs(play(w.syms, secs, begin), 0), briefs(play(w.syms, secs, begin+shift), shift)
 		if !slices.Equal(a, b) {
@@ -89,7 +92,7 @@ func TestTimeShiftChangesNothing(t *testing.T) {
 
 func TestOtherNamesChangeNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w, secs := recorded(t, 0.1)
+		w, secs := recorded(t)
 		// The same names under other symbols, so that every order that symbols give is another one.
 		syms := traffic.NewSymbols(0)
 		names := map[string]bool{}
@@ -162,7 +165,7 @@ func split(w *world, secs [][]Leaf, d traffic.Dim) [][]Leaf {
 // An instance or a caller is folded: a leaf that is split by it is the same to the last bit.
 func TestSplittingByWhatIsFoldedChangesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w, secs := recorded(t, 0.1)
+		w, secs := recorded(t)
 		d := rapid.SampledFrom([]traffic.Dim{traffic.Instance, traffic.Caller}).Draw(t, "dim")
 		a, b := briefs(play(w.syms, secs, begin), 0), briefs(play(w.syms, split(w, secs, d), begin), 0)
 		if !slices.Equal(a, b) {
@@ -176,7 +179,7 @@ func TestSplittingByWhatIsFoldedChangesNothing(t *testing.T) {
 // ones are not asked about.
 func TestSplittingLeavesChangesNoVerdict(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w, secs := recorded(t, 0.4)
+		w, secs := drawn(t, 0.5, 15)
 		a, b := kinds(play(w.syms, secs, begin), Opened), kinds(play(w.syms, split(w, secs, traffic.Stream), begin), Opened)
 		if len(a) != len(b) {
 			t.Fatalf("%v, %d bursts, split %d", w.faults, len(a), len(b))
@@ -191,7 +194,7 @@ func TestSplittingLeavesChangesNoVerdict(t *testing.T) {
 
 func TestMoreTrafficIsNeverSlower(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w, secs := recorded(t, 0.1)
+		w, secs := recorded(t)
 		double := make([][]Leaf, len(secs))
 		for i, leaves := range secs {
 			for _, l := range leaves {
@@ -213,7 +216,7 @@ func TestMoreTrafficIsNeverSlower(t *testing.T) {
 
 func TestEventsTellALife(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		w, secs := recorded(t, 0.1)
+		w, secs := recorded(t)
 		open := map[string]bool{}
 		for _, e := range play(w.syms, secs, begin) {
 			b := e.Burst

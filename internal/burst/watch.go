@@ -130,18 +130,6 @@ func (w *watch) newLeaf(key traffic.Key) *leaf {
 	return l
 }
 
-// kinOf finds or makes the experience that a leaf shares.
-func (w *watch) kinOf(key traffic.Key) *kin {
-	var id traffic.Key
-	id[traffic.Model], id[traffic.Region] = key[traffic.Model], key[traffic.Region]
-	k := w.kin[id]
-	if k == nil {
-		k = &kin{}
-		w.kin[id] = k
-	}
-	return k
-}
-
 // cellOf numbers the cell of a leaf.
 func (w *watch) cellOf(key traffic.Key) int {
 	var p place
@@ -168,6 +156,7 @@ func (w *watch) step(sec int64) {
 	for s := range signals {
 		w.judge(sec, s, at)
 	}
+	w.lookInto(sec)
 	w.hold(sumAt(at - holdNear))
 	w.follow(sec)
 	w.volumes(sec)
@@ -211,40 +200,6 @@ func (w *watch) record(sec int64) {
 		l.late = nil
 	}
 	w.lates = w.lates[:0]
-}
-
-// expect gives leaves their expected rates: their own experience, what their model x region shows where they have
-// little, and the default where that has little too.
-func (w *watch) expect(leaves []*leaf) {
-	var all [signals]float64
-	for s := range signals {
-		all[s] = (w.global.k[s] + globalPrior*traits[s].base) / (w.global.n[s] + globalPrior)
-	}
-	for _, l := range leaves {
-		for s := range signals {
-			b := &l.base[s]
-			b.p = (b.k + priorWeight*l.prior(s, all[s])) / (b.n + priorWeight)
-		}
-	}
-}
-
-// prior is what a leaf would expect without experience of its own.
-func (l *leaf) prior(s signal, all float64) float64 {
-	b := &l.base[s]
-	prior := (l.kin.k[s] - b.k + priorWeight*all) / (max(l.kin.n[s]-b.n, 0) + priorWeight)
-	return max(prior, 1e-5) // sums may differ by rounding
-}
-
-// expectAll brings what all leaves expect up to date, as the scan wants it.
-func (w *watch) expectAll() {
-	w.expect(w.leaves)
-	for s := range signals {
-		all := (w.global.k[s] + globalPrior*traits[s].base) / (w.global.n[s] + globalPrior)
-		for _, l := range w.leaves {
-			b := &l.base[s]
-			b.wary = max(b.p, (b.k+1)/(b.n+1/max(l.prior(s, all), all)))
-		}
-	}
 }
 
 // weigh pushes the second into every cut that saw traffic.
@@ -359,20 +314,4 @@ func (w *watch) forget(drop func(*leaf) bool) {
 		})
 	}
 	w.sumUp()
-}
-
-// sumUp adds the experience of all leaves up anew: sums that are carried along drift by rounding.
-func (w *watch) sumUp() {
-	clear(w.kin)
-	w.global = kin{}
-	for _, l := range w.leaves {
-		l.kin = w.kinOf(l.key)
-		for s := range signals {
-			b := &l.base[s]
-			l.kin.n[s] += b.n
-			l.kin.k[s] += b.k
-			w.global.n[s] += b.n
-			w.global.k[s] += b.k
-		}
-	}
 }

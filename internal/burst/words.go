@@ -20,6 +20,9 @@ func (w *watch) burst(b *live, sec int64) Burst {
 		Classes: make(map[string]int64), Codes: make(map[int]int64),
 		Provisional: !b.firm, Confidence: Firm,
 	}
+	if b.within != nil {
+		out.Within = b.within.id
+	}
 	if b.sums.total > 0 {
 		out.Baseline = b.sums.expected / float64(b.sums.total)
 	}
