@@ -185,6 +185,9 @@ func (m *model) burstEnter() tea.Cmd {
 		{strong, "means    ", b.Meaning},
 		{plainStyle, "why here ", b.Reason},
 	}
+	if b.Now.P50 > 0 {
+		t = append(t, line{strong, "took     ", "median " + latency(b.Before.P50) + " -> " + latency(b.Now.P50) + ", a tenth more than " + latency(b.Before.P90) + " -> " + latency(b.Now.P90)})
+	}
 	t = append(t, answerLines(b)...)
 	t = append(t, spreadLine(b))
 	t = append(t, movingLines(m.snap.Moving, b)...)

@@ -36,7 +36,22 @@ type BurstReport struct {
 	Total      int64            `json:"total"`
 	Baseline   float64          `json:"baseline"`
 	Codes      map[int]int64    `json:"codes,omitempty"`
+	Before     *TookReport      `json:"before,omitempty"` // what answers took before it and now, for kind latency
+	Now        *TookReport      `json:"now,omitempty"`
 	Changes    []ChangeReport   `json:"changes,omitempty"` // of the 30 minutes before it, newest first; where changes were told
+}
+
+// TookReport is how long answers take, in seconds: the median and what a tenth exceeds.
+type TookReport struct {
+	P50 float64 `json:"p50_s"`
+	P90 float64 `json:"p90_s"`
+}
+
+func tookOf(q burst.Quantiles) *TookReport {
+	if q == (burst.Quantiles{}) {
+		return nil
+	}
+	return &TookReport{P50: q.P50.Seconds(), P90: q.P90.Seconds()}
 }
 
 // AnswerReport says of one dimension whether a burst keeps to one value of it.
@@ -77,7 +92,7 @@ func viewBurst(b burst.Burst) BurstView {
 		Leading: b.Leading, Onset: b.Onset, Detected: b.Detected, Ended: b.Ended, Failed: b.Failed, Total: b.Total, Rate: b.Rate, Peak: b.Peak,
 		Baseline: b.Baseline, Excess: b.Excess, Share: b.Share, Classes: b.Classes, Codes: b.Codes, Cells: b.Cells, Clean: b.Clean, Reason: b.Reason,
 		Episodes: b.Episodes, Confidence: b.Confidence, Provisional: b.Provisional,
-		Answers: answersOf(b.Answers), Blame: b.Blame.Domain, BlameWhy: b.Blame.Why,
+		Before: b.Before, Now: b.Now, Answers: answersOf(b.Answers), Blame: b.Blame.Domain, BlameWhy: b.Blame.Why,
 	}
 }
 
@@ -96,6 +111,7 @@ func (b BurstView) Report() BurstReport {
 		Kind: b.Kind, Page: b.Page, Scope: b.Scope, Aliases: slices.Clone(b.Aliases), Share: b.Share, Cells: []traffic.Scope{}, Side: b.Side, State: b.State,
 		Confidence: b.Confidence, Episodes: b.Episodes, Reason: b.Reason, Clean: b.Clean, Failed: b.Failed, Total: b.Total, Baseline: b.Baseline,
 		Codes: b.Codes, Answers: slices.Clone(b.Answers), Blame: b.Blame, BlameWhy: b.BlameWhy,
+		Before: tookOf(b.Before), Now: tookOf(b.Now),
 	}
 	for _, c := range b.Cells {
 		r.Cells = append(r.Cells, c.Scope)

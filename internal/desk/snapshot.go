@@ -69,7 +69,8 @@ type BurstView struct {
 	Excess       float64
 	Share        float64
 	Cells        []BurstCell
-	Confidence   string // firm, provisional, not separable
+	Confidence   string          // firm, provisional, not separable
+	Before, Now  burst.Quantiles // of what answers take, or their first token; zero where that is not what it is about
 	Answers      []AnswerReport
 	Blame        string // caller, account, gateway, provider or network; empty where it cannot be told
 	BlameWhy     string
