@@ -223,6 +223,9 @@ func (pr *projection) score(cells []sum, s *dimSet, r *race) {
 next:
 	for i := range cells {
 		x := &cells[i]
+		if slices.Max(x.acc[:])-price < r.best.gain-scanNear {
+			continue // most cells are far behind
+		}
 		c.gain, c.set, c.leaf = slices.Max(x.acc[x.weakest():])-price, x.set, x.first
 		for _, d := range s.dims {
 			v := pr.rows[x.first][d]
