@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Extent says whether a burst keeps to one value of a dimension.
@@ -145,12 +146,14 @@ func (q Quiz) within(a *Answer) {
 	case len(failing) > 1:
 		a.Extent = Widespread
 		a.Text = fmt.Sprintf("%d of %d %s", len(failing), len(q.Parts), others)
+		var rest []string
 		if len(clean) > 0 {
-			a.Text += ", clean: " + some(clean)
+			rest = append(rest, "clean: "+some(clean))
 		}
 		if len(unclear) > 0 {
-			a.Text += fmt.Sprintf(", too little traffic: %d", len(unclear))
+			rest = append(rest, fmt.Sprintf("%d with too little traffic", len(unclear)))
 		}
+		a.Text += " (" + strings.Join(rest, "; ") + ")"
 	case len(failing) == 1:
 		a.Inside, a.Failing = failing[0].Tally, 1
 		a.Text = fmt.Sprintf("%s fails, the other %d %s have too little traffic", failing[0].Value, len(q.Parts)-1, others)

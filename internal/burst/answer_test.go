@@ -25,8 +25,8 @@ func TestAnswers(t *testing.T) {
 		{"no others at all", Quiz{Dim: "env", Parts: []Part{part("production", 400, 120, 2)}, Only: true}, Untold, "production", "only production has traffic"},
 		{"unknown", Quiz{Dim: "caller"}, Untold, "", "no traffic tells its caller"},
 		{"all", Quiz{Dim: "model", Parts: []Part{part("a", 100, 30, 1), part("b", 300, 80, 1), part("c", 90, 40, 1)}}, Widespread, "", "all 3 models"},
-		{"most", Quiz{Dim: "model", Parts: []Part{part("a", 100, 30, 1), part("b", 300, 80, 1), part("c", 900, 4, 5)}}, Widespread, "", "2 of 3 models, clean: c"},
-		{"most, and one too thin", Quiz{Dim: "model", Parts: []Part{part("a", 100, 30, 1), part("b", 300, 80, 1), part("c", 5, 1, 0)}}, Widespread, "", "2 of 3 models, too little traffic: 1"},
+		{"most", Quiz{Dim: "model", Parts: []Part{part("a", 100, 30, 1), part("b", 300, 80, 1), part("c", 900, 4, 5)}}, Widespread, "", "2 of 3 models (clean: c)"},
+		{"most, and one too thin", Quiz{Dim: "model", Parts: []Part{part("a", 100, 30, 1), part("b", 300, 80, 1), part("c", 5, 1, 0)}}, Widespread, "", "2 of 3 models (1 with too little traffic)"},
 		{"one of several", Quiz{Dim: "model", Parts: []Part{part("a", 100, 60, 1), part("b", 300, 1, 1), part("c", 900, 4, 5)}}, Isolated, "a", "of the models only a: others clean: 5 of 1200"},
 		{"one, others too thin", Quiz{Dim: "model", Parts: []Part{part("a", 100, 60, 1), part("b", 3, 1, 0), part("c", 2, 0, 0)}}, Untold, "", "a fails, the other 2 models have too little traffic"},
 		{"all too thin", Quiz{Dim: "model", Parts: []Part{part("a", 3, 1, 0), part("b", 3, 1, 0)}}, Untold, "", "too little traffic for each of 2 models"},
@@ -98,7 +98,7 @@ func TestBlame(t *testing.T) {
 		{"connections", map[string]int64{"network": 9}, []Answer{spread(traffic.Provider)}, "network"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := suggest(c.domains, c.answers); got.Domain != c.want || (got.Domain != "" && got.Why == "") {
+			if got := suggest(place{}, c.domains, c.answers); got.Domain != c.want || (got.Domain != "" && got.Why == "") {
 				t.Errorf("%+v, want %q", got, c.want)
 			}
 		})

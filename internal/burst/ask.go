@@ -36,7 +36,7 @@ type asked struct {
 type seenLeaf struct {
 	leaf    *leaf
 	inside  bool
-	another bool // another burst lasts there: it is neither clean nor part of this one
+	another bool // another burst was there: it is neither clean nor part of this one
 	Tally
 }
 
@@ -57,7 +57,7 @@ func (w *watch) ask(b *live, sec int64) {
 	case b.kind == KindErrors:
 		out.what = now.plural()
 	}
-	out.blame = suggest(now.domains(), out.answers)
+	out.blame = suggest(b.place, now.domains(), out.answers)
 	for _, sib := range siblings {
 		if a := answerTo(out.answers, sib); out.clean == "" && b.place.has(sib) && a.Beside.Req > 0 {
 			out.clean = a.Text
@@ -104,15 +104,17 @@ func (w *watch) seen(b *live, from, to int64) []seenLeaf {
 		}
 		x.Err = min(x.Err, x.Req)
 		x.inside = b.place.covers(l.key)
-		x.another = !x.inside && w.burning(l, b)
+		x.another = !x.inside && w.burning(l, b, from)
 		out = append(out, x)
 	}
 	return out
 }
 
-// burning tells whether another burst lasts on the leaf.
-func (w *watch) burning(l *leaf, but *live) bool {
-	return slices.ContainsFunc(w.lives, func(o *live) bool { return o != but && o.open() && o.place.covers(l.key) })
+// burning tells whether another burst was on the leaf at some time since.
+func (w *watch) burning(l *leaf, but *live, since int64) bool {
+	return slices.ContainsFunc(w.lives, func(o *live) bool {
+		return o != but && (o.open() || o.ended > since) && o.place.covers(l.key)
+	})
 }
 
 // quizOf puts the question of one dimension.

@@ -24,7 +24,7 @@ const (
 
 // suggest weighs what the classes say against the place. What fails at one provider, model or region while others
 // behind the same gateway are clean is not the gateway; what fails at several providers at once is not a provider.
-func suggest(domains map[string]int64, answers []Answer) Blame {
+func suggest(p place, domains map[string]int64, answers []Answer) Blame {
 	domain, most, all := "", int64(0), int64(0)
 	for _, d := range []string{domainCaller, domainAccount, domainGateway, domainProvider, domainNetwork} {
 		if all += domains[d]; domains[d] > most {
@@ -41,11 +41,11 @@ func suggest(domains map[string]int64, answers []Answer) Blame {
 		}
 		return Blame{domain, class}
 	case domainAccount, domainNetwork:
-		return Blame{domain, class + alone(answers)}
+		return Blame{domain, class + alone(p, answers)}
 	}
 	providers := answerTo(answers, traffic.Provider)
 	gateways := answerTo(answers, traffic.Gateway)
-	switch place := alone(answers); {
+	switch place := alone(p, answers); {
 	case gateways.Extent == Isolated:
 		return Blame{domainGateway, "gateway " + gateways.Value + ": " + gateways.Text}
 	case place != "" && domain == domainProvider:
@@ -60,11 +60,13 @@ func suggest(domains map[string]int64, answers []Answer) Blame {
 	return Blame{"", cmp.Or(providers.Text, "no traffic tells its provider") + ": provider and gateway cannot be told apart"}
 }
 
-// alone names the part of the way upstream that fails while others beside it are clean.
-func alone(answers []Answer) string {
-	for _, d := range []traffic.Dim{traffic.Provider, traffic.Region, traffic.Model, traffic.Deployment} {
-		if a := answerTo(answers, d); a.Extent == Isolated {
-			return fmt.Sprintf("; %s %s: %s", a.Dim, a.Value, a.Text)
+// alone names the part of the way upstream that fails while others beside it are clean, first what the scope names.
+func alone(p place, answers []Answer) string {
+	for _, named := range []bool{true, false} {
+		for _, d := range []traffic.Dim{traffic.Provider, traffic.Region, traffic.Model, traffic.Deployment} {
+			if a := answerTo(answers, d); a.Extent == Isolated && p.has(d) == named {
+				return fmt.Sprintf("; %s %s: %s", a.Dim, a.Value, a.Text)
+			}
 		}
 	}
 	return ""

@@ -155,8 +155,10 @@ func (b *live) where(o Burst) string {
 	case b.place.mask == 0 || o.Share == 0:
 	case o.Share >= 0.995:
 		text = fmt.Sprintf("all excess %s are %s", b.asked.what, text)
-	default:
+	case o.Share >= 0.9:
 		text = fmt.Sprintf("%s of the excess %s are %s", percent(o.Share), b.asked.what, text)
+	default: // other causes have others
+		text = fmt.Sprintf("%s of all excess failures are %s", percent(o.Share), text)
 	}
 	var spread, clean, untold []string
 	for _, d := range siblings {
