@@ -160,7 +160,7 @@ func (b *live) where(o Burst) string {
 	default: // other causes have others
 		text = fmt.Sprintf("%s of all excess failures are %s", percent(o.Share), text)
 	}
-	var spread, clean, untold []string
+	var spread, clean []string
 	for _, d := range siblings {
 		switch a := answerTo(o.Answers, d); {
 		case b.place.has(d) && a.Beside.Req > 0 && len(clean) < 2:
@@ -169,14 +169,20 @@ func (b *live) where(o Burst) string {
 			spread = append(spread, a.Text+" there")
 		}
 	}
-	for _, d := range askedDims {
-		a := answerTo(o.Answers, d)
-		if !b.place.has(d) && a.Extent == Untold && a.Values == 1 && a.Beside.Req == 0 && len(untold) < 2 {
-			untold = append(untold, fmt.Sprintf("%s cannot be told: %s", a.Dim, a.Text))
-		}
-	}
 	if a := answerOf(o.Answers, classDim); a.Extent == Isolated && a.Values > 1 {
 		clean = append(clean, a.Text)
 	}
-	return strings.Join(slices.Concat([]string{text}, spread, clean, untold), "; ")
+	return strings.Join(slices.Concat([]string{text}, spread, clean, b.untold(o)), "; ")
+}
+
+// untold says of the first two dimensions that nothing can be compared in.
+func (b *live) untold(o Burst) []string {
+	var out []string
+	for _, d := range askedDims {
+		a := answerTo(o.Answers, d)
+		if !b.place.has(d) && a.Extent == Untold && a.Values == 1 && a.Beside.Req == 0 && len(out) < 2 {
+			out = append(out, fmt.Sprintf("%s cannot be told: %s", a.Dim, a.Text))
+		}
+	}
+	return out
 }
