@@ -161,6 +161,22 @@ func TestLinesAlongTheTrack(t *testing.T) {
 	}
 }
 
+// A burst of failures, which become records, does not keep successes from the track.
+func TestLinesGoAlongTheTrackInABurst(t *testing.T) {
+	s, err := NewStream(JSON, Options{Kit: testKit().Complete(), Places: traffic.NewPlaces(1 << 20)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := gatewayLines(300)
+	bad := bytes.ReplaceAll(good, []byte(`"status":200,"error":null`), []byte(`"status":529,"error":{"type":"overloaded_error","message":"Overloaded"}`))
+	text := append(bytes.Repeat(append(bytes.Clone(bad), good...), 3), good...)
+	var split Splitter
+	split.Feed(text, func(l Line) { s.Take(l, received) })
+	if tr := s.short.worker.track; tr.pause > 0 || tr.misses > 250 || len(tr.steps) < 10 {
+		t.Errorf("pause %d, %d misses, %d steps", tr.pause, tr.misses, len(tr.steps))
+	}
+}
+
 // FuzzLines holds lines against records on logs that change.
 func FuzzLines(f *testing.F) {
 	f.Add(gatewayLines(5), "status", "statuz", uint8(3))

@@ -164,8 +164,12 @@ func (t *track) brief(buf []byte, i int, b *traffic.Brief) (int, *stop) {
 	return end, s
 }
 
-// missed counts a line that is left to others. Where too many are, the log is not of this kind.
+// missed counts a line that is left to others. Where too many are, the log is not of this kind. Failures that become records
+// say nothing of that, and nor do lines before the first way is laid.
 func (t *track) missed() {
+	if t.first == 0 || t.lines && t.status >= 400 {
+		return
+	}
 	if t.misses += 2; t.misses > maxMisses {
 		t.misses, t.pause = 0, pauseLines
 		t.forget()
