@@ -93,15 +93,21 @@ func (t Trial) Judge() Effect {
 	if e.Text != "" {
 		return e
 	}
-	d, variance, free := c.d, c.v1+c.v2, c.free
+	d, variance, free, root := c.d, c.v1+c.v2, c.free, c.root
 	if t.Control != nil {
 		if o, oe := t.Control.contrast(width); oe.Text == "" && o.failed >= leastFail {
 			oe.settle(o.d, quantileT(chance, o.free)*math.Sqrt(o.v1+o.v2))
 			e.Control = &oe
-			d, variance, free = d-o.d, variance+o.v1+o.v2, free+o.free
+			d, variance, free, root = d-o.d, variance+o.v1+o.v2, free+o.free, 0
 		}
 	}
 	e.settle(d, quantileT(chance, free)*math.Sqrt(variance))
+	if root != 0 && math.Abs(root) > quantileT(chance, free) {
+		e.Verdict = Helped
+		if root > 0 {
+			e.Verdict = Worse
+		}
+	}
 	own := quantileT(chance, c.free) * math.Sqrt(c.v2)
 	e.Low, e.High = logistic(logit(c.p2)-own), logistic(logit(c.p2)+own)
 	e.say(time.Duration(len(t.Cell.After)) * width)
@@ -109,7 +115,9 @@ func (t Trial) Judge() Effect {
 }
 
 // contrast is the change of one set of blocks: of log odds, with the variance of either side, and what failed before.
-type contrast struct{ d, v1, v2, free, p2, failed float64 }
+// root is the signed root of the deviance: it tells a change where nothing at all fails on one side, of which the log
+// odds know next to nothing (Hauck and Donner 1977).
+type contrast struct{ d, v1, v2, free, p2, failed, root float64 }
 
 func (w Windows) contrast(width time.Duration) (contrast, Effect) {
 	n1, k1 := w.Before.sums()
@@ -128,8 +136,28 @@ func (w Windows) contrast(width time.Duration) (contrast, Effect) {
 	phi := max(1, (scatter(w.Before, p1)+scatter(w.After, p2)+prior)/free)
 	return contrast{
 		d: logit(p2) - logit(p1), v1: phi * (1/(k1+0.5) + 1/(n1-k1+0.5)), v2: phi * (1/(k2+0.5) + 1/(n2-k2+0.5)),
-		free: free, p2: p2, failed: k1,
+		free: free, p2: p2, failed: k1, root: signedRoot(n1, k1, n2, k2, phi),
 	}, e
+}
+
+// fewCounts is below how many failures, or successes, of one side the log odds are not to be trusted.
+const fewCounts = 5
+
+// signedRoot is the root of the deviance between one common rate and two, by the dispersion; negative for a fall, and 0
+// where the log odds do better.
+func signedRoot(n1, k1, n2, k2, phi float64) float64 {
+	if min(k1, k2, n1-k1, n2-k2) >= fewCounts {
+		return 0
+	}
+	p := (k1 + k2) / (n1 + n2)
+	part := func(k, expected float64) float64 {
+		if k == 0 {
+			return 0
+		}
+		return k * math.Log(k/expected)
+	}
+	g := part(k1, n1*p) + part(n1-k1, n1*(1-p)) + part(k2, n2*p) + part(n2-k2, n2*(1-p))
+	return math.Copysign(math.Sqrt(2*max(g, 0)/phi), k2/n2-k1/n1)
 }
 
 // settle gives the verdict on a change of log odds that is known to within wide.

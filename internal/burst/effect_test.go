@@ -201,3 +201,15 @@ func TestTQuantile(t *testing.T) {
 		}
 	}
 }
+
+// Nothing failed after the lever: the log odds of nothing have an endless error, and the change is plain all the same.
+// A drain two seconds after the onset, with a hundred requests before it, was once called "cannot tell".
+func TestAShortBurstThatIsOverHasHelped(t *testing.T) {
+	e := Trial{Cell: Windows{Before: WindowCounts{{N: 96, K: 15}}, After: WindowCounts{{N: 320}, {N: 320}, {N: 320}}}}.Judge()
+	if e.Verdict != Helped {
+		t.Errorf("%+v", e)
+	}
+	if e = (Trial{Cell: Windows{Before: WindowCounts{{N: 20, K: 1}}, After: WindowCounts{{N: 20}, {N: 20}}}}).Judge(); e.Verdict == Helped {
+		t.Errorf("one failure that did not come again: %+v", e)
+	}
+}
