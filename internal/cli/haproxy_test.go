@@ -45,7 +45,7 @@ func TestOperatorDrainsAndCapsOnHAProxy(t *testing.T) {
 	}
 	before := e.logged(t)["gpt-4o/azure-eu-west"]
 	x.until(t, "the region serves again", func(string) bool { return e.logged(t)["gpt-4o/azure-eu-west"] > before+10 })
-	x.sees(t, "0 live, 1 settled")
+	x.sees(t, "0 live", "✓ gpt-4o@eu-west bad gateway") // the cap has made answers slow meanwhile, which may be a burst of its own
 
 	x.press(t, "x")
 	x.sees(t, "export the timeline as")
