@@ -9,6 +9,7 @@ import (
 // gate remembers how often a gateway usually asks for one request.
 type gate struct {
 	req, tries  float64 // fading sums: requests, and attempts beyond the first
+	born        int64   // seen first
 	learned     int64   // up to this second
 	storm       int64   // a storm was seen last
 	stormBefore float64 // attempts for each request, before it
@@ -24,6 +25,9 @@ const (
 	stormShare = 0.2
 	// usualHalf is the half-life in seconds of what is usual.
 	usualHalf = 1800
+	// usualLeast is for how many seconds a gateway is watched before repeats alone are a storm: some ask twice as a
+	// matter of course. Beside a burst they are one at once.
+	usualLeast = 240
 	// usualPrior is how many requests without repeats a gateway is credited with at first.
 	usualPrior = 100
 )
@@ -37,12 +41,14 @@ func (l *Lookout) storms(sec int64) {
 		name := s.key[traffic.Gateway]
 		g := l.gates[name]
 		if g == nil {
-			g = &gate{req: usualPrior, learned: sec - recentSecs - lookEvery}
+			g = &gate{req: usualPrior, born: sec, learned: sec - recentSecs - lookEvery}
 			l.gates[name] = g
 		}
 		client := l.client(s)
 		now := repeatsOf(s.sum(sec-recentSecs, sec+1), client.sum(sec-recentSecs, sec+1), client == s)
-		l.storm(sec, s, g, now)
+		if sec-g.born >= usualLeast || len(l.bursts) > 0 {
+			l.storm(sec, s, g, now)
+		}
 		if sec-g.storm < 2*recentSecs {
 			g.learned = max(g.learned, sec-recentSecs) // what is wrong is not learned
 			continue

@@ -88,15 +88,10 @@ func (w *watch) unlike(g *grid, b *live, sec int64) []*leaf {
 			continue
 		}
 		x := counted{l: l}
-		l.slots(max(b.onset, sec-innerBase), sec, func(t *slot) {
-			n, k := float64(t.seen(b.sig)), float64(t.k[b.sig])
-			switch {
-			case t.sec > sec-innerSpan:
-				x.n, x.k = x.n+n, x.k+k
-			case t.sec <= sec-innerAfter || t.sec <= b.detected+innerAfter/2:
-				x.n0, x.k0 = x.n0+n, x.k0+k
-			}
-		})
+		before := l.past.total(max(b.onset, sec-innerBase), max(sec-innerAfter, min(b.detected+innerAfter/2, sec-innerSpan)))
+		x.n0, x.k0 = float64(before.seen(b.sig)), float64(before.k[b.sig])
+		now := l.past.total(max(b.onset, sec-innerSpan+1), sec)
+		x.n, x.k = float64(now.seen(b.sig)), float64(now.k[b.sig])
 		if x.n > 0 {
 			all = append(all, x)
 		}

@@ -58,6 +58,7 @@ type trait struct {
 	of             basis
 	mul, abs, base float64
 	doubt          float64 // times the baseline from which a suspicion is worth not to learn from
+	quiet          int64   // seconds for which it is learned before it is judged
 }
 
 // family are the signals that one cause shows in: where failures are looked for that explain others.
@@ -72,16 +73,20 @@ const (
 )
 
 var traits = [signals]trait{
-	fail:   {KindErrors, failing, ofFirst, 1.4, 0.001, 0.006, 2},
-	limit:  {KindErrors, failing, ofFirst, 1.4, 0.001, 0.004, 2},
-	auth:   {KindErrors, failing, ofFirst, 1.4, 0.001, 0.001, 2},
-	trunc:  {KindTruncation, failing, ofAnswered, 1.4, 0.001, 0.001, 2},
-	caller: {KindCaller, calling, ofFirst, 3, 0.02, 0.01, 2},
-	slow:   {KindLatency, slowing, ofMeasured, 1.5, 0.02, 0.08, 1.6},
-	first:  {KindLatency, slowing, ofMeasured, 1.5, 0.02, 0.08, 1.6},
-	heavy:  {KindTraffic, swelling, ofMeasured, 1.5, 0.02, 0.08, 1.6},
-	again:  {KindRetries, insisting, ofMeasured, 2, 0.02, 0.02, 2},
+	fail:   {KindErrors, failing, ofFirst, 1.4, 0.001, 0.006, 2, 0},
+	limit:  {KindErrors, failing, ofFirst, 1.4, 0.001, 0.004, 2, 0},
+	auth:   {KindErrors, failing, ofFirst, 1.4, 0.001, 0.001, 2, 0},
+	trunc:  {KindTruncation, failing, ofAnswered, 1.4, 0.001, 0.001, 2, 0},
+	caller: {KindCaller, calling, ofFirst, 3, 0.02, 0.01, 2, 0},
+	slow:   {KindLatency, slowing, ofMeasured, 1.5, 0.02, 0.08, 1.6, 0},
+	first:  {KindLatency, slowing, ofMeasured, 1.5, 0.02, 0.08, 1.6, 0},
+	heavy:  {KindTraffic, swelling, ofMeasured, 1.5, 0.02, 0.08, 1.6, 0},
+	again:  {KindRetries, insisting, ofMeasured, 2, 0.02, 0.02, 2, againQuiet},
 }
+
+// againQuiet is for how long a gateway's way of asking again is learned: there is no telling beforehand which share of
+// attempts are repeats where nothing is wrong.
+const againQuiet = 600
 
 func (s signal) family() family { return traits[s].family }
 

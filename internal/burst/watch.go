@@ -28,6 +28,7 @@ type watch struct {
 	slot   slot           // what visits to the past unpack into
 	frozen [signals]spans // seconds that are not learned
 
+	born   int64 // the first second that was stepped
 	eps    [signals]episode
 	tides  []*tide
 	lives  []*live // lasting and lately settled ones, in order of opening
@@ -149,6 +150,9 @@ func (w *watch) cellOf(key traffic.Key) int {
 
 // step closes the second: evidence, alarms, scopes, ends.
 func (w *watch) step(sec int64) {
+	if w.born == 0 {
+		w.born = sec
+	}
 	w.record(sec)
 	w.expect(w.touch)
 	w.weigh(sec)
@@ -213,7 +217,7 @@ func (w *watch) weigh(sec int64) {
 	for _, c := range w.fired {
 		for s := range signals {
 			n := c.now.n[s]
-			if n <= 0 || sec < w.eps[s].pausedTil {
+			if n <= 0 || sec < w.eps[s].pausedTil || sec < w.born+traits[s].quiet {
 				continue
 			}
 			p0 := 0.0
