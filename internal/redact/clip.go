@@ -28,6 +28,10 @@ func Clip(s string, limit int) string {
 	}
 }
 
+// Outside makes a text from outside fit for a screen and a file, in at most limit bytes. Secrets go first: the visible form of a control
+// character could hide where one begins.
+func Outside(s string, limit int) string { return Clip(Terminal(Secrets(s)), limit) }
+
 // runeEdge returns the largest offset up to n that does not cut a rune. Bytes that are not UTF-8 count as runes of their own.
 func runeEdge(s string, n int) int {
 	for back := range utf8.UTFMax {

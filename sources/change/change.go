@@ -83,7 +83,7 @@ func (r *reader) fact(d draft, now time.Time) (f traffic.Fact, skewed bool, err 
 func safe(s string, most int) string {
 	const wide = 8 << 10 // what is looked at for secrets
 	s = strings.Join(strings.Fields(strings.ToValidUTF8(s[:min(len(s), wide)], "")), " ")
-	return redact.Clip(redact.Terminal(redact.Secrets(s)), most)
+	return redact.Outside(s, most)
 }
 
 // kindWords are what deploys, configuration changes and flags are called.

@@ -209,7 +209,7 @@ func (s *Webhook) refuse(w http.ResponseWriter, _ *http.Request, why push.Refusa
 	if why.Status == http.StatusBadRequest {
 		s.state.Unparsed++
 	}
-	text := redact.Clip(redact.Terminal(redact.Secrets(why.Text)), 240)
+	text := redact.Outside(why.Text, 240)
 	s.notice, s.at = "a sender was refused: "+text, s.opt.Kit.Now()
 	s.mu.Unlock()
 	s.wake()

@@ -114,7 +114,7 @@ func (p *process) said(err error) string {
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		how = "it ended: " + err.Error()
 	}
-	words := redact.Clip(redact.Terminal(redact.Secrets(p.err.lastLine())), 240)
+	words := redact.Outside(p.err.lastLine(), 240)
 	if words != "" {
 		how += ": " + words
 	}

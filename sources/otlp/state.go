@@ -98,7 +98,7 @@ func (s *Source) told(addr string, err error) {
 
 // note keeps what was refused last, for the state's detail.
 func (s *Source) note(text string) {
-	s.notice, s.noticed = redact.Clip(redact.Terminal(redact.Secrets(text)), 240), s.opt.Kit.Now()
+	s.notice, s.noticed = redact.Outside(text, 240), s.opt.Kit.Now()
 }
 
 // accept puts a request's records into the queue. false: it is full; they are counted as dropped, because whether the

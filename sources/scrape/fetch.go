@@ -85,7 +85,7 @@ func hideURL(err error) error {
 }
 
 func quoted(b []byte) string {
-	return redact.Clip(redact.Terminal(redact.Secrets(string(b[:min(len(b), 4*maxQuoted)]))), maxQuoted)
+	return redact.Outside(string(b[:min(len(b), 4*maxQuoted)]), maxQuoted)
 }
 
 func advice(status int) string {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"signalbox/internal/gateway"
-	"signalbox/internal/redact"
 	"signalbox/internal/traffic"
 )
 
@@ -211,6 +210,3 @@ func (d *Driver) read(ctx context.Context, instance string, l *Lever) (gateway.V
 	}
 	return v, nil
 }
-
-// clean makes what a command printed fit for a screen and a file.
-func clean(s string, limit int) string { return redact.Clip(redact.Terminal(redact.Secrets(s)), limit) }

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"signalbox/internal/redact"
 )
 
 // maxOutput bounds what is kept of what a command prints.
@@ -43,11 +45,11 @@ func (r *runner) do(ctx context.Context, argv []string) (string, error) {
 	case err == nil:
 		return out.String(), nil
 	case ctx.Err() != nil:
-		return "", fmt.Errorf("`%s` had not ended after %s and was stopped: %w", clean(line(argv), 200), r.timeout, errStopped)
+		return "", fmt.Errorf("`%s` had not ended after %s and was stopped: %w", redact.Outside(line(argv), 200), r.timeout, errStopped)
 	case errors.As(err, &exit):
-		return "", fmt.Errorf("`%s` ended with %d%s: %w", clean(line(argv), 200), exit.ExitCode(), said(errs.String(), out.String()), errEnded)
+		return "", fmt.Errorf("`%s` ended with %d%s: %w", redact.Outside(line(argv), 200), exit.ExitCode(), said(errs.String(), out.String()), errEnded)
 	}
-	return "", fmt.Errorf("`%s` could not be started: %w", clean(argv[0], 200), err)
+	return "", fmt.Errorf("`%s` could not be started: %w", redact.Outside(argv[0], 200), err)
 }
 
 // said is the last thing that a failed command had to say.
@@ -55,7 +57,7 @@ func said(texts ...string) string {
 	for _, t := range texts {
 		lines := strings.Split(strings.TrimSpace(t), "\n")
 		if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
-			return " (" + clean(last, 200) + ")"
+			return " (" + redact.Outside(last, 200) + ")"
 		}
 	}
 	return ""

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"signalbox/internal/gateway"
+	"signalbox/internal/redact"
 )
 
 // mostNumber bounds a number for which the configuration names no bound.
@@ -26,16 +27,16 @@ func (l *Lever) parse(s string) (gateway.Value, error) {
 		if s == l.On {
 			return gateway.Value("true"), nil
 		}
-		return nil, fmt.Errorf("the command printed %q, which is neither %q (on) nor %q (off)", clean(s, 80), l.On, l.Off)
+		return nil, fmt.Errorf("the command printed %q, which is neither %q (on) nor %q (off)", redact.Outside(s, 80), l.On, l.Off)
 	case number:
 		n, err := strconv.ParseInt(s, 10, 64)
 		if err != nil {
-			return nil, fmt.Errorf("the command printed %q, which is neither a whole number nor %q (off)", clean(s, 80), l.Off)
+			return nil, fmt.Errorf("the command printed %q, which is neither a whole number nor %q (off)", redact.Outside(s, 80), l.Off)
 		}
 		return gateway.Value(strconv.FormatInt(n, 10)), nil
 	}
 	if !plainWord.MatchString(s) {
-		return nil, fmt.Errorf("the command printed %q, which is neither a plain name nor %q (off)", clean(s, 80), l.Off)
+		return nil, fmt.Errorf("the command printed %q, which is neither a plain name nor %q (off)", redact.Outside(s, 80), l.Off)
 	}
 	return name(s), nil
 }
@@ -68,7 +69,7 @@ func (l *Lever) wanted(c gateway.Change) (v gateway.Value, why, try string) {
 	}
 	var s string
 	if json.Unmarshal(given, &s) != nil || !plainWord.MatchString(s) {
-		return nil, "its value has to be a plain name, not " + clean(string(given), 60), ""
+		return nil, "its value has to be a plain name, not " + redact.Outside(string(given), 60), ""
 	}
 	return given, "", ""
 }
@@ -80,7 +81,7 @@ func (l *Lever) number(given gateway.Value) (v gateway.Value, why, try string) {
 	}
 	n, err := strconv.ParseInt(string(given), 10, 64)
 	if err != nil || n < least || n > most {
-		return nil, fmt.Sprintf("its value has to be a whole number from %d to %d, not %s", least, most, clean(string(given), 40)), ""
+		return nil, fmt.Sprintf("its value has to be a whole number from %d to %d, not %s", least, most, redact.Outside(string(given), 40)), ""
 	}
 	if strconv.FormatInt(n, 10) == l.Off {
 		return nil, fmt.Sprintf("%d is what the gateway shows while the lever is not out", n), string(l.Verb.Opposite())
@@ -132,6 +133,6 @@ func show(v gateway.Value) string {
 	case "false":
 		return "not out"
 	default:
-		return clean(argument(v), 60)
+		return redact.Outside(argument(v), 60)
 	}
 }

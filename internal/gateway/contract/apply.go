@@ -119,7 +119,7 @@ func (p peer) receipt(r gateway.InstanceReceipt, a answer, method string, want g
 	}
 	c, err := parseControl(a.body)
 	if err == nil && c.ID != r.Control {
-		err = fmt.Errorf("it is about %q", clean(c.ID, 80))
+		err = fmt.Errorf("it is about %q", redact.Outside(c.ID, 80))
 	}
 	if err != nil {
 		r.Err, r.InDoubt = fmt.Sprintf("%s (%s): %d with an answer that cannot be used: %s; read back", p.name, p.base, a.status, a.hide(err.Error(), maxText)), true
@@ -136,7 +136,7 @@ func (p peer) receipt(r gateway.InstanceReceipt, a answer, method string, want g
 	}
 	for _, i := range c.Instances {
 		if !i.Applied {
-			r.Note = join(r.Note, "replica "+clean(i.Name, maxName)+" has not applied it yet")
+			r.Note = join(r.Note, "replica "+redact.Outside(i.Name, maxName)+" has not applied it yet")
 		}
 	}
 	return r, c.ExpiresAt
@@ -273,7 +273,7 @@ const (
 func ownership(p gateway.Plan, ip gateway.InstancePlan, r gateway.InstanceReceipt, now control) (owner, string) {
 	c := p.Change
 	same := gateway.Same(now.Value, ip.After)
-	signed := (now.SetBy == clean(c.Actor, maxName) || now.Reason == clean(redact.Secrets(c.Reason), maxText)) && now.Incident == clean(c.Incident, maxName)
+	signed := (now.SetBy == redact.Outside(c.Actor, maxName) || now.Reason == redact.Outside(redact.Secrets(c.Reason), maxText)) && now.Incident == redact.Outside(c.Incident, maxName)
 	switch {
 	case same && r.RevAfter != "" && now.Version == r.RevAfter:
 		return ours, ""

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signalbox/internal/gateway"
+	"signalbox/internal/redact"
 )
 
 func number(v []byte) (*big.Float, bool) {
@@ -64,7 +65,7 @@ func (b *builder) judge(readings []reading, names []string) {
 		}
 		for _, r := range s.control.Instances {
 			if !r.Applied {
-				b.caveat("%s: replica %s has not applied the present value of %s yet", s.peer.name, clean(r.Name, maxName), s.control.ID)
+				b.caveat("%s: replica %s has not applied the present value of %s yet", s.peer.name, redact.Outside(r.Name, maxName), s.control.ID)
 			}
 		}
 		if s.peer.token != nil && strings.HasPrefix(s.peer.base, "http:") && !loopback(s.peer.base) {
@@ -114,7 +115,7 @@ func (b *builder) unknownTarget(readings []reading) {
 	slices.Sort(known)
 	known = slices.Compact(known)
 	if len(known) > 0 && !slices.Contains(known, to) {
-		b.caveat("no control names a deployment %q; there are %s", clean(to, maxName), some(assign("", known)))
+		b.caveat("no control names a deployment %q; there are %s", redact.Outside(to, maxName), some(assign("", known)))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signalbox/internal/gateway"
+	"signalbox/internal/redact"
 )
 
 // lever says which kind of control a verb moves, which one dimension its scope names, and to what.
@@ -68,7 +69,7 @@ func wantInt(low, high int64, unit string) func(gateway.Value) error {
 	return func(v gateway.Value) error {
 		n, err := strconv.ParseInt(string(v), 10, 64)
 		if err != nil || n < low || n > high {
-			return fmt.Errorf("%s is not a whole number of %s from %d to %d", clean(string(v), 40), unit, low, high)
+			return fmt.Errorf("%s is not a whole number of %s from %d to %d", redact.Outside(string(v), 40), unit, low, high)
 		}
 		return nil
 	}
@@ -77,7 +78,7 @@ func wantInt(low, high int64, unit string) func(gateway.Value) error {
 func wantName(v gateway.Value) error {
 	var s string
 	if err := json.Unmarshal(v, &s); err != nil || strings.TrimSpace(s) == "" {
-		return fmt.Errorf("%s is not the name of a deployment", clean(string(v), 40))
+		return fmt.Errorf("%s is not the name of a deployment", redact.Outside(string(v), 40))
 	}
 	return nil
 }
@@ -88,13 +89,13 @@ func wantRetry(v gateway.Value) error {
 		Timeout     string `json:"timeout"`
 	}
 	if err := json.Unmarshal(v, &r); err != nil || r.MaxAttempts == nil || *r.MaxAttempts < 1 {
-		return fmt.Errorf(`%s is not like {"max_attempts":2,"timeout":"20s"}`, clean(string(v), 80))
+		return fmt.Errorf(`%s is not like {"max_attempts":2,"timeout":"20s"}`, redact.Outside(string(v), 80))
 	}
 	if r.Timeout == "" {
 		return nil
 	}
 	if d, err := time.ParseDuration(r.Timeout); err != nil || d <= 0 {
-		return fmt.Errorf("timeout %q is no duration like 20s", clean(r.Timeout, 40))
+		return fmt.Errorf("timeout %q is no duration like 20s", redact.Outside(r.Timeout, 40))
 	}
 	return nil
 }

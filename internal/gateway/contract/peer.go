@@ -48,7 +48,7 @@ func (a answer) hide(s string, limit int) string {
 	if a.secret != "" {
 		s = redact.New([]byte(rand.Text()), a.secret).Secrets(s)
 	}
-	return clean(s, limit)
+	return redact.Outside(s, limit)
 }
 
 // minSecret is the shortest token that is searched for in answers: a shorter one would blot out half of every text.
@@ -69,7 +69,7 @@ func (p peer) do(ctx context.Context, r request) answer {
 	if p.token != nil {
 		var err error
 		if secret, err = p.token(ctx); err != nil {
-			return p.failed("getting the token: %s; see what the configuration says about it", clean(err.Error(), maxText))
+			return p.failed("getting the token: %s; see what the configuration says about it", redact.Outside(err.Error(), maxText))
 		}
 	}
 	var sent atomic.Bool

@@ -144,7 +144,7 @@ func (l lever) governs(c control) (string, bool) {
 func assign(dim string, names []string) []string {
 	out := make([]string, len(names))
 	for i, n := range names {
-		out[i] = strings.TrimPrefix(dim+"="+clean(n, maxName), "=")
+		out[i] = strings.TrimPrefix(dim+"="+redact.Outside(n, maxName), "=")
 	}
 	return out
 }
@@ -200,7 +200,7 @@ func (b *builder) add(r reading, name string) error {
 	c := r.controls[i]
 	want, err := b.lever.desired(b.change, c.Base)
 	if err != nil {
-		return b.refuse(clean(err.Error(), maxText), "")
+		return b.refuse(redact.Outside(err.Error(), maxText), "")
 	}
 	ip.Control, ip.Before, ip.After, ip.Rev, ip.BeforeUntil = c.ID, c.Value, want, c.Version, c.ExpiresAt
 	if gateway.Same(c.Value, want) {

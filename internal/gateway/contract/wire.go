@@ -23,12 +23,6 @@ const (
 	maxValue    = 4 << 10
 )
 
-// clean makes a gateway's text fit for a screen and a journal. Secrets go first: the visible form of a
-// control character could hide where one begins.
-func clean(s string, limit int) string {
-	return redact.Clip(redact.Terminal(redact.Secrets(s)), limit)
-}
-
 // control is one control on the wire.
 type control struct {
 	ID        string          `json:"id"`
@@ -66,8 +60,8 @@ func (c *control) check() error {
 	if c.Base, err = bounded(c.Base); err != nil {
 		return fmt.Errorf("base of %s: %w", c.ID, err)
 	}
-	c.SetBy, c.Incident = clean(c.SetBy, maxName), clean(c.Incident, maxName)
-	c.Reason, c.OnExcess = clean(c.Reason, maxText), clean(c.OnExcess, maxName)
+	c.SetBy, c.Incident = redact.Outside(c.SetBy, maxName), redact.Outside(c.Incident, maxName)
+	c.Reason, c.OnExcess = redact.Outside(c.Reason, maxText), redact.Outside(c.OnExcess, maxName)
 	return nil
 }
 
@@ -77,7 +71,7 @@ func plainName(s string) error {
 		return fmt.Errorf("is empty or longer than %d bytes", maxName)
 	}
 	if i := strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }); i >= 0 {
-		return fmt.Errorf("%q has a character that cannot be used", clean(s, 40))
+		return fmt.Errorf("%q has a character that cannot be used", redact.Outside(s, 40))
 	}
 	return nil
 }
@@ -103,7 +97,7 @@ func (c control) asControl(gw string) gateway.Control {
 	}
 	for _, r := range c.Instances {
 		if !r.Applied {
-			out.Pending = append(out.Pending, clean(r.Name, maxName))
+			out.Pending = append(out.Pending, redact.Outside(r.Name, maxName))
 		}
 	}
 	return out
@@ -159,7 +153,7 @@ func parseListing(b []byte) (usable []control, odd []string, err error) {
 		c, err := parseControl(raw)
 		switch {
 		case err != nil && len(odd) < 5:
-			odd = append(odd, "a control was left out: "+clean(err.Error(), maxText))
+			odd = append(odd, "a control was left out: "+redact.Outside(err.Error(), maxText))
 		case err == nil && seen[c.ID]:
 			odd = append(odd, "control "+c.ID+" is listed twice; the first is used")
 		case err == nil:

@@ -69,7 +69,7 @@ func (p peer) do(ctx context.Context, method, path string) ([]byte, error) {
 	case len(b) > maxPage:
 		return nil, fmt.Errorf("%s: %s%s is longer than %d MiB", p.name, p.base, path, maxPage>>20)
 	case resp.StatusCode != http.StatusOK:
-		return nil, fmt.Errorf("%s: %s %s%s: status %d: %s", p.name, method, p.base, path, resp.StatusCode, clean(string(b), 200))
+		return nil, fmt.Errorf("%s: %s %s%s: status %d: %s", p.name, method, p.base, path, resp.StatusCode, redact.Outside(string(b), 200))
 	}
 	return b, nil
 }
@@ -82,6 +82,3 @@ func bare(err error) error {
 	}
 	return err
 }
-
-// clean makes what Envoy says fit for a screen and a file.
-func clean(s string, limit int) string { return redact.Clip(redact.Terminal(redact.Secrets(s)), limit) }

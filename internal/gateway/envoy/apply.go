@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signalbox/internal/gateway"
+	"signalbox/internal/redact"
 )
 
 // Apply sets each key of the plan. Envoy has no lock, so each is read before and after.
@@ -43,7 +44,7 @@ func (d *Driver) Revert(ctx context.Context, p gateway.Plan, rec gateway.Receipt
 // unlocked changes one key after the other, to these values of the admin layer.
 func (d *Driver) unlocked(values []string) gateway.Unlocked {
 	return gateway.Unlocked{
-		Done: "sent", Show: func(v gateway.Value) string { return clean(string(v), 40) }, Look: d.look,
+		Done: "sent", Show: func(v gateway.Value) string { return redact.Outside(string(v), 40) }, Look: d.look,
 		Set: func(ctx context.Context, i int, ip gateway.InstancePlan, want gateway.Value, r gateway.InstanceReceipt) gateway.InstanceReceipt {
 			return d.set(ctx, ip, values[i], want, r)
 		},
@@ -110,7 +111,7 @@ func (d *Driver) look(ctx context.Context, ip gateway.InstancePlan) (gateway.Gla
 	}
 	k, ok := proc.find(ip.Control)
 	if !ok {
-		return gateway.Glance{}, fmt.Errorf("the configuration of %s has no %s any more; read again", ip.Name, clean(ip.Control, 100))
+		return gateway.Glance{}, fmt.Errorf("the configuration of %s has no %s any more; read again", ip.Name, redact.Outside(ip.Control, 100))
 	}
 	return gateway.Glance{Value: count(k.now), Rev: "started " + proc.began}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"signalbox/internal/gateway"
+	"signalbox/internal/redact"
 	"signalbox/internal/traffic"
 )
 
@@ -152,7 +153,7 @@ func (a answer) state(gw string) gateway.InstanceState {
 		c.Scope["gateway"] = gw
 		out.Controls = append(out.Controls, c)
 		if k.hidden != "" {
-			out.Notes = append(out.Notes, fmt.Sprintf("%s is decided by layer %s, which lies over the admin layer", k.key, clean(k.hidden, 80)))
+			out.Notes = append(out.Notes, fmt.Sprintf("%s is decided by layer %s, which lies over the admin layer", k.key, redact.Outside(k.hidden, 80)))
 		}
 	}
 	return out

@@ -90,7 +90,7 @@ func (b *builder) judgeValue() error {
 	between := func(least, most int64, unit, try string) error {
 		n, err := strconv.ParseInt(string(v), 10, 64)
 		if err != nil || n < least || n > most {
-			return b.refuse(fmt.Sprintf("its value has to be %s from %d to %d, not %s", unit, least, most, clean(string(v), 40)), try)
+			return b.refuse(fmt.Sprintf("its value has to be %s from %d to %d, not %s", unit, least, most, redact.Outside(string(v), 40)), try)
 		}
 		b.value = n
 		return nil
@@ -165,7 +165,7 @@ func (b *builder) add(a answer) error {
 	for _, k := range knobs {
 		ip := gateway.InstancePlan{Name: a.peer.name, Control: k.key, Rev: "started " + a.proc.began, Before: count(k.now), After: count(b.want(k))}
 		if k.hidden != "" {
-			return b.refuse(fmt.Sprintf("%s of %s is decided by layer %s, which lies over the admin layer", k.key, a.peer.name, clean(k.hidden, 80)), "that layer's own owner")
+			return b.refuse(fmt.Sprintf("%s of %s is decided by layer %s, which lies over the admin layer", k.key, a.peer.name, redact.Outside(k.hidden, 80)), "that layer's own owner")
 		}
 		if k.now == b.want(k) {
 			ip.Skip = "is so already: " + strconv.FormatInt(k.now, 10)
@@ -219,7 +219,7 @@ func (b *builder) choose(a answer) ([]knob, error) {
 		return nil, b.refuse("nothing in the configuration of "+a.peer.name+" is hit exactly by it", near(of))
 	}
 	if kind == forceKnob && b.forced != "" && fit[0].cluster != b.forced {
-		return nil, b.refuse(fmt.Sprintf("the route that could be forced leads to %s, not to %s", fit[0].cluster, clean(b.forced, 100)), "route.force with value "+strconv.Quote(fit[0].cluster))
+		return nil, b.refuse(fmt.Sprintf("the route that could be forced leads to %s, not to %s", fit[0].cluster, redact.Outside(b.forced, 100)), "route.force with value "+strconv.Quote(fit[0].cluster))
 	}
 	return fit, nil
 }

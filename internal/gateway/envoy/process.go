@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"signalbox/internal/redact"
 )
 
 // number is a whole number that Envoy writes with quotes where it has 64 bits.
@@ -15,7 +17,7 @@ type number int64
 func (n *number) UnmarshalJSON(b []byte) error {
 	v, err := strconv.ParseInt(strings.Trim(string(b), `"`), 10, 64)
 	if err != nil {
-		return fmt.Errorf("%s is no whole number: %w", clean(string(b), 40), err)
+		return fmt.Errorf("%s is no whole number: %w", redact.Outside(string(b), 40), err)
 	}
 	*n = number(v)
 	return nil

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"signalbox/internal/gateway"
+	"signalbox/internal/redact"
 )
 
 // Apply sends each command of the plan. HAProxy has no lock, so each process is read before (it still has to
@@ -148,7 +149,7 @@ func show(v gateway.Value) string {
 	if len(v) == 0 || string(v) == "null" {
 		return "no limit"
 	}
-	return clean(strings.Trim(string(v), `"`), 40)
+	return redact.Outside(strings.Trim(string(v), `"`), 40)
 }
 
 // look reads one control of one instance.
@@ -164,7 +165,7 @@ func (d *Driver) look(ctx context.Context, ip gateway.InstancePlan) (gateway.Gla
 		word, id, _ := strings.Cut(ip.Control, " ")
 		s, ok := r.proc.find(id)
 		if !ok {
-			return gateway.Glance{}, fmt.Errorf("%s has no server %s any more; read again", p.where(), clean(id, 100))
+			return gateway.Glance{}, fmt.Errorf("%s has no server %s any more; read again", p.where(), redact.Outside(id, 100))
 		}
 		g := gateway.Glance{Value: stateValue(s.state()), Rev: "pid " + r.proc.pid}
 		if word == "maxconn" {

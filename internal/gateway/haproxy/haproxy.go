@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"signalbox/internal/gateway"
+	"signalbox/internal/redact"
 	"signalbox/internal/traffic"
 )
 
@@ -94,7 +95,7 @@ func ParseAddr(s string) (network, address string, err error) {
 	if host, port, err := net.SplitHostPort(hostPort); ok && err == nil && host != "" && port != "" {
 		return "tcp", hostPort, nil
 	}
-	return "", "", fmt.Errorf("%q is no address of a runtime socket; write unix:/run/haproxy.sock or tcp:127.0.0.1:9999", clean(s, 80))
+	return "", "", fmt.Errorf("%q is no address of a runtime socket; write unix:/run/haproxy.sock or tcp:127.0.0.1:9999", redact.Outside(s, 80))
 }
 
 // Describe lists the levers that the runtime socket can throw without help from HAProxy's configuration.

@@ -101,7 +101,7 @@ func (d *Driver) servers(b *builder, what traffic.Scope) ([]string, error) {
 	}
 	for _, id := range ids {
 		if !slices.Contains(known, id) {
-			return nil, b.refuse(fmt.Sprintf("there is no server %q", clean(id, 100)), try)
+			return nil, b.refuse(fmt.Sprintf("there is no server %q", redact.Outside(id, 100)), try)
 		}
 	}
 	return ids, nil
@@ -148,7 +148,7 @@ func (b *builder) parseValue() error {
 	b.limit = -1
 	v, err := gateway.Canonical(b.change.Value)
 	if err != nil {
-		return b.refuse(clean(err.Error(), 200), "")
+		return b.refuse(redact.Outside(err.Error(), 200), "")
 	}
 	if b.engages() && b.change.TTL < time.Second {
 		return b.refuse("a change needs a deadline of at least a second", "--ttl 15m")
@@ -162,7 +162,7 @@ func (b *builder) parseValue() error {
 	case given:
 		n, err := strconv.ParseInt(string(v), 10, 64)
 		if err != nil || n < 1 || n > maxLimit {
-			return b.refuse(fmt.Sprintf("%s is not a whole number from 1 to %d; HAProxy would take 0 for no limit and -1 for four billion", clean(string(v), 40), maxLimit), "target.out to let nothing through")
+			return b.refuse(fmt.Sprintf("%s is not a whole number from 1 to %d; HAProxy would take 0 for no limit and -1 for four billion", redact.Outside(string(v), 40), maxLimit), "target.out to let nothing through")
 		}
 		b.limit = n
 	}

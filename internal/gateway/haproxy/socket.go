@@ -17,11 +17,6 @@ import (
 // maxAnswer bounds one answer; a server takes about 500 bytes of it.
 const maxAnswer = 8 << 20
 
-// clean makes HAProxy's text fit for a screen and a journal.
-func clean(s string, limit int) string {
-	return redact.Clip(redact.Terminal(redact.Secrets(s)), limit)
-}
-
 // peer is one process as the driver talks to it.
 type peer struct {
 	name, network, address string
@@ -111,7 +106,7 @@ func (p peer) write(ctx context.Context, command string) error {
 		return err
 	}
 	if text := strings.TrimSpace(answer); text != "" {
-		return fmt.Errorf("%s: %q was answered %q", p.where(), command, clean(text, 300))
+		return fmt.Errorf("%s: %q was answered %q", p.where(), command, redact.Outside(text, 300))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signalbox/internal/gateway"
+	"signalbox/internal/redact"
 	"signalbox/internal/traffic"
 )
 
@@ -149,9 +150,9 @@ func parseInfo(text string) (process, error) {
 		k, v, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		switch k {
 		case "Pid":
-			p.pid = clean(v, 20)
+			p.pid = redact.Outside(v, 20)
 		case "Version":
-			p.version = clean(v, 60)
+			p.version = redact.Outside(v, 60)
 		case "Uptime_sec":
 			up = v
 		case "DroppedLogs":
@@ -197,10 +198,10 @@ func parseStates(text string, p *process) (map[string]int, error) {
 		s.weight, errs[2] = strconv.Atoi(at("srv_uweight"))
 		s.initial, errs[3] = strconv.Atoi(at("srv_iweight"))
 		if err := errors.Join(errs[:]...); err != nil {
-			return nil, fmt.Errorf("the answer to \"show servers state\" has a line that cannot be read: %q", clean(line, 120))
+			return nil, fmt.Errorf("the answer to \"show servers state\" has a line that cannot be read: %q", redact.Outside(line, 120))
 		}
 		if !plainName(s.backend) || !plainName(s.name) {
-			p.remark("a server is left out because of its name: %q", clean(s.id(), 80))
+			p.remark("a server is left out because of its name: %q", redact.Outside(s.id(), 80))
 			continue
 		}
 		if _, twice := byID[s.id()]; twice || len(p.servers) >= maxServers {
@@ -263,7 +264,7 @@ func (p *process) addStats(text string, byID map[string]int) error {
 		}
 		found[id] = true
 		s := &p.servers[i]
-		s.limit, s.inUse, s.queued, s.status = count(at("slim")), count(at("scur")), count(at("qcur")), clean(at("status"), 40)
+		s.limit, s.inUse, s.queued, s.status = count(at("slim")), count(at("scur")), count(at("qcur")), redact.Outside(at("status"), 40)
 	}
 	for _, s := range p.servers {
 		if !found[s.id()] {
