@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,6 +47,66 @@ func (p Plan) For(kind, gateway string) error {
 		return fmt.Errorf("plan %s is for %s gateway %q, not for %s gateway %q", p.ID, p.Kind, p.Gateway, kind, gateway)
 	}
 	return nil
+}
+
+// Confirmed tells whether the plan was made by this kind of driver for this gateway, and is still what was confirmed.
+func (p Plan) Confirmed(kind, gateway string) error {
+	if err := p.For(kind, gateway); err != nil {
+		return err
+	}
+	return p.Intact()
+}
+
+// Pair puts calls beside the controls that they are for; nil where nothing is to be sent. noun is what the driver calls
+// a call, path gives the Path of a control's.
+func (p Plan) Pair(calls []Call, noun string, path func(control string) string) ([]*Call, error) {
+	out := make([]*Call, len(p.Instances))
+	next := 0
+	for i, ip := range p.Instances {
+		if ip.Skip != "" {
+			continue
+		}
+		if next >= len(calls) || calls[next].Instance != ip.Name || calls[next].Path != path(ip.Control) {
+			return nil, fmt.Errorf("plan %s has no %s for %s of %s; plan again", p.ID, noun, ip.Control, ip.Name)
+		}
+		out[i] = &calls[next]
+		next++
+	}
+	if next != len(calls) {
+		return nil, fmt.Errorf("plan %s has more %ss than controls; plan again", p.ID, noun)
+	}
+	return out, nil
+}
+
+// Itself is the path of calls that name their control as it is.
+func Itself(control string) string { return control }
+
+// Caveat adds what an operator should know, once.
+func (p *Plan) Caveat(format string, args ...any) {
+	if s := fmt.Sprintf(format, args...); !slices.Contains(p.Caveats, s) {
+		p.Caveats = append(p.Caveats, s)
+	}
+}
+
+// CaveatSkipped says which controls nothing is sent to, and why.
+func (p *Plan) CaveatSkipped() {
+	for _, i := range p.Instances {
+		switch {
+		case i.Skip != "" && i.Rev == "":
+			p.Caveat("%s is left out, so this will be PARTIAL: %s", i.Name, i.Skip)
+		case i.Skip != "":
+			p.Caveat("%s: %s %s", i.Name, i.Control, i.Skip)
+		}
+	}
+}
+
+// OneOf words a choice of a few of many.
+func OneOf(all []string) string {
+	const few = 8
+	if n := len(all); n > few {
+		all = append(slices.Clone(all[:few]), fmt.Sprintf("one of %d more", n-few))
+	}
+	return strings.Join(all, " or ")
 }
 
 // Everywhere does one thing for each instance and control of the plan, instances side by side and the controls of one

@@ -12,10 +12,7 @@ import (
 // Apply runs the command of each instance of the plan. Each is read before (it still has to show what the plan read)
 // and after (it has to show what was set): the exit code alone proves nothing.
 func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gateway.Receipt, error) {
-	if err := p.For(Kind, d.opts.Gateway); err != nil {
-		return gateway.Receipt{}, err
-	}
-	if err := p.Intact(); err != nil {
+	if err := p.Confirmed(Kind, d.opts.Gateway); err != nil {
 		return gateway.Receipt{}, err
 	}
 	if err := d.fits(p); err != nil {
@@ -40,19 +37,18 @@ func (d *Driver) unlocked(ttl time.Duration) gateway.Unlocked {
 // fits tells whether the commands that would run are those that the plan shows: the configuration may have changed
 // since it was confirmed.
 func (d *Driver) fits(p gateway.Plan) error {
-	next := 0
-	for _, ip := range p.Instances {
-		if ip.Skip != "" {
+	calls, err := p.Pair(p.Calls, "command", gateway.Itself)
+	if err != nil {
+		return err
+	}
+	for i, c := range calls {
+		ip := p.Instances[i]
+		if c == nil {
 			continue
 		}
-		l := d.byID(ip.Control)
-		if l == nil || next >= len(p.Calls) || p.Calls[next] != d.call(l, ip, ip.After, p.Change.TTL) {
+		if l := d.byID(ip.Control); l == nil || *c != d.call(l, ip, ip.After, p.Change.TTL) {
 			return fmt.Errorf("the configuration has another command for %s than plan %s shows; plan again", ip.Control, p.ID)
 		}
-		next++
-	}
-	if next != len(p.Calls) {
-		return fmt.Errorf("plan %s has more commands than controls; plan again", p.ID)
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -107,20 +106,13 @@ func (d *Driver) setting(l *Lever, instance string, v gateway.Value, ttl time.Du
 
 // judge adds what an operator should know before confirming.
 func (d *Driver) judge(p *gateway.Plan, l *Lever, now time.Time) {
-	for _, i := range p.Instances {
-		switch {
-		case i.Skip != "" && i.Rev == "":
-			p.Caveats = append(p.Caveats, fmt.Sprintf("%s is left out, so this will be PARTIAL: %s", i.Name, i.Skip))
-		case i.Skip != "":
-			p.Caveats = append(p.Caveats, i.Name+": "+i.Control+" "+i.Skip)
-		}
-	}
+	p.CaveatSkipped()
 	if p.Change.Verb == l.Verb {
 		p.Deadline.At = now.Add(p.Change.TTL)
 		p.Excess = l.Excess
-		p.Caveats = append(p.Caveats, "NOT self-reverting: only a running console, or a timer, runs the command that takes this back")
+		p.Caveat("NOT self-reverting: only a running console, or a timer, runs the command that takes this back")
 	} else {
-		p.Caveats = append(p.Caveats, "this gives back what was out; it has no deadline")
+		p.Caveat("this gives back what was out; it has no deadline")
 	}
-	p.Caveats = append(p.Caveats, "a command has no lock: the state is read before and after it, and what happens between is not seen")
+	p.Caveat("a command has no lock: the state is read before and after it, and what happens between is not seen")
 }

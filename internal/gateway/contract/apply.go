@@ -18,13 +18,10 @@ import (
 // Apply sends each call of the plan to its instance, all instances at once. The version that was read is the
 // lock, and the key makes a repetition harmless.
 func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gateway.Receipt, error) {
-	if err := p.For(Kind, d.opts.Gateway); err != nil {
+	if err := p.Confirmed(Kind, d.opts.Gateway); err != nil {
 		return gateway.Receipt{}, err
 	}
-	if err := p.Intact(); err != nil {
-		return gateway.Receipt{}, err
-	}
-	calls, err := pair(p, p.Calls)
+	calls, err := p.Pair(p.Calls, "call", pathOf)
 	if err != nil {
 		return gateway.Receipt{}, err
 	}
@@ -49,25 +46,8 @@ func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gat
 	}), nil
 }
 
-// pair puts the calls beside the instances that they are for; nil where nothing is to be sent.
-func pair(p gateway.Plan, calls []gateway.Call) ([]*gateway.Call, error) {
-	out := make([]*gateway.Call, len(p.Instances))
-	next := 0
-	for i, ip := range p.Instances {
-		if ip.Skip != "" {
-			continue
-		}
-		if next >= len(calls) || calls[next].Instance != ip.Name || calls[next].Path != "/controls/"+url.PathEscape(ip.Control) {
-			return nil, fmt.Errorf("plan %s has no call for %s of %s; plan again", p.ID, ip.Control, ip.Name)
-		}
-		out[i] = &calls[next]
-		next++
-	}
-	if next != len(calls) {
-		return nil, fmt.Errorf("plan %s has more calls than instances; plan again", p.ID)
-	}
-	return out, nil
-}
+// pathOf is where a control is served.
+func pathOf(control string) string { return "/controls/" + url.PathEscape(control) }
 
 func (d *Driver) peer(name string) (peer, error) {
 	for _, p := range d.peers {
@@ -194,7 +174,7 @@ func (d *Driver) onOurs(ctx context.Context, p gateway.Plan, r gateway.Receipt, 
 	if err := p.For(Kind, d.opts.Gateway); err != nil {
 		return gateway.Receipt{}, err
 	}
-	paired, err := pair(p, f.calls)
+	paired, err := p.Pair(f.calls, "call", pathOf)
 	if err != nil {
 		return gateway.Receipt{}, err
 	}

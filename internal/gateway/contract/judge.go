@@ -48,9 +48,9 @@ func (b *builder) judge(readings []reading, names []string) {
 	for _, i := range p.Instances {
 		switch {
 		case i.Skip != "" && i.Rev == "":
-			b.caveat("%s is left out, so this will be PARTIAL: %s", i.Name, i.Skip)
+			b.plan.Caveat("%s is left out, so this will be PARTIAL: %s", i.Name, i.Skip)
 		case i.Skip != "":
-			b.caveat("%s %s", i.Name, i.Skip)
+			b.plan.Caveat("%s %s", i.Name, i.Skip)
 		}
 	}
 	for _, s := range b.sends {
@@ -61,19 +61,19 @@ func (b *builder) judge(readings []reading, names []string) {
 			}
 		}
 		if s.control.engaged() {
-			b.caveat("%s: this replaces what is out on %s: %s", s.peer.name, s.control.ID, s.control.held())
+			b.plan.Caveat("%s: this replaces what is out on %s: %s", s.peer.name, s.control.ID, s.control.held())
 		}
 		for _, r := range s.control.Instances {
 			if !r.Applied {
-				b.caveat("%s: replica %s has not applied the present value of %s yet", s.peer.name, redact.Outside(r.Name, maxName), s.control.ID)
+				b.plan.Caveat("%s: replica %s has not applied the present value of %s yet", s.peer.name, redact.Outside(r.Name, maxName), s.control.ID)
 			}
 		}
 		if s.peer.token != nil && strings.HasPrefix(s.peer.base, "http:") && !loopback(s.peer.base) {
-			b.caveat("%s: the token travels without TLS to %s", s.peer.name, s.peer.base)
+			b.plan.Caveat("%s: the token travels without TLS to %s", s.peer.name, s.peer.base)
 		}
 	}
 	if p.Deadline.At.IsZero() {
-		b.caveat("this gives back what was out; it has no deadline")
+		b.plan.Caveat("this gives back what was out; it has no deadline")
 	}
 	if b.lever.kind == "route" && !b.lever.base {
 		b.unknownTarget(readings)
@@ -82,14 +82,7 @@ func (b *builder) judge(readings []reading, names []string) {
 		p.Blast.LastTarget = lastTarget(readings, names)
 	}
 	if p.Blast.LastTarget {
-		b.caveat("after this no deployment is in any more: nothing is left to serve")
-	}
-}
-
-func (b *builder) caveat(format string, args ...any) {
-	s := fmt.Sprintf(format, args...)
-	if !slices.Contains(b.plan.Caveats, s) {
-		b.plan.Caveats = append(b.plan.Caveats, s)
+		b.plan.Caveat("after this no deployment is in any more: nothing is left to serve")
 	}
 }
 
@@ -115,7 +108,7 @@ func (b *builder) unknownTarget(readings []reading) {
 	slices.Sort(known)
 	known = slices.Compact(known)
 	if len(known) > 0 && !slices.Contains(known, to) {
-		b.caveat("no control names a deployment %q; there are %s", redact.Outside(to, maxName), some(assign("", known)))
+		b.plan.Caveat("no control names a deployment %q; there are %s", redact.Outside(to, maxName), some(assign("", known)))
 	}
 }
 
@@ -160,11 +153,11 @@ func (d *Driver) rehearse(ctx context.Context, b *builder) error {
 		}
 		switch {
 		case a.err != nil:
-			b.caveat("not simulated: %s", a.err)
+			b.plan.Caveat("not simulated: %s", a.err)
 		case a.status == http.StatusOK:
 			b.tried(s, a)
 		case a.status == http.StatusNotFound, a.status == http.StatusMethodNotAllowed, a.status == http.StatusNotImplemented, a.status >= 500:
-			b.caveat("not simulated: %s gave no dry run (%d)", s.peer.name, a.status)
+			b.plan.Caveat("not simulated: %s gave no dry run (%d)", s.peer.name, a.status)
 		default:
 			return b.refuse("the gateway would not do it: "+s.peer.refused(a).Error(), "")
 		}
@@ -176,14 +169,14 @@ func (b *builder) tried(s send, a answer) {
 	var t trial
 	if err := json.Unmarshal(a.body, &t); err != nil || !t.DryRun {
 		// Without dry_run in the answer the gateway may have taken the parameter for nothing and done it.
-		b.caveat("%s did not say that its dry run was one; look whether %s has changed already", s.peer.name, s.control.ID)
+		b.plan.Caveat("%s did not say that its dry run was one; look whether %s has changed already", s.peer.name, s.control.ID)
 		return
 	}
 	if t.Control.Value != nil && !gateway.Same(t.Control.Value, s.want()) {
-		b.caveat("%s would set %s to %s instead", s.peer.name, s.control.ID, a.hide(string(t.Control.Value), 80))
+		b.plan.Caveat("%s would set %s to %s instead", s.peer.name, s.control.ID, a.hide(string(t.Control.Value), 80))
 	}
 	if e := t.Control.ExpiresAt; e != nil && e.Before(b.now.Add(b.change.TTL).Add(-time.Minute)) {
-		b.caveat("%s would end it sooner than asked, at %s", s.peer.name, e.UTC().Format(time.RFC3339))
+		b.plan.Caveat("%s would end it sooner than asked, at %s", s.peer.name, e.UTC().Format(time.RFC3339))
 	}
 	var touched []string
 	for what, n := range t.Affected {
@@ -192,14 +185,14 @@ func (b *builder) tried(s send, a answer) {
 		}
 	}
 	if slices.Sort(touched); len(touched) > 0 {
-		b.caveat("%s: affects %s", s.peer.name, strings.Join(touched, ", "))
+		b.plan.Caveat("%s: affects %s", s.peer.name, strings.Join(touched, ", "))
 	}
 	for i, c := range t.Conflicts {
 		if i == 5 {
-			b.caveat("%s: and %d more conflicts", s.peer.name, len(t.Conflicts)-i)
+			b.plan.Caveat("%s: and %d more conflicts", s.peer.name, len(t.Conflicts)-i)
 			break
 		}
-		b.caveat("%s: conflict: %s", s.peer.name, a.hide(clash(c), 200))
+		b.plan.Caveat("%s: conflict: %s", s.peer.name, a.hide(clash(c), 200))
 	}
 }
 

@@ -15,10 +15,7 @@ import (
 
 // Apply sets each key of the plan. Envoy has no lock, so each is read before and after.
 func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gateway.Receipt, error) {
-	if err := p.For(Kind, d.opts.Gateway); err != nil {
-		return gateway.Receipt{}, err
-	}
-	if err := p.Intact(); err != nil {
+	if err := p.Confirmed(Kind, d.opts.Gateway); err != nil {
 		return gateway.Receipt{}, err
 	}
 	values, err := pair(p, p.Calls)
@@ -118,24 +115,21 @@ func (d *Driver) look(ctx context.Context, ip gateway.InstancePlan) (gateway.Gla
 
 // pair puts the values beside the keys that they set. Only whole numbers and nothing are ever sent.
 func pair(p gateway.Plan, calls []gateway.Call) ([]string, error) {
-	out := make([]string, len(p.Instances))
-	next := 0
-	for i, ip := range p.Instances {
-		if ip.Skip != "" {
+	paired, err := p.Pair(calls, "call", gateway.Itself)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(paired))
+	for i, c := range paired {
+		if c == nil {
 			continue
 		}
-		if next >= len(calls) || calls[next].Instance != ip.Name || calls[next].Path != ip.Control {
-			return nil, fmt.Errorf("plan %s has no call for %s of %s; plan again", p.ID, ip.Control, ip.Name)
-		}
-		value, ok := strings.CutPrefix(calls[next].Body, ip.Control+"=")
+		key := p.Instances[i].Control
+		value, ok := strings.CutPrefix(c.Body, key+"=")
 		if _, err := strconv.ParseUint(value, 10, 32); !ok || (err != nil && value != "") {
-			return nil, fmt.Errorf("plan %s has a call for %s that does not fit it; plan again", p.ID, ip.Control)
+			return nil, fmt.Errorf("plan %s has a call for %s that does not fit it; plan again", p.ID, key)
 		}
 		out[i] = value
-		next++
-	}
-	if next != len(calls) {
-		return nil, fmt.Errorf("plan %s has more calls than controls; plan again", p.ID)
 	}
 	return out, nil
 }

@@ -281,11 +281,7 @@ func near(knobs []knob) string {
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
-	const few = 8
-	if len(all) > few {
-		all = append(all[:few], fmt.Sprintf("one of %d more", len(all)-few))
-	}
-	return strings.Join(all, " or ")
+	return gateway.OneOf(all)
 }
 
 // lastTarget refuses to take the last target of a route out: with all weights 0 Envoy goes on to the next route.
@@ -302,7 +298,7 @@ func (b *builder) lastTarget(a answer, k knob) error {
 	if len(left) == 0 {
 		return b.refuse(fmt.Sprintf("%s is the last target of %s on %s: with no weight left Envoy takes the next route", k.cluster, k.prefix, a.peer.name), "target.in of another first")
 	}
-	b.caveat("%s: left to serve %s: %s", a.peer.name, k.prefix, strings.Join(left, ", "))
+	b.plan.Caveat("%s: left to serve %s: %s", a.peer.name, k.prefix, strings.Join(left, ", "))
 	return nil
 }
 
@@ -314,43 +310,30 @@ func (b *builder) skipped() string {
 	return strings.Join(why, "; ")
 }
 
-func (b *builder) caveat(format string, args ...any) {
-	if s := fmt.Sprintf(format, args...); !slices.Contains(b.plan.Caveats, s) {
-		b.plan.Caveats = append(b.plan.Caveats, s)
-	}
-}
-
 // caveats adds what an operator should know before confirming.
 func (b *builder) caveats(answers []answer, now time.Time) {
-	for _, i := range b.plan.Instances {
-		switch {
-		case i.Skip != "" && i.Rev == "":
-			b.caveat("%s is left out, so this will be PARTIAL: %s", i.Name, i.Skip)
-		case i.Skip != "":
-			b.caveat("%s: %s %s", i.Name, i.Control, i.Skip)
-		}
-	}
+	b.plan.CaveatSkipped()
 	if b.engages() {
 		b.plan.Deadline.At = now.Add(b.change.TTL)
-		b.caveat("NOT self-reverting: the admin layer holds no deadline; only a running console, or a timer, undoes this")
+		b.plan.Caveat("NOT self-reverting: the admin layer holds no deadline; only a running console, or a timer, undoes this")
 	} else {
-		b.caveat("this gives back what was out; it has no deadline")
+		b.plan.Caveat("this gives back what was out; it has no deadline")
 	}
-	b.caveat("a restart of Envoy, a hot one too, forgets this")
+	b.plan.Caveat("a restart of Envoy, a hot one too, forgets this")
 	switch b.change.Verb {
 	case gateway.CapSet:
 		b.plan.Excess = gateway.ExcessRejected
-		b.caveat("what is over the cap gets 503 at once (UO in the log): it does not wait, and is not sent elsewhere")
+		b.plan.Caveat("what is over the cap gets 503 at once (UO in the log): it does not wait, and is not sent elsewhere")
 		b.capCaveats(answers)
 	case gateway.WorkloadPause, gateway.ShedSet:
 		b.plan.Excess = gateway.ExcessRejected
-		b.caveat("what is refused gets its answer at once; whether it is obeyed shows in the traffic only")
+		b.plan.Caveat("what is refused gets its answer at once; whether it is obeyed shows in the traffic only")
 	case gateway.TargetOut:
-		b.caveat("requests that run there may finish; the other weights take its share")
+		b.plan.Caveat("requests that run there may finish; the other weights take its share")
 	case gateway.RouteForce:
-		b.caveat("the model's name in the request stays as it is: the target has to know it")
+		b.plan.Caveat("the model's name in the request stays as it is: the target has to know it")
 	case gateway.RetrySet:
-		b.caveat("a request whose retry is refused ends with the provider's answer and the flag UO")
+		b.plan.Caveat("a request whose retry is refused ends with the provider's answer and the flag UO")
 	}
 }
 
@@ -359,17 +342,17 @@ func (b *builder) capCaveats(answers []answer) {
 	for _, k := range b.knobs {
 		hit[k.cluster]++
 		if k.now < b.value {
-			b.caveat("this LOOSENS %s from %d to %d", k.key, k.now, b.value)
+			b.plan.Caveat("this LOOSENS %s from %d to %d", k.key, k.now, b.value)
 		}
 		for _, a := range answers {
 			if n := a.proc.active[k.cluster]; a.err == nil && n > b.value {
-				b.caveat("%s: %d requests are on %s now; the cap holds once enough of them have ended", a.peer.name, n, k.cluster)
+				b.plan.Caveat("%s: %d requests are on %s now; the cap holds once enough of them have ended", a.peer.name, n, k.cluster)
 			}
 		}
 	}
 	for _, c := range slices.Sorted(maps.Keys(hit)) {
 		if n := hit[c] * len(answers); n > 1 {
-			b.caveat("each process and priority counts for itself: %d of them let %d times as much through to %s", n, n, c)
+			b.plan.Caveat("each process and priority counts for itself: %d of them let %d times as much through to %s", n, n, c)
 		}
 	}
 }

@@ -15,10 +15,7 @@ import (
 // Apply sends each command of the plan. HAProxy has no lock, so each process is read before (it still has to
 // show what the plan read) and after (it has to show what was set).
 func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gateway.Receipt, error) {
-	if err := p.For(Kind, d.opts.Gateway); err != nil {
-		return gateway.Receipt{}, err
-	}
-	if err := p.Intact(); err != nil {
+	if err := p.Confirmed(Kind, d.opts.Gateway); err != nil {
 		return gateway.Receipt{}, err
 	}
 	commands, err := pair(p, p.Calls)
@@ -101,24 +98,20 @@ func (d *Driver) restored(ip gateway.InstancePlan) {
 // pair puts the commands beside the controls that they move. They are built anew from the plan's values and have
 // to equal what the plan says: nothing else is ever sent down a socket that would take any command.
 func pair(p gateway.Plan, calls []gateway.Call) ([]string, error) {
-	out := make([]string, len(p.Instances))
-	next := 0
-	for i, ip := range p.Instances {
-		if ip.Skip != "" {
+	paired, err := p.Pair(calls, "command", gateway.Itself)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(paired))
+	for i, c := range paired {
+		if c == nil {
 			continue
 		}
-		if next >= len(calls) || calls[next].Instance != ip.Name || calls[next].Path != ip.Control {
-			return nil, fmt.Errorf("plan %s has no command for %s of %s; plan again", p.ID, ip.Control, ip.Name)
-		}
-		command := calls[next].Body
-		if command != commandFor(ip.Control, ip.After) && command != commandFor(ip.Control, ip.Before) {
+		ip := p.Instances[i]
+		if c.Body != commandFor(ip.Control, ip.After) && c.Body != commandFor(ip.Control, ip.Before) {
 			return nil, fmt.Errorf("plan %s has a command for %s that does not fit its values; plan again", p.ID, ip.Control)
 		}
-		out[i] = command
-		next++
-	}
-	if next != len(calls) {
-		return nil, fmt.Errorf("plan %s has more commands than controls; plan again", p.ID)
+		out[i] = c.Body
 	}
 	return out, nil
 }

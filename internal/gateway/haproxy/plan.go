@@ -108,16 +108,11 @@ func (d *Driver) servers(b *builder, what traffic.Scope) ([]string, error) {
 }
 
 func some(ids []string) string {
-	const few = 8
-	more := ""
-	if len(ids) > few {
-		more = fmt.Sprintf(" or one of %d more", len(ids)-few)
-		ids = ids[:few]
+	scopes := make([]string, len(ids))
+	for i, id := range ids {
+		scopes[i] = "deployment=" + id
 	}
-	if len(ids) == 0 {
-		return ""
-	}
-	return "deployment=" + strings.Join(ids, " or deployment=") + more
+	return gateway.OneOf(scopes)
 }
 
 // builder puts a plan together, one server of one process after the other.
@@ -211,10 +206,10 @@ func (b *builder) addLimit(r reading, s server, ip gateway.InstancePlan) {
 		return
 	}
 	if b.change.Verb == gateway.CapSet && s.limit > 0 && want > s.limit {
-		b.caveat("%s: this LOOSENS %s from %d to %d", r.peer.name, s.id(), s.limit, want)
+		b.plan.Caveat("%s: this LOOSENS %s from %d to %d", r.peer.name, s.id(), s.limit, want)
 	}
 	if want > 0 && s.inUse > want {
-		b.caveat("%s: %d requests are on %s now; the cap holds once enough of them have ended", r.peer.name, s.inUse, s.id())
+		b.plan.Caveat("%s: %d requests are on %s now; the cap holds once enough of them have ended", r.peer.name, s.inUse, s.id())
 	}
 	b.send(r, ip, limitCommand(s.id(), want), limitCommand(s.id(), s.limit))
 }
@@ -238,10 +233,10 @@ func (b *builder) addState(r reading, s server, ip gateway.InstancePlan) {
 		return
 	}
 	if why := s.held(); why != "" && want == stateReady {
-		b.caveat("%s: %s will take no requests all the same: %s", r.peer.name, s.id(), why)
+		b.plan.Caveat("%s: %s will take no requests all the same: %s", r.peer.name, s.id(), why)
 	}
 	if want == stateDrain && s.inUse > 0 {
-		b.caveat("%s: %d requests run on %s now and may finish there", r.peer.name, s.inUse, s.id())
+		b.plan.Caveat("%s: %d requests run on %s now and may finish there", r.peer.name, s.inUse, s.id())
 	}
 	b.send(r, ip, stateCommand(s.id(), want), stateCommand(s.id(), s.state()))
 }
@@ -281,45 +276,31 @@ func (b *builder) worthwhile(ctx context.Context) error {
 	return nil
 }
 
-func (b *builder) caveat(format string, args ...any) {
-	s := fmt.Sprintf(format, args...)
-	if !slices.Contains(b.plan.Caveats, s) {
-		b.plan.Caveats = append(b.plan.Caveats, s)
-	}
-}
-
 // judge adds what an operator should know before confirming.
 func (b *builder) judge() {
 	p := &b.plan
-	for _, i := range p.Instances {
-		switch {
-		case i.Skip != "" && i.Rev == "":
-			b.caveat("%s is left out, so this will be PARTIAL: %s", i.Name, i.Skip)
-		case i.Skip != "":
-			b.caveat("%s: %s %s", i.Name, i.Control, i.Skip)
-		}
-	}
+	p.CaveatSkipped()
 	if b.engages() {
 		p.Deadline.At = b.now.Add(b.change.TTL)
-		b.caveat("NOT self-reverting: HAProxy holds no deadline; only a running console, or a timer, undoes this")
+		b.plan.Caveat("NOT self-reverting: HAProxy holds no deadline; only a running console, or a timer, undoes this")
 	} else {
-		b.caveat("this gives back what was out; it has no deadline")
+		b.plan.Caveat("this gives back what was out; it has no deadline")
 	}
-	b.caveat("a reload of HAProxy forgets this and every other change made through its socket")
+	b.plan.Caveat("a reload of HAProxy forgets this and every other change made through its socket")
 	if b.change.Verb == gateway.CapSet {
 		p.Excess = gateway.ExcessWaits
-		b.caveat("what is over the cap waits in HAProxy for `timeout queue`, then gets 503 (sQ in the log)")
+		b.plan.Caveat("what is over the cap waits in HAProxy for `timeout queue`, then gets 503 (sQ in the log)")
 		if n := len(b.readings); n > 1 {
-			b.caveat("each process counts for itself: %d processes let %d times as much through", n, n)
+			b.plan.Caveat("each process counts for itself: %d processes let %d times as much through", n, n)
 		}
 	}
 	if b.change.Verb == gateway.TargetOut {
 		for _, be := range b.emptied() {
 			p.Blast.LastTarget = true
-			b.caveat("nothing is left to serve backend %s after this: its requests get 503 (SC in the log)", be)
+			b.plan.Caveat("nothing is left to serve backend %s after this: its requests get 503 (SC in the log)", be)
 		}
 		for _, text := range b.remaining() {
-			b.caveat("%s", text)
+			b.plan.Caveat("%s", text)
 		}
 	}
 }
