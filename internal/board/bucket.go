@@ -45,27 +45,32 @@ func (k *bucket) outcome(o traffic.Outcome, n, first int64) {
 	k.more = append(k.more, OutcomeN{Outcome: o, N: n, First: first})
 }
 
-func (k *bucket) addRecord(rec *traffic.Record, first bool) {
+// request counts one, with what is known of it but its tokens.
+func (k *bucket) request(o traffic.Outcome, known traffic.Field, attempt int, first, fell bool, latency, ttft time.Duration) {
 	var f int64
 	if first {
 		f = 1
 	} else {
 		k.retry++
 	}
-	if rec.Known&traffic.HasAttempt != 0 && rec.Attempt > 1 {
+	if known&traffic.HasAttempt != 0 && attempt > 1 {
 		k.again++
 	}
-	k.outcome(rec.Outcome, 1, f)
+	k.outcome(o, 1, f)
 	k.width = max(k.width, 1)
-	if rec.FallbackFrom != traffic.Unknown {
+	if fell {
 		k.fallback++
 	}
-	if rec.Known&traffic.HasLatency != 0 {
-		k.lat.Add(rec.Latency)
+	if known&traffic.HasLatency != 0 {
+		k.lat.Add(latency)
 	}
-	if rec.Known&traffic.HasTTFT != 0 {
-		k.ttft.Add(rec.TTFT)
+	if known&traffic.HasTTFT != 0 {
+		k.ttft.Add(ttft)
 	}
+}
+
+func (k *bucket) addRecord(rec *traffic.Record, first bool) {
+	k.request(rec.Outcome, rec.Known, rec.Attempt, first, rec.FallbackFrom != traffic.Unknown, rec.Latency, rec.TTFT)
 	if rec.Known&traffic.HasTokensIn != 0 {
 		k.tokIn += rec.TokensIn
 	}

@@ -109,26 +109,7 @@ func (b *Board) line(l *traffic.Lines, x *traffic.Line, kind traffic.SourceKind,
 
 // addLine counts a success.
 func (k *bucket) addLine(x *traffic.Line, first bool) {
-	var f int64
-	if first {
-		f = 1
-	} else {
-		k.retry++
-	}
-	if x.Known&traffic.HasAttempt != 0 && x.Attempt > 1 {
-		k.again++
-	}
-	k.outcome(x.Outcome, 1, f)
-	k.width = max(k.width, 1)
-	if x.From != traffic.Unknown {
-		k.fallback++
-	}
-	if x.Known&traffic.HasLatency != 0 {
-		k.lat.Add(time.Duration(x.Latency))
-	}
-	if x.Known&traffic.HasTTFT != 0 {
-		k.ttft.Add(time.Duration(x.TTFT))
-	}
+	k.request(x.Outcome, x.Known, int(x.Attempt), first, x.From != traffic.Unknown, time.Duration(x.Latency), time.Duration(x.TTFT))
 	k.tokIn += x.TokensIn // 0 where they are not known
 	k.tokOut += x.TokensOut
 	k.tokC += x.TokensCached
@@ -136,15 +117,10 @@ func (k *bucket) addLine(x *traffic.Line, first bool) {
 
 // appendLine adds the record that a line is in short, and gives its sequence number.
 func (r *records) appendLine(l *traffic.Lines, x *traffic.Line, at *numbered, ns int64, flags uint8) int64 {
-	r.next++
-	if !r.withAny {
-		r.base = r.next
+	s := r.room()
+	if s == nil {
 		return r.next - 1
 	}
-	if len(r.segs) == 0 || r.segs[len(r.segs)-1].n == segmentLen {
-		r.grow()
-	}
-	s := r.segs[len(r.segs)-1]
 	i := s.n
 	s.at[i], s.known[i], s.outcome[i], s.flags[i] = ns, x.Known, packOutcome(x.Outcome), flags
 	s.key[i] = at.key(r, l, x.Place)
@@ -158,12 +134,7 @@ func (r *records) appendLine(l *traffic.Lines, x *traffic.Line, at *numbered, ns
 	if r.withText {
 		size = int(x.Size + x.IDSize)
 	}
-	if !r.draft.fits(size) {
-		r.seal()
-	}
-	if r.draft.n == 0 {
-		r.draft.reset(r.next - 1)
-	}
+	r.open(size)
 	if r.withText {
 		raw, id := l.Raw(x)
 		r.draft.text = append(append(r.draft.text, id...), raw...)

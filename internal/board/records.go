@@ -34,27 +34,41 @@ func newRecords(maxN, maxText int) records {
 
 // append adds a record and gives its sequence number.
 func (r *records) append(rec *traffic.Record) int64 {
-	r.next++
-	if !r.withAny {
-		r.base = r.next
+	s := r.room()
+	if s == nil {
 		return r.next - 1
 	}
-	if len(r.segs) == 0 || r.segs[len(r.segs)-1].n == segmentLen {
-		r.grow()
-	}
-	r.segs[len(r.segs)-1].put(rec, &r.index)
+	s.put(rec, &r.index)
 	var t texts
 	if r.withText {
 		t = textsOf(rec)
 	}
-	if !r.draft.fits(t.size()) {
+	r.open(t.size())
+	r.draft.add(t)
+	return r.next - 1
+}
+
+// room gives the next record its number, and the segment that it goes into; nil where none are kept.
+func (r *records) room() *segment {
+	r.next++
+	if !r.withAny {
+		r.base = r.next
+		return nil
+	}
+	if len(r.segs) == 0 || r.segs[len(r.segs)-1].n == segmentLen {
+		r.grow()
+	}
+	return r.segs[len(r.segs)-1]
+}
+
+// open makes the draft ready for the texts of the newest record.
+func (r *records) open(size int) {
+	if !r.draft.fits(size) {
 		r.seal()
 	}
 	if r.draft.n == 0 {
 		r.draft.reset(r.next - 1)
 	}
-	r.draft.add(t)
-	return r.next - 1
 }
 
 // grow begins a segment. Views keep the old list.

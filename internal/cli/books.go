@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -100,14 +99,9 @@ func bookFiles(path string) (all []*runbook.Book, problems []string) {
 
 // bookFile reads a file; Parse says what it leaves out of one that is too long.
 func bookFile(path string) (*runbook.Book, error) {
-	f, err := os.Open(path) //nolint:gosec // the operator named it
+	src, err := readSome(path)
 	if err != nil {
-		return nil, fmt.Errorf("runbook %s: %w", path, unwrapPath(err))
-	}
-	defer f.Close()
-	src, err := io.ReadAll(io.LimitReader(f, maxBook+1))
-	if err != nil {
-		return nil, fmt.Errorf("runbook %s: %w", path, unwrapPath(err))
+		return nil, fmt.Errorf("runbook %w", err)
 	}
 	b, err := runbook.Parse(path, src)
 	if err != nil {

@@ -209,13 +209,7 @@ func (l *lastWord) of(syms *traffic.Symbols, text []byte) traffic.Sym {
 
 // made counts a line as keep counts a record.
 func (s *Stream) made(b *traffic.Brief, skewed, unmapped bool) {
-	s.tally.Records++
-	if skewed {
-		s.tally.Skewed++
-	}
-	if unmapped {
-		s.tally.Unmapped++
-	}
+	s.tally.add(skewed, unmapped)
 	if b.Marks&traffic.Received == 0 && b.At > s.newest {
 		s.newest = b.At
 	}

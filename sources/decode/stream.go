@@ -61,6 +61,17 @@ type Tally struct {
 	Newest   time.Time // the newest event time
 }
 
+// add counts a record.
+func (t *Tally) add(skewed, unmapped bool) {
+	t.Records++
+	if skewed {
+		t.Skewed++
+	}
+	if unmapped {
+		t.Unmapped++
+	}
+}
+
 // NewStream makes a stream of a format, or of whatever format Detect finds where format is "" or Auto. The
 // format may name wrappers alone ("cri"), and then the lines tell what is inside.
 func NewStream(format string, opt Options) (*Stream, error) {
@@ -314,13 +325,7 @@ func (s *Stream) count(raw, inside []byte, rec traffic.Record, res Result) {
 }
 
 func (s *Stream) keep(rec traffic.Record, res Result) {
-	s.tally.Records++
-	if res.Skewed {
-		s.tally.Skewed++
-	}
-	if res.Unmapped {
-		s.tally.Unmapped++
-	}
+	s.tally.add(res.Skewed, res.Unmapped)
 	if !rec.Received && rec.Time.After(s.tally.Newest) {
 		s.tally.Newest = rec.Time
 	}

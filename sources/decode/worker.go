@@ -199,13 +199,7 @@ func requestNumber(id []byte) uint64 {
 }
 
 func (k *Block) noted(b *traffic.Brief, skewed, unmapped bool) {
-	k.tally.Records++
-	if skewed {
-		k.tally.Skewed++
-	}
-	if unmapped {
-		k.tally.Unmapped++
-	}
+	k.tally.add(skewed, unmapped)
 	if b.Marks&traffic.Received == 0 {
 		k.newest = max(k.newest, b.At)
 	}
