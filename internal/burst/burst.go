@@ -62,7 +62,7 @@ type Event struct {
 	At    time.Time
 }
 
-// The kinds of bursts. Those of callers and of traffic are notes: they never page.
+// The kinds of bursts. Those of repeats, of callers and of traffic are notes: they never page.
 const (
 	KindErrors     = "errors"
 	KindLatency    = "latency"
@@ -126,8 +126,11 @@ type Burst struct {
 	Reason        string // one sentence with the numbers
 }
 
-// Pages tells whether the burst is more than a note.
-func (b Burst) Pages() bool { return b.Kind != KindCaller && b.Kind != KindTraffic }
+// Pages tells whether the burst is more than a note. Repeats alone are one: what makes clients repeat is failures or slow
+// answers, which page, or nothing that hurts anybody yet.
+func (b Burst) Pages() bool {
+	return b.Kind == KindErrors || b.Kind == KindTruncation || b.Kind == KindLatency
+}
 
 // Live tells whether the burst has not settled.
 func (b Burst) Live() bool { return b.Ended.IsZero() }

@@ -185,7 +185,7 @@ func TestSplittingLeavesChangesNoVerdict(t *testing.T) {
 			t.Fatalf("%v, %d bursts, split %d", w.faults, len(a), len(b))
 		}
 		for i := range a {
-			if x, y := a[i], b[i]; x.Kind != y.Kind || max(x.Detected.Sub(y.Detected), y.Detected.Sub(x.Detected)) > 4*time.Second {
+			if x, y := a[i], b[i]; x.Kind != y.Kind || max(x.Detected.Sub(y.Detected), y.Detected.Sub(x.Detected)) > 12*time.Second { // a dozen failures more, where what is normal was learnt in less than half a minute
 				t.Fatalf("%s\nsplit:\n%s", x.Reason, y.Reason)
 			}
 		}

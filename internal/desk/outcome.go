@@ -138,15 +138,25 @@ func outcomeWords(v string) string {
 // hurt gives the traffic that a lever should mend, and since when it suffers: the burst that was live when the lever was
 // thrown and its scope, else all of the gateway.
 func (d *Desk) hurt(l *lever) (*burstState, traffic.Scope, time.Time) {
+	var found *burstState
 	for _, b := range d.bursts {
-		if b.Detected.After(l.at) || (!b.Live() && b.Ended.Before(l.at)) || !b.Pages() {
+		if b.Detected.After(l.at) || (!b.Live() && b.Ended.Before(l.at)) {
 			continue
 		}
-		scope := b.Scope.Clone()
-		scope["gateway"] = l.plan.Gateway
-		return b, scope, b.Onset
+		if b.Pages() {
+			found = b
+			break
+		}
+		if found == nil && b.Kind == burst.KindRetries { // no page, but what a lever on retries should mend
+			found = b
+		}
 	}
-	return nil, traffic.Scope{"gateway": l.plan.Gateway}, l.acceptAt.Add(-2 * time.Minute)
+	if found == nil {
+		return nil, traffic.Scope{"gateway": l.plan.Gateway}, l.acceptAt.Add(-2 * time.Minute)
+	}
+	scope := found.Scope.Clone()
+	scope["gateway"] = l.plan.Gateway
+	return found, scope, found.Onset
 }
 
 func later(a, b time.Time) time.Time {
