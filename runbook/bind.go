@@ -78,13 +78,10 @@ func (w Walk) fillScope(b *Book, with map[string]string) (scope map[string]strin
 }
 
 // Eval answers an expression of the book with the walk's scope and variables. While a required variable of
-// the scope is open it is unknown, because the numbers would be those of something wider.
+// the scope is open every number is unknown, because it would be that of something wider.
 func (w Walk) Eval(b *Book, e Expr, f Facts) Result {
 	scope, missing := w.Scope(b)
-	if len(missing) > 0 {
-		return Result{Text: e.Source, Why: "$" + strings.Join(missing, ", $") + " is not filled"}
-	}
-	return e.Bind(w.Vars).Eval(f, scope)
+	return e.Bind(w.Vars).eval(f, scope, missing)
 }
 
 // Decision is which arm of a branch holds.

@@ -18,6 +18,7 @@ const heldLooks = 6
 type env struct {
 	facts      Facts
 	scope      map[string]string
+	open       []string // variables of the scope without a value
 	vars       map[string]string
 	shift      time.Duration // how far back a `for` looks now
 	minSamples int
@@ -43,7 +44,10 @@ type amount struct {
 // amplification have none by default); a metric that asks for
 // side=client, and amplification, leave out the scope's provider, region, deployment and endpoint, which a
 // client's request does not have. What is not known is Unknown, never false, and says why.
-func (e Expr) Eval(f Facts, scope map[string]string) Result {
+func (e Expr) Eval(f Facts, scope map[string]string) Result { return e.eval(f, scope, nil) }
+
+// eval answers while variables of the scope may be open: numbers are unknown then, answers of the operator are not.
+func (e Expr) eval(f Facts, scope map[string]string, open []string) Result {
 	if e.root == nil {
 		return Result{Why: "there is no expression"}
 	}
@@ -51,7 +55,7 @@ func (e Expr) Eval(f Facts, scope map[string]string) Result {
 		return Result{Text: e.Source, Why: "nothing answers"}
 	}
 	var terms []Term
-	r := e.root.truth(&env{facts: f, scope: scope, vars: e.vars, minSamples: e.minSamples, maxAge: e.maxAge, terms: &terms})
+	r := e.root.truth(&env{facts: f, scope: scope, open: open, vars: e.vars, minSamples: e.minSamples, maxAge: e.maxAge, terms: &terms})
 	r.Terms = terms
 	switch {
 	case r.Truth != Unknown:
@@ -65,6 +69,9 @@ func (e Expr) Eval(f Facts, scope map[string]string) Result {
 // query builds what is asked; why is not empty where a variable is open.
 func (ev *env) query(n *queryNode) (q Query, why string) {
 	q = Query{Metric: n.metric.Name, Quantile: n.quantile, Over: n.over, Offset: n.offset + ev.shift}
+	if len(ev.open) > 0 {
+		return q, notFilled(ev.open...)
+	}
 	side := ""
 	for _, m := range n.where {
 		m.Values = slices.Clone(m.Values)
@@ -119,7 +126,7 @@ func (ev *env) fill(v string) (value, why string) {
 	if filled := ev.vars[name]; filled != "" {
 		return filled, ""
 	}
-	return "", "$" + name + " is not filled"
+	return "", notFilled(name)
 }
 
 // fillText puts values in place of variables, for the reader.

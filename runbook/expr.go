@@ -20,6 +20,8 @@ type Expr struct {
 	Line   int
 
 	root       truthNode
+	named      []string      // variables whose values are compared, beside those in labels
+	answers    []*answerNode // and with what
 	vars       map[string]string
 	within     time.Duration
 	minSamples int
@@ -57,6 +59,11 @@ func (e Expr) With(minSamples int, maxAge time.Duration) Expr {
 // Vars lists the variables that the expression names, each once.
 func (e Expr) Vars() []string {
 	var names []string
+	for _, name := range e.named {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
 	e.queries(func(q *queryNode) {
 		for _, m := range q.where {
 			for _, v := range m.Values {

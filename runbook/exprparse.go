@@ -2,7 +2,6 @@ package runbook
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,8 +16,9 @@ const (
 // ParseExpr reads one expression of the check language; name and line say where it stands.
 //
 //	expr    = and {"or" and}            and  = held {"and" held}
-//	held    = truth ["for" TIME]        truth = "not" held | "(" expr ")" | burst | lever | value OP value
+//	held    = truth ["for" TIME]        truth = "not" held | "(" expr ")" | burst | lever | value OP value | answer
 //	value   = one {"*" one}             one   = NUMBER[unit] | N% "of" one | metric | pNN(metric)
+//	answer  = $name | $name == WORD | $name in (WORD, ...) | $name OP value | value OP $name
 //	metric  = NAME [{label OP value, label in (a, b), ...}] ["over" TIME] ["offset" TIME]
 //
 // A "within TIME" may stand at the end of the whole, for a verify.
@@ -34,9 +34,11 @@ func ParseExpr(name string, line int, src string) (Expr, error) {
 }
 
 type exprParser struct {
-	src   string
-	pos   int
-	depth int
+	src     string
+	pos     int
+	depth   int
+	named   []string      // variables that stand for an answer
+	answers []*answerNode // what is asked of them
 }
 
 // operand is a number or a truth; exactly one is set.
@@ -67,6 +69,7 @@ func (p *exprParser) parse(e *Expr) *Error {
 	if e.root, err = p.asTruth(root); err != nil {
 		return err
 	}
+	e.named, e.answers = p.named, p.answers
 	return nil
 }
 
@@ -166,6 +169,12 @@ func (p *exprParser) comparison() (operand, *Error) {
 		p.pos = at
 		return operand{}, p.fail("true or false cannot be compared", "leave the comparison out, or write not in front")
 	}
+	if name, ok, err := p.reference(); err != nil {
+		return operand{}, err
+	} else if ok {
+		p.named = append(p.named, name)
+		return operand{yes: compareNode{op, left.num, answerNumber{name, left.num.unit()}}}, nil
+	}
 	right, err := p.value()
 	if err != nil {
 		return operand{}, err
@@ -233,6 +242,11 @@ func (p *exprParser) one() (operand, *Error) {
 			return operand{}, p.fail("a parenthesis is not closed", "write )")
 		}
 		return o, nil
+	}
+	if name, ok, err := p.reference(); err != nil {
+		return operand{}, err
+	} else if ok {
+		return p.answer(name)
 	}
 	q, err := p.query()
 	if err != nil {
@@ -377,15 +391,4 @@ func metricNames() []string {
 		names = append(names, m.Name)
 	}
 	return names
-}
-
-// labelTakes says whether a label makes sense on a metric.
-func labelTakes(m Metric, label string) bool {
-	switch label {
-	case "code", "class":
-		return !m.Gauge
-	case "verb":
-		return m.Name == "lever"
-	}
-	return slices.Contains(dims(), label)
 }

@@ -260,3 +260,14 @@ func isName(s string) bool {
 	}
 	return s != ""
 }
+
+// labelTakes says whether a label makes sense on a metric.
+func labelTakes(m Metric, label string) bool {
+	switch label {
+	case "code", "class":
+		return !m.Gauge
+	case "verb":
+		return m.Name == "lever"
+	}
+	return slices.Contains(dims(), label)
+}

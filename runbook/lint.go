@@ -97,6 +97,9 @@ func (l *linter) armed() {
 			for _, to := range targets(bl) {
 				l.loop(i, j, to, bl.Line)
 			}
+			for _, e := range exprs(bl) {
+				l.askedBefore(i, j, e)
+			}
 		}
 	}
 }
@@ -242,6 +245,46 @@ func (l *linter) block(st Step, bl Block) {
 	case len(bl.Branch) > 0 && !bl.Branch[len(bl.Branch)-1].Else:
 		l.warnBlock(bl.Line, "branch has no else", "write `- else: next` as the last arm")
 	}
+}
+
+// askedBefore warns of an expression that needs the answer to a question which comes later only: it is unknown
+// whenever a walk gets there.
+func (l *linter) askedBefore(step, block int, e Expr) {
+	for _, name := range e.Vars() {
+		if _, declared := l.book.Var(name); declared {
+			continue
+		}
+		later := ""
+		for i, st := range l.book.Steps {
+			for j, bl := range st.Blocks {
+				if bl.Ask == nil || bl.Ask.Var != name {
+					continue
+				}
+				if i < step || (i == step && j < block) || l.goesBack(i, step) {
+					return
+				}
+				later = st.Slug
+			}
+		}
+		if later != "" {
+			l.warnBlock(e.Line, "needs the answer $"+name+", which is asked later, in "+later, "ask before, or look at it after")
+		}
+	}
+}
+
+// goesBack tells whether some step from one on leads back to another or before it.
+func (l *linter) goesBack(from, to int) bool {
+	for _, st := range l.book.Steps[from:] {
+		for _, bl := range st.Blocks {
+			for _, t := range targets(bl) {
+				slug, _ := t.Slug()
+				if _, i := l.book.Step(slug); i >= 0 && i <= to {
+					return true
+				}
+			}
+		}
+	}
+	return false
 }
 
 // loop warns of a way back that passes neither a wait nor a question: an impatient walk would spin in it.

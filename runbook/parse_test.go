@@ -243,6 +243,7 @@ func FuzzParseExpr(f *testing.F) {
 	for _, s := range []string{
 		"count{code in (502, 524), route!=\"a b\"} over 2m > 20", "p95(ttft) over 5m > 2 * p95(ttft) over 5m offset 1h",
 		"not (burst or lever{verb=cap.set}) and error_rate{region=*} < 5% for 1m within 5m", "20% of token_throughput > $x", "amplification>2",
+		"$a == \"all green\" and ($b not in (x, $c) or not $d) and limit <= $e", "$a > 5% or 4s > $b",
 	} {
 		f.Add(s)
 	}
@@ -275,6 +276,8 @@ func constant(e Expr) bool {
 	var look func(n truthNode)
 	look = func(n truthNode) {
 		switch n := n.(type) {
+		case *answerNode:
+			found = found || n.op == "" // whether something is filled is always known
 		case compareNode:
 			asks := false
 			n.each(func(*queryNode) { asks = true })

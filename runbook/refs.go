@@ -29,16 +29,9 @@ func (v Var) Check(value string) error {
 // references finds variables and targets that do not exist, and what breaks the book's own limits.
 func (b *Book) references() []error {
 	r := &refs{book: b}
-	for _, v := range b.Vars {
-		r.vars = append(r.vars, v.Name)
-	}
+	r.vars = append(b.fieldNames(), b.askedNames()...)
 	for _, st := range b.Steps {
 		r.slugs = append(r.slugs, st.Slug)
-		for _, bl := range st.Blocks {
-			if bl.Ask != nil {
-				r.vars = append(r.vars, bl.Ask.Var)
-			}
-		}
 	}
 	r.scope(2, "scope", b.Scope)
 	for _, name := range b.match.Vars() {
@@ -92,6 +85,35 @@ func (r *refs) expr(e Expr, where string) {
 	for _, name := range e.Vars() {
 		r.use(e.Line, where, name)
 	}
+	for _, a := range e.answers {
+		known := r.book.choices(a.name)
+		for _, v := range a.values {
+			if _, isVar := varName(v); !isVar && len(known) > 0 && !slices.Contains(known, v) {
+				r.fail(e.Line, fmt.Sprintf("%s compares $%s with %q, which is no answer to it", where, a.name, v), suggest(v, known))
+			}
+		}
+	}
+}
+
+// choices are the values that a variable can have, none where it can have any.
+func (b *Book) choices(name string) []string {
+	v, declared := b.Var(name)
+	all := slices.Clone(v.Values)
+	if declared && len(all) == 0 {
+		return nil
+	}
+	for _, st := range b.Steps {
+		for _, bl := range st.Blocks {
+			switch {
+			case bl.Ask == nil || bl.Ask.Var != name:
+			case len(bl.Ask.Choices) == 0:
+				return nil
+			default:
+				all = append(all, bl.Ask.Choices...)
+			}
+		}
+	}
+	return all
 }
 
 func (r *refs) target(line int, t Target) {

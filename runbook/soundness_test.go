@@ -8,9 +8,9 @@ import (
 
 // exprText draws an expression of the language.
 func exprText(t *rapid.T, depth int) string {
-	kind := rapid.IntRange(0, 6).Draw(t, "kind")
+	kind := rapid.IntRange(0, 7).Draw(t, "kind")
 	if depth == 0 {
-		kind %= 4
+		kind = []int{0, 1, 2, 3, 7, 7, 7, 7}[kind]
 	}
 	op := rapid.SampledFrom([]string{"<", "<=", ">", ">=", "==", "!="}).Draw(t, "op")
 	switch kind {
@@ -24,6 +24,8 @@ func exprText(t *rapid.T, depth int) string {
 		return rapid.SampledFrom([]string{"burst", "lever{verb=cap.set}", "inflight < 5 for 1m"}).Draw(t, "fact")
 	case 4:
 		return "not (" + exprText(t, depth-1) + ")"
+	case 7:
+		return rapid.SampledFrom([]string{"$ok == yes", "$ok != yes", "$ok in (yes, partly)", "$ok not in (no)", "inflight " + op + " $cap", "$cap " + op + " inflight"}).Draw(t, "answer")
 	case 5:
 		return "(" + exprText(t, depth-1) + " and " + exprText(t, depth-1) + ")"
 	}
@@ -53,7 +55,13 @@ func TestUnknownNeverDecides(t *testing.T) {
 				partly.answers[name] = whole.answers[name]
 			}
 		}
-		before, after := e.Eval(partly, nil), e.Eval(whole, nil)
+		answers, given := map[string]string{"ok": rapid.SampledFrom([]string{"yes", "no", "partly"}).Draw(t, "ok"), "cap": "4"}, map[string]string{}
+		for _, name := range []string{"ok", "cap"} {
+			if rapid.Bool().Draw(t, name+" answered") {
+				given[name] = answers[name]
+			}
+		}
+		before, after := e.Bind(given).Eval(partly, nil), e.Bind(answers).Eval(whole, nil)
 		if before.Truth != Unknown && before.Truth != after.Truth {
 			t.Fatalf("%s was %v on half the facts and is %v on all", src, before.Truth, after.Truth)
 		}

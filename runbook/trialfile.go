@@ -109,6 +109,8 @@ func (s *strict) trial(n *yaml.Node, b *Book) Trial {
 	for _, st := range b.Steps {
 		slugs = append(slugs, st.Slug)
 	}
+	s.known(f, "fields", t.Fields, b.fieldNames())
+	s.known(f, "answers", t.Answers, b.askedNames())
 	for slug, to := range t.At {
 		s.slug(f.at("at"), slug, slugs)
 		if !slices.Contains([]string{"next", "skip", "stop"}, to) {
@@ -135,6 +137,40 @@ func (s *strict) trial(n *yaml.Node, b *Book) Trial {
 		t.Expect = s.expect(f.keys["expect"], slugs)
 	}
 	return t
+}
+
+// known refuses names that the book does not have.
+func (s *strict) known(f fields, key string, given map[string]string, names []string) {
+	for name := range given {
+		switch {
+		case slices.Contains(names, name):
+		case len(names) == 0:
+			s.fail(f.at(key), fmt.Sprintf("the book has no %s, also not %q", key, name), "leave it out")
+		default:
+			s.fail(f.at(key), fmt.Sprintf("the book has no %q among its %s", name, key), suggest(name, names))
+		}
+	}
+}
+
+func (b *Book) fieldNames() []string {
+	var names []string
+	for _, v := range b.Vars {
+		names = append(names, v.Name)
+	}
+	return names
+}
+
+// askedNames lists the variables of the book's questions.
+func (b *Book) askedNames() []string {
+	var names []string
+	for _, st := range b.Steps {
+		for _, bl := range st.Blocks {
+			if bl.Ask != nil && !slices.Contains(names, bl.Ask.Var) {
+				names = append(names, bl.Ask.Var)
+			}
+		}
+	}
+	return names
 }
 
 func (s *strict) slug(line int, slug string, known []string) {
