@@ -138,14 +138,17 @@ func (a *app) drill(ctx context.Context, o drillOptions) error {
 	return errors.Join(err, st.close())
 }
 
+// drillEnvironment is the environment of every drill: what is done in it is marked as a drill in the record.
+const drillEnvironment = "drill"
+
 // drillConfig is what an operator would have written for this fleet.
 func drillConfig(f *drill.Fleet) *config.Config {
 	cfg := config.Empty()
-	cfg.Environments = map[string]config.Environment{"drill": {Confirm: config.ConfirmPlain}}
+	cfg.Environments = map[string]config.Environment{drillEnvironment: {Confirm: config.ConfirmPlain}}
 	for _, d := range f.Inventory() {
 		cfg.Inventory = append(cfg.Inventory, config.Mapping{
 			Match: map[string]string{"deployment": d.Name},
-			Set:   map[string]string{"provider": d.Provider, "model": d.Model, "region": d.Region, "env": "drill"},
+			Set:   map[string]string{"provider": d.Provider, "model": d.Model, "region": d.Region, "env": drillEnvironment},
 		})
 	}
 	return cfg
@@ -156,7 +159,7 @@ func drillGateways(f *drill.Fleet) []desk.Gateway {
 	for _, i := range f.Instances() {
 		o.Instances = append(o.Instances, contract.Instance{Name: i.Name, URL: strings.TrimSuffix(i.ControlsURL, "/controls")})
 	}
-	return []desk.Gateway{{Name: "drill", Kind: "contract", Env: "drill", Driver: contract.New(o)}}
+	return []desk.Gateway{{Name: "drill", Kind: "contract", Env: drillEnvironment, Driver: contract.New(o)}}
 }
 
 // say prints a line for a human beside the drill; with JSON on standard output it goes to standard error.
@@ -241,7 +244,7 @@ func (g *game) look(s *desk.Snapshot) {
 // drillSources follow the fleet as an operator would a stranger's: its log files and its metrics pages.
 func drillSources(st *station, f *drill.Fleet) ([]sources.Source, error) {
 	var all []sources.Source
-	labels := sources.Labels{Gateway: "drill", Env: "drill"}
+	labels := sources.Labels{Gateway: "drill", Env: drillEnvironment}
 	for name, path := range map[string]string{"drill-log": f.AccessLog(), "drill-errors": f.ErrorLog()} {
 		src, err := tail.New(tail.Options{Name: name, Path: path, FromStart: true, Kit: st.kit, Format: "signalbox", Labels: labels})
 		if err != nil {

@@ -1,20 +1,47 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
-// drillEnvName is the file of the state folder in which a drill says where its fleet is, for as long as it runs. It is made
-// for a second terminal: the screen of the first has no room for URLs, and the commands that a plan shows
-// use $TOKEN.
-const drillEnvName = "drill.env"
+// The files of the state folder in which a drill says where its fleet is, for as long as it runs. They are made for a
+// second terminal: the screen of the first has no room for URLs, and the commands that a plan shows use $TOKEN.
+const (
+	drillEnvName    = "drill.env"   // for a shell
+	drillConfigName = "drill.yaml"  // for signalbox control
+	drillTokenName  = "drill.token" // what the configuration refers to: a secret never stands in it
+)
 
-// announce writes the file and gives what removes it again. A drill goes on without it: only a second terminal
-// misses it. The file of a later drill in the same folder is left alone.
+// announce writes the files and gives what removes them again. A drill goes on without them: only a second terminal
+// misses them. Those of a later drill in the same folder are left alone.
 func (g *game) announce() (withdraw func()) {
+	files := map[string]string{drillEnvName: g.settings(), drillConfigName: g.configuration(), drillTokenName: g.fleet.Token() + "\n"}
+	var err error
+	for name, text := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(g.station.dir, name), []byte(text), 0o600))
+	}
+	if err != nil {
+		g.say("%s", "second terminal: not described: "+err.Error())
+	} else if !g.opts.headless {
+		g.say("%s", "in a second terminal   . "+quoted(filepath.Join(g.station.dir, drillEnvName))+"   sets $TOKEN, $ACCESS_LOG and the URLs above")
+		g.say("%s", "                       signalbox control state -c "+quoted(filepath.Join(g.station.dir, drillConfigName)))
+	}
+	return func() {
+		for name, text := range files {
+			path := filepath.Join(g.station.dir, name)
+			if now, err := os.ReadFile(path); err == nil && string(now) == text {
+				_ = os.Remove(path)
+			}
+		}
+	}
+}
+
+// settings are the fleet's addresses as a shell reads them.
+func (g *game) settings() string {
 	var b strings.Builder
 	set := func(name, value string) { fmt.Fprintf(&b, "%s=%s\n", name, quoted(value)) }
 	set("TOKEN", g.fleet.Token())
@@ -26,19 +53,35 @@ func (g *game) announce() (withdraw func()) {
 		set(name+"_METRICS", i.MetricsURL)
 		set(name+"_CONTROLS", i.ControlsURL)
 	}
-	path, text := filepath.Join(g.station.dir, drillEnvName), b.String()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		g.say("%s", "second terminal: not described: "+err.Error())
-		return func() {}
+	return b.String()
+}
+
+// configuration is the fleet as an operator would have written it down.
+func (g *game) configuration() string {
+	var b strings.Builder
+	var urls []string
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	for _, i := range g.fleet.Instances() {
+		urls = append(urls, fmt.Sprintf("%q", i.Name+"="+strings.TrimSuffix(i.ControlsURL, "/controls")))
 	}
-	if !g.opts.headless {
-		g.say("%s", "in a second terminal   . "+quoted(path)+"   sets $TOKEN, $ACCESS_LOG and the URLs above")
+	line("# The fleet of a drill that is running. It goes with the drill.")
+	line("version: 1")
+	line("environments: {%s: {confirm: plain}}", drillEnvironment)
+	line("state_dir: %q", absolute(g.station.dir))
+	line("gateways:")
+	line("  - {name: drill, kind: contract, env: %s, levers: on, instances: [%s], token: %q, timeout: 3s}",
+		drillEnvironment, strings.Join(urls, ", "), "file:"+absolute(filepath.Join(g.station.dir, drillTokenName)))
+	line("sources:")
+	line("  - {name: drill-log, kind: file, path: %q, gateway: drill, format: signalbox}", g.fleet.AccessLog())
+	line("  - {name: drill-errors, kind: file, path: %q, gateway: drill, format: signalbox}", g.fleet.ErrorLog())
+	for _, i := range g.fleet.Instances() {
+		line("  - {name: %s-metrics, kind: scrape, url: %q, gateway: drill, instance: %s, every: 1s}", i.Name, i.MetricsURL, i.Name)
 	}
-	return func() {
-		if now, err := os.ReadFile(path); err == nil && string(now) == text {
-			_ = os.Remove(path)
-		}
+	line("inventory:")
+	for _, d := range g.fleet.Inventory() {
+		line("  - {match: {deployment: %q}, set: {provider: %q, model: %q, region: %q}}", d.Name, d.Provider, d.Model, d.Region)
 	}
+	return b.String()
 }
 
 func fileExists(path string) bool {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -91,8 +92,8 @@ func commandLevers(file string, g config.Gateway) ([]command.Lever, error) {
 
 func contractDriver(g config.Gateway, token string) gateway.Driver {
 	o := contract.Options{Gateway: g.Name, Timeout: g.Timeout, Client: &http.Client{}}
-	for _, raw := range g.Instances {
-		o.Instances = append(o.Instances, contract.Instance{Name: hostOf(raw), URL: raw})
+	for i, raw := range g.Instances {
+		o.Instances = append(o.Instances, contract.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
 	}
 	if token != "" {
 		o.Token = func(context.Context) (string, error) { return token, nil }
@@ -102,8 +103,8 @@ func contractDriver(g config.Gateway, token string) gateway.Driver {
 
 func envoyDriver(cfg *config.Config, g config.Gateway) gateway.Driver {
 	o := envoy.Options{Gateway: g.Name, Env: g.Env, Timeout: g.Timeout, Resolve: deploymentsOf(cfg)}
-	for _, raw := range g.Instances {
-		o.Instances = append(o.Instances, envoy.Instance{Name: hostOf(raw), URL: raw})
+	for i, raw := range g.Instances {
+		o.Instances = append(o.Instances, envoy.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
 	}
 	return envoy.New(o)
 }
@@ -115,7 +116,7 @@ func haproxyInstances(g config.Gateway) []haproxy.Instance {
 		if len(g.Instances) > 1 {
 			name = fmt.Sprintf("%s-%d", g.Name, i+1)
 		}
-		out = append(out, haproxy.Instance{Name: name, Addr: addr})
+		out = append(out, haproxy.Instance{Name: cmp.Or(g.Names[i], name), Addr: addr})
 	}
 	return out
 }

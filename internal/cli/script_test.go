@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "gatewaylog": gatewayLog, "keep": keep, "jsonkeys": jsonKeys, "jsonhas": jsonHas, "jsonis": jsonIs, "clean": clean, "eventually": eventually,
+			"exits": exits, "gatewaylog": gatewayLog, "keep": keep, "keepat": keepAt, "jsonkeys": jsonKeys, "jsonhas": jsonHas, "jsonis": jsonIs, "clean": clean, "eventually": eventually,
 		},
 	})
 }
@@ -113,6 +113,14 @@ func keep(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: keep NAME")
 	}
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
+// keepAt NAME FILE PATH: the text at that place of a JSON file becomes an environment variable.
+func keepAt(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: keepat NAME FILE PATH")
+	}
+	ts.Setenv(args[0], fmt.Sprint(at(ts, args[1], args[2])))
 }
 
 // at finds a value by a dotted path; "." is the whole, a number an index.

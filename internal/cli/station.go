@@ -42,6 +42,8 @@ type plan struct {
 	extra       []string       // secrets that the station itself holds, redacted wherever they appear
 	gateways    []desk.Gateway // in place of the configuration's
 	problems    []string       // of runbook files: shown, never fatal
+	brief       bool           // for one command: see desk.Options
+	incident    string         // that the command belongs to
 }
 
 // openStation opens the journal, wires gateways and sources and folds what earlier consoles left.
@@ -72,6 +74,7 @@ func (a *app) openStation(ctx context.Context, p plan) (*station, error) {
 		Symbols: s.kit.Symbols, Journal: s.journal, Now: time.Now, Gateways: gates, Books: p.books,
 		Actor: a.who(p.cfg), ReadOnly: a.g.readOnly, Unjournaled: a.g.unjournaled, Drill: p.drill,
 		Sensitivity: p.sensitivity, Problems: p.problems, ExportDir: filepath.Join(dir, "exports"),
+		Brief: p.brief, Incident: p.incident,
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.journal.Close())

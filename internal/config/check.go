@@ -169,8 +169,27 @@ func badGlob(s string) (wrong, hint string) {
 	return "", ""
 }
 
+// named parts NAME=ADDRESS; an address with an = of its own has a character before it that no name has.
+func named(instances []string) (addresses, names []string) {
+	for _, a := range instances {
+		name, address, ok := strings.Cut(a, "=")
+		if wrong, _ := badName(name); !ok || name == "" || wrong != "" {
+			name, address = "", a
+		}
+		addresses, names = append(addresses, address), append(names, name)
+	}
+	return addresses, names
+}
+
 func checkGateway(r *report, g *Gateway) {
 	seen := make(map[string]bool)
+	for _, n := range g.Names {
+		if n != "" && seen[n] {
+			r.add(g.keys["instances"], "two instances are called "+quote(n), "")
+		}
+		seen[n] = true
+	}
+	clear(seen)
 	for _, a := range g.Instances {
 		at := g.keys["instances"]
 		wrong, hint := badAddress(g.Kind, a)

@@ -94,6 +94,7 @@ type Gateway struct {
 	Env       string
 	Levers    bool     // false: watched only
 	Instances []string // URLs (contract, envoy); "unix:PATH" or "tcp:HOST:PORT" (haproxy); names (command)
+	Names     []string // what each instance is called on screen and in the journal; "" leaves it to its address
 	Commands  []Command
 	Token     Secret
 	Timeout   time.Duration // of one call to one instance

@@ -22,7 +22,7 @@ actor: ana
 environments: {production: {confirm: typed, read_only: true}, staging: {confirm: plain}, dr: {}}
 gateways:
   - {name: edge, kind: haproxy, env: production, levers: on, instances: ["unix:run/a.sock", "tcp:127.0.0.1:9999"]}
-  - {name: llm, kind: contract, env: staging, instances: ["http://127.0.0.1:4001", "http://[::1]:4002"], token: env:LLM_TOKEN, timeout: 2s}
+  - {name: llm, kind: contract, env: staging, instances: ["llm-1=http://127.0.0.1:4001", "http://[::1]:4002"], token: env:LLM_TOKEN, timeout: 2s}
 sources:
   - {name: edge-log, kind: file, path: "logs/*.log", gateway: edge, zone: "+02:00", instance: a}
   - {name: edge-metrics, kind: scrape, url: "http://127.0.0.1:8404/metrics", gateway: edge, token: file:metrics.token}
@@ -59,10 +59,10 @@ func TestParseReadsTheWholeFormat(t *testing.T) {
 		Gateways: []Gateway{
 			{
 				Name: "edge", Kind: GatewayHAProxy, Env: "production", Levers: true,
-				Instances: []string{"unix:/etc/box/run/a.sock", "tcp:127.0.0.1:9999"}, Timeout: 5 * time.Second, At: at(6),
+				Instances: []string{"unix:/etc/box/run/a.sock", "tcp:127.0.0.1:9999"}, Names: []string{"", ""}, Timeout: 5 * time.Second, At: at(6),
 			},
 			{
-				Name: "llm", Kind: GatewayContract, Env: "staging", Instances: []string{"http://127.0.0.1:4001", "http://[::1]:4002"},
+				Name: "llm", Kind: GatewayContract, Env: "staging", Instances: []string{"http://127.0.0.1:4001", "http://[::1]:4002"}, Names: []string{"llm-1", ""},
 				Token: SecretFromEnv("LLM_TOKEN"), Timeout: 2 * time.Second, At: at(7),
 			},
 		},

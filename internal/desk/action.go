@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -94,7 +95,7 @@ func (d *Desk) planRevert(c PlanRevert, reply func(Result, error)) {
 	s.view.Revert, s.view.Lever = true, l.id
 	s.view.Title = "undo " + leverTitle(l.plan.Change)
 	s.view.Excess, s.view.Deadline, s.view.SelfEnds, s.view.Caveats = "", "none: it restores what was read before the lever", true, nil
-	s.plan.Change.Reason = "undo"
+	s.plan.Change.Reason = cmp.Or(c.Reason, "undo")
 	if !w.spec.Typed {
 		s.view.Confirm, s.view.Phrase = ConfirmPlain, ""
 	}

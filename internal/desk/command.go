@@ -76,19 +76,23 @@ type Throw struct{ Plan, Typed string }
 type Decline struct{ Plan string }
 
 // PlanRevert asks what taking a lever back would do now.
-type PlanRevert struct{ Lever string }
+type PlanRevert struct{ Lever, Reason string }
 
 // Revert takes a lever back to the values that were read before it.
 type Revert struct{ Lever, Reason string }
 
 // Extend moves the deadline of a lever that is out.
 type Extend struct {
-	Lever string
-	TTL   time.Duration
+	Lever  string
+	TTL    time.Duration
+	Reason string
 }
 
 // ReadBack reads the gateways again now; it settles levers in doubt.
 type ReadBack struct{}
+
+// Look reads the gateways afresh, and answers with all of their controls once they have answered.
+type Look struct{}
 
 // Export writes the timeline of an incident ("" the open one, else the newest) to Path
 // ("" a file in the state folder named after the incident).
@@ -117,18 +121,20 @@ func (PlanRevert) command()     {}
 func (Revert) command()         {}
 func (Extend) command()         {}
 func (ReadBack) command()       {}
+func (Look) command()           {}
 func (Export) command()         {}
 func (SetActor) command()       {}
 
 // Result is the desk's answer to a command; fields that do not belong to the command are empty.
 type Result struct {
-	Text     string    // one sentence for the status line
-	Incident string    // id
-	Run      string    // id
-	Lever    string    // id
-	Plan     *PlanView // of PlanLever, PlanStep and PlanRevert
-	Path     string    // of Export
-	Live     []string  // levers still out, in words
+	Text     string         // one sentence for the status line
+	Incident string         // id
+	Run      string         // id
+	Lever    string         // id
+	Plan     *PlanView      // of PlanLever, PlanStep and PlanRevert
+	Path     string         // of Export
+	Live     []string       // levers still out, in words
+	Gateways []GatewayState // of Look
 }
 
 // Confirmations that a plan asks for.
@@ -158,6 +164,7 @@ type PlanView struct {
 	Confirm  string // plain or typed
 	Phrase   string // what must be typed
 	StaleAt  time.Time
+	Whole    json.RawMessage // the plan as gateways and journals have it
 }
 
 // DiffLine is the difference on one instance.

@@ -48,6 +48,8 @@ type Options struct {
 	Sensitivity float64  // false alarms a month; 0 is the detector's default
 	Problems    []string // of runbook files and the like, shown as findings
 	ExportDir   string   // where Export writes when it is given no path
+	Brief       bool     // a desk for one command: it records what it does, not what it sees, and judges no lever but its own
+	Incident    string   // the open incident that what is done belongs to; empty: as the operator opens or resumes one
 	Pulse       time.Duration
 }
 
@@ -138,6 +140,9 @@ func New(o Options) (*Desk, error) {
 	}
 	if err := d.resume(); err != nil {
 		return nil, err
+	}
+	if o.Incident != "" {
+		d.record.open, d.record.sampled = o.Incident, o.Now()
 	}
 	d.publish()
 	return d, nil

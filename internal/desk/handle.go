@@ -26,6 +26,8 @@ func (d *Desk) handle(a ask) {
 		d.revert(c, reply)
 	case Extend:
 		d.extend(c, reply)
+	case Look:
+		d.look(reply)
 	case ReadBack:
 		for _, name := range d.order {
 			d.readBack(d.wires[name])

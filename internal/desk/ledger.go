@@ -67,9 +67,21 @@ func (d *Desk) draft(e entryDraft) incident.Draft {
 // byDesk is the actor of what nobody did: bursts, samples, expiries.
 var byDesk = &incident.Actor{ID: "signalbox", Via: "desk"}
 
+// deed tells whether an entry of this kind tells what was done, or became of it, rather than what was seen.
+func deed(kind incident.Kind) bool {
+	switch kind.Noun() {
+	case "lever", "incident", "run", "step", "note":
+		return true
+	}
+	return false
+}
+
 // write puts a fact on disk and returns when it is there. Where it cannot, the fact is kept for later,
 // the band says so, and levers are refused until the journal can be written again.
 func (d *Desk) write(e entryDraft) error {
+	if d.o.Brief && !deed(e.kind) {
+		return nil // a console records what is seen; two records of one burst would be two bursts
+	}
 	if len(d.record.pending) > 0 && !d.flush() {
 		return d.keep(d.draft(e), errors.New(d.record.err))
 	}
@@ -84,13 +96,13 @@ func (d *Desk) append(draft incident.Draft) error {
 		return d.keep(draft, err)
 	}
 	d.journalWorks()
-	if entry.Seq > d.record.seq+1 {
-		d.follow() // another process has written between; take its entries in order
-	}
 	if d.record.mine == nil {
 		d.record.mine = map[int64]bool{}
 	}
 	d.record.mine[entry.Seq] = true
+	if entry.Seq > d.record.seq+1 {
+		d.follow() // another process has written between; take its entries in order
+	}
 	d.see(entry)
 	return nil
 }
@@ -162,6 +174,9 @@ func (d *Desk) see(e incident.Entry) {
 	d.record.stale = true
 	d.dirty = true
 	d.learnChange(e)
+	if !d.record.mine[e.Seq] {
+		d.resumeLever(e)
+	}
 }
 
 // follow reads what other processes have appended. It also tries again what could not be written.

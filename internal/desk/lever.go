@@ -26,6 +26,7 @@ type lever struct {
 	obeyedAt time.Time
 	state    string
 	asking   bool // a conversation about it is under way
+	ours     bool // this desk has asked something about it
 
 	accepted, reported, obeyed string
 	obeyedWhy                  string
@@ -125,7 +126,7 @@ func (l *lever) view() LeverView {
 	ok, _, all := l.receipt.Accepted()
 	v := LeverView{
 		ID: l.id, Gateway: l.plan.Gateway, Verb: string(l.plan.Change.Verb), Scope: l.plan.Change.Scope.Clone(),
-		Title: leverTitle(l.plan.Change), Change: changeWords(l.plan), State: l.state, Out: l.out(), By: l.by, At: l.at,
+		Title: leverTitle(l.plan.Change), Change: changeWords(l.plan), State: l.state, Asking: l.asking, Out: l.out(), By: l.by, At: l.at,
 		AppliedAt: l.acceptAt, ObeyedAt: l.obeyedAt, EndedAt: l.endedAt,
 		SelfEnds: l.plan.Deadline.Holder == gateway.HeldByGateway,
 		Accepted: l.accepted, Reported: l.reported, Obeyed: l.obeyed, ObeyedWhy: l.obeyedWhy,

@@ -18,9 +18,10 @@ const (
 	planFresh = 60 * time.Second
 	// wideShare is the share of a gateway's traffic above which a change must be confirmed by typing.
 	wideShare = 0.20
-	// defaultTTL is the deadline of a lever that did not name one; a lever without a deadline does not exist.
-	defaultTTL = 15 * time.Minute
-	maxTTL     = 4 * time.Hour
+	// DefaultTTL is the deadline of a lever that did not name one; a lever without a deadline does not exist.
+	DefaultTTL = 15 * time.Minute
+	// MaxTTL is the longest deadline; a lever that is needed for longer is extended by somebody who has looked.
+	MaxTTL = 4 * time.Hour
 	// blastSpan is the time over which the blast radius is counted.
 	blastSpan = time.Minute
 	// maxPlans bounds the plans that were shown and neither thrown nor declined.
@@ -198,9 +199,9 @@ func resolveValue(ctx context.Context, drv gateway.Driver, c gateway.Change, v j
 
 func clampTTL(ttl time.Duration) time.Duration {
 	if ttl <= 0 {
-		return defaultTTL
+		return DefaultTTL
 	}
-	return min(ttl, maxTTL)
+	return min(ttl, MaxTTL)
 }
 
 // planned keeps the plan that the driver made and shows it.
@@ -215,6 +216,12 @@ func (d *Desk) planned(w *wire, p gateway.Plan, block int, err error, reply func
 	d.fillBlast(w, &p)
 	s := &shown{plan: p, block: block}
 	s.view = d.planView(w, p)
+	whole, err := json.Marshal(p)
+	if err != nil {
+		reply(Result{}, fmt.Errorf("writing the plan down: %w", err))
+		return
+	}
+	s.view.Whole = whole
 	d.keepPlan(s)
 	reply(Result{Text: "planned " + s.view.Title, Plan: &s.view}, nil)
 }

@@ -30,6 +30,9 @@ func (d *Desk) resume() error {
 		d.learnChange(e)
 	}
 	for _, l := range d.levers {
+		if d.o.Brief {
+			break // the console that asked may well be running: it will hear the answer
+		}
 		if err := d.doubt(l); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"signalbox/internal/gateway"
@@ -36,9 +37,11 @@ func (d *Desk) readBack(w *wire) {
 
 func (d *Desk) wasRead(w *wire, st gateway.State, err error) {
 	w.busy = false
+	defer w.tellLooked()
 	w.err = ""
 	if err != nil {
 		w.err = err.Error()
+		w.state.Instances = slices.Clone(w.state.Instances) // clients hold the old ones
 		for i := range w.state.Instances {
 			w.state.Instances[i].Reachable = false
 		}
@@ -50,7 +53,7 @@ func (d *Desk) wasRead(w *wire, st gateway.State, err error) {
 	}
 	w.nextRead = d.now().Add(readEvery)
 	for _, l := range d.levers {
-		if l.plan.Gateway != w.spec.Name || l.asking {
+		if l.plan.Gateway != w.spec.Name || l.asking || !d.judges(l) {
 			continue
 		}
 		if l.out() {
@@ -62,6 +65,9 @@ func (d *Desk) wasRead(w *wire, st gateway.State, err error) {
 	}
 	d.dirty = true
 }
+
+// judges tells whether this desk looks after a lever.
+func (d *Desk) judges(l *lever) bool { return l.ours || !d.o.Brief }
 
 // judgeRead compares what the gateway reports with what the lever set.
 func (d *Desk) judgeRead(w *wire, l *lever) {
@@ -149,7 +155,7 @@ func (d *Desk) endLever(l *lever, state string, kind incident.Kind, why string) 
 func (d *Desk) tickLevers() {
 	now := d.now()
 	for _, l := range d.levers {
-		if l.asking || !l.out() {
+		if l.asking || !l.out() || !d.judges(l) {
 			continue
 		}
 		if l.state == LeverActive || l.state == LeverPartial {

@@ -164,6 +164,7 @@ type LeverView struct {
 	Title     string // "cap.set gpt-4o@eu-west 4"
 	Change    string // before -> after
 	State     string
+	Asking    bool // the gateway is being asked about it
 	Out       bool // it still acts, or may act, on the gateway
 	By        string
 	At        time.Time

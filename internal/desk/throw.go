@@ -43,7 +43,7 @@ func (d *Desk) throw(c Throw, reply func(Result, error)) {
 	s.plan.Change.Incident = d.incidentID() // opened by this very lever, or since the plan was shown
 	s.plan.Digest = s.plan.Sum()
 	l := &lever{
-		id: d.newID("lev"), plan: s.plan, key: d.newID("key"), by: d.actor, at: d.now(), state: LeverRequested,
+		id: d.newID("lev"), ours: true, plan: s.plan, key: d.newID("key"), by: d.actor, at: d.now(), state: LeverRequested,
 		accepted: Pending, reported: Pending, obeyed: Pending, ends: s.plan.Deadline.At,
 	}
 	if err := d.recordLever(incident.LeverRequested, l, ""); err != nil {
@@ -152,7 +152,7 @@ func (d *Desk) sendRevert(l *lever, reason string, must bool) error {
 		l.state = before
 		return err
 	}
-	l.undoing = true
+	l.undoing, l.ours = true, true
 	plan, receipt, key := l.plan, l.receipt, d.newID("key")
 	l.asking = true
 	err := w.ask(func(ctx context.Context, drv gateway.Driver) func() {
@@ -207,7 +207,7 @@ func (d *Desk) extend(c Extend, reply func(Result, error)) {
 	w := d.wires[l.plan.Gateway]
 	if l.plan.Deadline.Holder != gateway.HeldByGateway {
 		l.ends = d.now().Add(ttl)
-		err := d.recordLever(incident.LeverExtended, l, "")
+		err := d.recordLever(incident.LeverExtended, l, c.Reason)
 		reply(Result{Text: "extended to " + l.ends.UTC().Format("15:04:05") + " UTC", Lever: l.id}, err)
 		return
 	}
@@ -217,10 +217,10 @@ func (d *Desk) extend(c Extend, reply func(Result, error)) {
 		return
 	}
 	plan, receipt, key := l.plan, l.receipt, d.newID("key")
-	l.asking = true
+	l.asking, l.ours = true, true
 	err := w.ask(func(ctx context.Context, _ gateway.Driver) func() {
 		r, err := ext.Extend(ctx, plan, receipt, ttl, key)
-		return func() { d.extended(l, r, err, reply) }
+		return func() { d.extended(l, r, err, c.Reason, reply) }
 	})
 	if err != nil {
 		l.asking = false
@@ -228,7 +228,7 @@ func (d *Desk) extend(c Extend, reply func(Result, error)) {
 	}
 }
 
-func (d *Desk) extended(l *lever, r gateway.Receipt, err error, reply func(Result, error)) {
+func (d *Desk) extended(l *lever, r gateway.Receipt, err error, reason string, reply func(Result, error)) {
 	l.asking = false
 	ok, _, all := r.Accepted()
 	if err != nil || ok < all || all == 0 {
@@ -239,7 +239,7 @@ func (d *Desk) extended(l *lever, r gateway.Receipt, err error, reply func(Resul
 	if r.ExpiresAt != nil {
 		l.ends = *r.ExpiresAt
 	}
-	err = d.recordLever(incident.LeverExtended, l, "")
+	err = d.recordLever(incident.LeverExtended, l, reason)
 	reply(Result{Text: "extended to " + l.ends.UTC().Format("15:04:05") + " UTC", Lever: l.id}, err)
 }
 

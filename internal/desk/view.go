@@ -159,10 +159,7 @@ func (d *Desk) controlViews(w *wire) []ControlView {
 }
 
 func (d *Desk) ownership(w *wire, instance string, c gateway.Control) (ours bool, drift string) {
-	for _, l := range d.levers {
-		if !l.out() || l.plan.Gateway != w.spec.Name {
-			continue
-		}
+	if l := d.leverOn(w, instance, c.ID); l != nil {
 		for _, p := range l.plan.Instances {
 			if p.Name != instance || p.Control != c.ID {
 				continue

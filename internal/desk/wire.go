@@ -24,6 +24,7 @@ type wire struct {
 	closed bool          // no more questions: the desk is leaving
 
 	nextRead time.Time
+	looks    []func() // who waits for a read that begins after now; see look
 }
 
 // job is one conversation. It runs on the wire's goroutine; what it returns runs on the desk's.

@@ -51,6 +51,19 @@ func (l *Lever) InDoubt() bool {
 	return l.State == LeverIsRequested || l.State == LeverIsInDoubt || l.State == LeverIsReverting
 }
 
+// FindLever folds one lever out of a journal, whatever incident it belongs to.
+func FindLever(entries []Entry, id string) (l Lever, ok bool) {
+	for i := range entries {
+		var d LeverData
+		if entries[i].Kind.Noun() != "lever" || entries[i].Decode(&d) != nil || d.ID != id || id == "" {
+			continue
+		}
+		l.take(&entries[i], &d)
+		ok = true
+	}
+	return l, ok
+}
+
 func (f *folder) addLever(e *Entry) {
 	var d LeverData
 	if e.Decode(&d) != nil || d.ID == "" {

@@ -1,0 +1,153 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"signalbox/internal/desk"
+	"signalbox/internal/gateway"
+)
+
+type jsonDescription struct {
+	V        int             `json:"v"`
+	Gateways []describedGate `json:"gateways"`
+}
+
+// describedGate is one gateway and what each of its levers can do.
+type describedGate struct {
+	Name      string            `json:"name"`
+	Kind      string            `json:"kind"`
+	Env       string            `json:"env"`
+	Levers    bool              `json:"levers"`
+	Why       string            `json:"why,omitempty"` // why there are none
+	Confirm   string            `json:"confirm"`
+	Instances []string          `json:"instances"`
+	Abilities []gateway.Ability `json:"abilities"`
+}
+
+func (a *app) controlDescribeCommand() *cobra.Command {
+	var output string
+	c := &cobra.Command{
+		Use: "describe [GATEWAY]...", Short: "What each gateway can do, and how well; asks no gateway", Args: wantArgs(0, -1),
+		RunE: func(c *cobra.Command, args []string) error { return a.controlDescribe(c.Context(), args, output) },
+	}
+	outputFlag(c, &output)
+	return c
+}
+
+func (a *app) controlDescribe(ctx context.Context, names []string, output string) error {
+	cfg, _, err := a.loadConfig()
+	if err != nil {
+		return err
+	}
+	all, _, err := a.gateways(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	all, err = chosen(all, names, func(g desk.Gateway) string { return g.Name })
+	if err != nil {
+		return err
+	}
+	out := jsonDescription{V: 1, Gateways: []describedGate{}}
+	for _, g := range all {
+		out.Gateways = append(out.Gateways, a.describeGate(g))
+	}
+	if output == "json" {
+		return a.json(out)
+	}
+	return a.printDescription(out.Gateways)
+}
+
+// chosen picks the gateways that were named; without a name, all.
+func chosen[G any](all []G, names []string, name func(G) string) ([]G, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var out []G
+	for _, want := range names {
+		i := slices.IndexFunc(all, func(g G) bool { return name(g) == want })
+		if i < 0 {
+			var have []string
+			for _, g := range all {
+				have = append(have, name(g))
+			}
+			return nil, &usageError{err: fmt.Errorf("there is no gateway %q", want), try: "one of " + strings.Join(have, ", ")}
+		}
+		out = append(out, all[i])
+	}
+	return out, nil
+}
+
+func (a *app) describeGate(g desk.Gateway) describedGate {
+	d := describedGate{Name: g.Name, Kind: g.Kind, Env: g.Env, Confirm: "plain", Instances: []string{}, Abilities: []gateway.Ability{}}
+	if g.Typed {
+		d.Confirm = "typed"
+	}
+	switch {
+	case g.Driver == nil:
+		d.Why = g.WhyNot
+		return d
+	case g.ReadOnly:
+		d.Why = "environment " + g.Env + " is read-only in the configuration"
+	case a.g.readOnly:
+		d.Why = "--read-only"
+	}
+	desc := g.Driver.Describe()
+	d.Levers, d.Instances = d.Why == "", append(d.Instances, desc.Instances...)
+	for _, v := range gateway.Verbs() {
+		d.Abilities = append(d.Abilities, desc.Ability(v))
+	}
+	return d
+}
+
+func (a *app) printDescription(all []describedGate) error {
+	p := printer{w: a.Out}
+	for i, g := range all {
+		if i > 0 {
+			p.line("")
+		}
+		p.line("%s  %s  %s  confirm: %s  %s", safe(g.Name), g.Kind, safe(g.Env), g.Confirm, safe(strings.Join(g.Instances, " ")))
+		if g.Why != "" {
+			p.line("  no levers: %s", safe(g.Why))
+		}
+		for i := 0; i+1 < len(g.Abilities); i += 2 {
+			on, off := g.Abilities[i], g.Abilities[i+1]
+			p.line("  %-15s %-10s %s", on.Verb, on.Fitness, safe(abilityWords(on, off)))
+		}
+	}
+	if len(all) == 0 {
+		p.line("no gateway is configured")
+	}
+	return p.err
+}
+
+// abilityWords says what a lever hits, what becomes of the excess, who ends it and what to know of it.
+func abilityWords(on, off gateway.Ability) string {
+	if on.Fitness == gateway.Impossible {
+		return on.Why
+	}
+	var parts []string
+	switch {
+	case len(on.Dims) > 0:
+		parts = append(parts, "on a "+strings.Join(on.Dims, " or "))
+	default:
+		parts = append(parts, "on the whole gateway")
+	}
+	if on.Excess != "" {
+		parts = append(parts, "excess: "+string(on.Excess))
+	}
+	if on.Holder == gateway.HeldByConsole {
+		parts = append(parts, "NOT self-reverting")
+	} else if on.Holder != "" {
+		parts = append(parts, "the "+on.Holder+" ends it")
+	}
+	parts = append(parts, "back by "+string(off.Verb))
+	if on.Why != "" {
+		parts = append(parts, on.Why)
+	}
+	return strings.Join(parts, "; ")
+}
