@@ -27,7 +27,7 @@ type Offer struct {
 }
 
 // Offers lists the books that fit a burst, best first. A book's match is asked in the burst's scope; where
-// it holds, the score says how much of the burst it explains and how much of the burst's scope it takes up.
+// it holds, the score says how much of the burst it explains, whether it speaks of nothing else, and how much of the burst's scope it takes up.
 // A book without a match, or whose match cannot be told, is judged by the words of its headings.
 func Offers(books []*Book, burst BurstView, f Facts) []Offer {
 	var all []Offer
@@ -73,8 +73,8 @@ func offer(b *Book, burst BurstView, f Facts) (Offer, bool) {
 	case Unknown:
 		return byWords(b, burst, "its match cannot be told: "+r.Why)
 	}
-	explained := b.match.explains(burst)
-	score := 1 + explained
+	explained, exact := b.match.explains(burst)
+	score := 1 + explained + 0.1*exact
 	used := 0
 	for dim := range burst.Scope {
 		if _, ok := b.Scope[dim]; ok {
@@ -91,7 +91,11 @@ func offer(b *Book, burst BurstView, f Facts) (Offer, bool) {
 	score = max(1, score-0.4*float64(len(open)))
 	why := r.Text
 	if explained > 0 {
-		why += fmt.Sprintf("; covers %s of the failures", format(explained, UnitShare))
+		of := "the failures"
+		if len(kindMetrics[burst.Kind]) > 0 {
+			of = "the burst"
+		}
+		why += fmt.Sprintf("; covers %s of %s", format(explained, UnitShare), of)
 	}
 	if len(open) > 0 {
 		why += "; the burst does not name " + strings.Join(open, ", ")
@@ -99,10 +103,13 @@ func offer(b *Book, burst BurstView, f Facts) (Offer, bool) {
 	return Offer{Book: b, Score: score, Why: why}, true
 }
 
-// explains is the share of the burst's failures whose class or code the expression names.
-func (e Expr) explains(burst BurstView) float64 {
-	named := map[string]bool{}
+// explains is the share of the burst that the expression is about: of its failures, those whose class or code it names;
+// of answers that are slow, of repeats and of traffic all of it where it asks for that measure. exact is how much of what it
+// names the burst has: of two books that explain the same, the one that speaks of nothing else fits better.
+func (e Expr) explains(burst BurstView) (share, exact float64) {
+	named, measure := map[string]bool{}, false
 	e.queries(func(q *queryNode) {
+		measure = measure || slices.Contains(kindMetrics[burst.Kind], q.metric.Name)
 		if q.metric.Name == "truncated" {
 			named["truncated"] = true
 		}
@@ -114,32 +121,51 @@ func (e Expr) explains(burst BurstView) float64 {
 			}
 		}
 	})
-	share := func(hit, all int64) float64 {
-		if all <= 0 {
-			return 0
-		}
-		return float64(hit) / float64(all)
+	if measure {
+		return 1, 1
 	}
-	var hit, all int64
+	classes, codes := map[string]int64{}, map[string]int64{}
 	for class, n := range burst.Classes {
 		if class != "none" {
-			all += n
-			if named[class] {
-				hit += n
-			}
+			classes[class] = n
 		}
 	}
-	byClass := share(hit, all)
-	hit, all = 0, 0
 	for code, n := range burst.Codes {
 		if code >= 400 {
-			all += n
-			if named[strconv.Itoa(code)] {
-				hit += n
-			}
+			codes[strconv.Itoa(code)] = n
 		}
 	}
-	return max(byClass, share(hit, all))
+	hit := 0
+	for name := range named {
+		if classes[name]+codes[name] > 0 {
+			hit++
+		}
+	}
+	if hit > 0 {
+		exact = float64(hit) / float64(len(named))
+	}
+	return max(namedShare(classes, named), namedShare(codes, named)), exact
+}
+
+// kindMetrics are the measures that tell of a kind of burst whose classes say nothing.
+var kindMetrics = map[string][]string{
+	"latency": {"latency", "ttft"},
+	"retries": {"amplification", "retries", "retry_ratio"},
+	"traffic": {"rate", "requests", "tokens_in", "tokens_out", "token_throughput"},
+}
+
+func namedShare(counts map[string]int64, named map[string]bool) float64 {
+	var hit, all int64
+	for name, n := range counts {
+		all += n
+		if named[name] {
+			hit += n
+		}
+	}
+	if all <= 0 {
+		return 0
+	}
+	return float64(hit) / float64(all)
 }
 
 // byWords judges a book by what its title and headings say. A code, class or kind of the burst must be named;
