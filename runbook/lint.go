@@ -208,9 +208,10 @@ func (l *linter) step(i int, st Step) {
 	}
 	closed := false
 	for _, bl := range l.book.Steps[i-1].Blocks {
+		onward := slices.ContainsFunc(bl.Branch, func(a Arm) bool { return a.Goto == ToNext })
 		for _, a := range bl.Branch {
 			_, away := a.Goto.Slug()
-			closed = closed || (a.Else && away)
+			closed = closed || (a.Else && away && !onward)
 		}
 	}
 	if !closed {

@@ -1,8 +1,10 @@
 package runbook_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,8 +35,9 @@ func shipped(t *testing.T) []*runbook.Book {
 
 // traffic answers every metric as in one incident: a share of the requests fails with one class and code.
 type traffic struct {
-	class, code string
-	truncated   float64
+	class, code    string
+	truncated      float64
+	slower, larger float64 // than before: times
 }
 
 func (f traffic) Ask(q runbook.Query) runbook.Answer {
@@ -42,13 +45,24 @@ func (f traffic) Ask(q runbook.Query) runbook.Answer {
 	switch q.Metric {
 	case "truncated":
 		a.Value = f.truncated
+	case "burst", "lever", "breaker":
+		a.Truth = runbook.False
+	case "latency", "ttft":
+		a.Value = 2
+		if q.Offset == 0 {
+			a.Value *= max(f.slower, 1)
+		}
+	case "tokens_in", "tokens_out":
+		a.Value = 1000
+		if q.Offset == 0 {
+			a.Value *= max(f.larger, 1)
+		}
 	case "count":
 		a.Value = 0
 		for _, m := range q.Where {
-			for _, v := range m.Values {
-				if v == f.class || v == f.code {
-					a.Value = 200
-				}
+			hit := slices.Contains(m.Values, f.class) || slices.Contains(m.Values, f.code)
+			if (m.Label == "class" || m.Label == "code") && hit == (m.Op == "=" || m.Op == "in") {
+				a.Value = 200
 			}
 		}
 	}
@@ -89,13 +103,74 @@ func TestShippedBooksAreOffered(t *testing.T) {
 			traffic{class: "truncated", code: "200", truncated: 0.6},
 			"truncated-streams",
 		},
+		{
+			runbook.BurstView{Scope: one, Classes: map[string]int64{"timeout": 95, "bad_gateway": 5}, Codes: map[int]int64{524: 95, 502: 5}},
+			traffic{class: "timeout", code: "524"},
+			"llm-5xx-one-model-one-region",
+		},
+		{
+			runbook.BurstView{Scope: one, Classes: map[string]int64{"timeout": 95}, Codes: map[int]int64{524: 95}},
+			traffic{class: "timeout", code: "524"},
+			"timeouts-long-requests",
+		},
+		{
+			runbook.BurstView{Scope: scope{"provider": "azure"}, Classes: map[string]int64{"server_error": 90}, Codes: map[int]int64{500: 90}},
+			traffic{class: "server_error", code: "500"},
+			"provider-down",
+		},
+		{
+			runbook.BurstView{Scope: scope{"provider": "anthropic"}, Classes: map[string]int64{"overloaded": 90}, Codes: map[int]int64{529: 90}},
+			traffic{class: "overloaded", code: "529"},
+			"provider-overloaded",
+		},
+		{
+			runbook.BurstView{Scope: scope{"model": "gpt-4o"}, Classes: map[string]int64{"no_healthy_upstream": 90, "bad_gateway": 4}, Codes: map[int]int64{503: 90, 502: 4}},
+			traffic{class: "no_healthy_upstream", code: "503"},
+			"gateway-cool-down",
+		},
+		{runbook.BurstView{Kind: "latency", Scope: one, Classes: map[string]int64{"none": 300}}, traffic{slower: 5}, "latency-and-tokens"},
+		{runbook.BurstView{Kind: "traffic", Scope: scope{"model": "gpt-4o"}, Classes: map[string]int64{"none": 300}}, traffic{larger: 6}, "cost-runaway"},
 	}
+	for class, want := range shippedFor {
+		tests = append(tests, struct {
+			burst runbook.BurstView
+			facts traffic
+			first string
+		}{runbook.BurstView{Scope: one, Classes: map[string]int64{class: 90, "none": 10}}, traffic{class: class}, want})
+	}
+	books := shipped(t)
 	for _, tt := range tests {
-		offers := runbook.Offers(shipped(t), tt.burst, tt.facts)
-		if len(offers) == 0 || offers[0].Book.ID != tt.first {
-			t.Errorf("%v: offered %+v, want %s first", tt.burst.Classes, offers, tt.first)
+		offers := runbook.Offers(books, tt.burst, tt.facts)
+		if len(offers) == 0 || offers[0].Book.ID != tt.first || offers[0].Why == "" {
+			t.Errorf("%v %v: offered %s, want %s first", tt.burst.Kind, tt.burst.Classes, offered(offers), tt.first)
 		}
 	}
+}
+
+// shippedFor names the book that is first for a burst of one class, on one model in one region.
+var shippedFor = map[string]string{
+	"rate_limited": "rate-limit-storm", "quota_exhausted": "quota-exhausted", "overloaded": "provider-overloaded", "unavailable": "provider-overloaded",
+	"auth": "auth-and-keys", "account_suspended": "auth-and-keys", "model_not_found": "api-error-triage", "bad_request": "api-error-triage",
+	"context_overflow": "refused-requests", "content_filtered": "refused-requests", "server_error": "api-error-triage",
+	"bad_gateway": "llm-5xx-one-model-one-region", "timeout": "timeouts-long-requests", "connection": "provider-down",
+	"truncated": "truncated-streams", "invalid_output": "truncated-streams", "no_healthy_upstream": "gateway-cool-down", "cancelled": "latency-and-tokens",
+}
+
+// Every class of failure has a book.
+func TestEveryClassHasABook(t *testing.T) {
+	for _, class := range runbook.Vocabulary().Classes {
+		if class != "none" && shippedFor[class] == "" {
+			t.Errorf("no shipped book is first for %s", class)
+		}
+	}
+}
+
+func offered(all []runbook.Offer) string {
+	var s []string
+	for _, o := range all {
+		s = append(s, fmt.Sprintf("%s (%.2f: %s)", o.Book.ID, o.Score, o.Why))
+	}
+	return strings.Join(s, "\n\t")
 }
 
 // A walk through each shipped book passes every step, fills every action and meets no dead end.
@@ -105,6 +180,11 @@ func TestShippedBooksCanBeWalked(t *testing.T) {
 		data := map[string]string{"run": "r"}
 		for k, v := range runbook.Bind(b, burst) {
 			data["var."+k] = v
+		}
+		for _, v := range b.Vars { // what only the operator knows
+			if data["var."+v.Name] == "" && v.From == "" {
+				data["var."+v.Name] = "another-" + v.Type
+			}
 		}
 		w, _ := runbook.Next(runbook.Walk{}, b, runbook.Entry{Kind: runbook.EntryStart, Data: data})
 		levers := map[string]string{}
@@ -154,6 +234,8 @@ func TestShippedBooksCanBeWalked(t *testing.T) {
 		for verb, want := range map[string]string{
 			"cap.set": "cap.set azure-eu-west-gpt-4o to ", "target.out": "target.out azure-eu-west-gpt-4o for ",
 			"fallback.on": "fallback.on model=gpt-4o for ", "workload.pause": "workload.pause workload=batch for ",
+			"shed.set": "shed.set workload=interactive to 20 for ", "route.force": "route.force model=gpt-4o to ",
+			"breaker.reset": "breaker.reset azure-eu-west-gpt-4o", "retry.set": "retry.set to max_attempts ",
 		} {
 			if got, has := levers[verb]; has && !strings.HasPrefix(got, want) {
 				t.Errorf("%s: %q, want %q", b.ID, got, want)
@@ -175,7 +257,7 @@ func TestShippedBooksAreClean(t *testing.T) {
 		for _, s := range b.Steps {
 			stages[s.Stage] = true
 			for _, bl := range s.Blocks {
-				if bl.Action != nil && bl.Action.Do != runbook.DoRelease {
+				if bl.Action != nil {
 					levers++
 				}
 			}
