@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"signalbox/internal/drill"
+	"signalbox/internal/gateway/conform"
+)
+
+// TestTheDrillKeepsTheContract holds the drill's gateway, under its load, to everything that the contract promises.
+func TestTheDrillKeepsTheContract(t *testing.T) {
+	fleet, err := drill.Start(t.Context(), drill.Options{Scenario: "calm", Seed: 1, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = fleet.Stop() })
+	ids := []string{"cap.azure-eu-west-gpt-4o", "pause.batch", "shed.batch", "target.local-llama-3", "fallback.gpt-4o", "route.gpt-4o", "retry", "degrade.gpt-4o", "breaker.local-llama-3"}
+	r, err := conform.Run(t.Context(), conform.Options{
+		URL: fleet.Instances()[0].ControlsURL, Controls: ids, Values: map[string]string{"route.gpt-4o": `"openai-gpt-4o"`},
+		Token: func(context.Context) (string, error) { return fleet.Token(), nil }, Actor: "ana", Reason: "conformance", Short: 500 * time.Millisecond, Timeout: 10 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range r.Checks {
+		if c.Verdict == conform.Fail {
+			t.Errorf("%s %s: %s\n%v", c.Name, c.Control, c.Why, c.Exchanges)
+		}
+		if c.Verdict == conform.Skip && c.Name != "too many toggles" && c.Name != "value bounds" {
+			t.Errorf("%s %s was skipped: %s", c.Name, c.Control, c.Why)
+		}
+	}
+}
