@@ -66,8 +66,8 @@ const followEvery = 250 * time.Millisecond
 
 // set runs the command and reads back, for no longer than one command may take.
 func (d *Driver) set(ctx context.Context, l *Lever, ip gateway.InstancePlan, want gateway.Value, ttl time.Duration, r gateway.InstanceReceipt) gateway.InstanceReceipt {
-	_, failed := d.run.do(ctx, d.setting(l, ip.Name, want, ttl))
-	if failed != nil && !errors.Is(failed, errEnded) && !errors.Is(failed, errStopped) {
+	_, failed := d.run.Do(ctx, d.setting(l, ip.Name, want, ttl), nil)
+	if failed != nil && !errors.Is(failed, gateway.ErrEnded) && !errors.Is(failed, gateway.ErrStopped) {
 		r.Err = failed.Error() // it never ran
 		return r
 	}
@@ -83,7 +83,7 @@ func (d *Driver) set(ctx context.Context, l *Lever, ip gateway.InstancePlan, wan
 			r.Note = failed.Error() + ", but it reads " + show(now)
 		}
 	case failed != nil:
-		r.Err, r.InDoubt = fmt.Sprintf("%v; it reads %s now", failed, show(now)), errors.Is(failed, errStopped)
+		r.Err, r.InDoubt = fmt.Sprintf("%v; it reads %s now", failed, show(now)), errors.Is(failed, gateway.ErrStopped)
 	default:
 		r.Err = fmt.Sprintf("the command ended well, but %s of %s reads %s instead of %s; run its `read` by hand before you plan again", ip.Control, ip.Name, show(now), show(want))
 	}

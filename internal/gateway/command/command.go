@@ -46,7 +46,7 @@ type Options struct {
 // Driver runs the commands of one gateway.
 type Driver struct {
 	opts Options
-	run  runner
+	run  gateway.Runner
 }
 
 var _ gateway.Driver = (*Driver)(nil)
@@ -59,7 +59,7 @@ func New(o Options) *Driver {
 	if len(o.Instances) == 0 {
 		o.Instances = []string{o.Gateway}
 	}
-	return &Driver{opts: o, run: runner{timeout: o.Timeout, env: o.Environment}}
+	return &Driver{opts: o, run: gateway.Runner{Timeout: o.Timeout, Env: o.Environment}}
 }
 
 // What a lever is set to.
@@ -200,7 +200,7 @@ func (d *Driver) readInstance(ctx context.Context, name string) gateway.Instance
 
 // read asks one lever of one instance.
 func (d *Driver) read(ctx context.Context, instance string, l *Lever) (gateway.Value, error) {
-	out, err := d.run.do(ctx, fill(l.Read, instance, nil, 0))
+	out, err := d.run.Do(ctx, fill(l.Read, instance, nil, 0), nil)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s of %s: %w", l.ID(), instance, err)
 	}

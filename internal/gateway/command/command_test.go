@@ -268,9 +268,9 @@ func TestRevertLeavesWhatSomebodyElseSet(t *testing.T) {
 func TestChildrenEndWithTheirCommand(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "alive")
-	r := runner{timeout: 300 * time.Millisecond, env: []string{"PATH=" + os.Getenv("PATH")}}
-	_, err := r.do(t.Context(), []string{"sh", "-c", `(sleep 1; touch "$1") & sleep 60`, "sh", pipe})
-	if !errors.Is(err, errStopped) {
+	r := gateway.Runner{Timeout: 300 * time.Millisecond, Env: []string{"PATH=" + os.Getenv("PATH")}}
+	_, err := r.Do(t.Context(), []string{"sh", "-c", `(sleep 1; touch "$1") & sleep 60`, "sh", pipe}, nil)
+	if !errors.Is(err, gateway.ErrStopped) {
 		t.Fatalf("%v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
@@ -328,7 +328,7 @@ func TestDescribe(t *testing.T) {
 }
 
 func TestLine(t *testing.T) {
-	if got := line([]string{"sh", "-c", "it's $HOME", "", "a=b"}); got != `sh -c 'it'\''s $HOME' '' a=b` {
+	if got := gateway.Line([]string{"sh", "-c", "it's $HOME", "", "a=b"}); got != `sh -c 'it'\''s $HOME' '' a=b` {
 		t.Error(got)
 	}
 }

@@ -94,7 +94,7 @@ func (d *Driver) add(p *gateway.Plan, l *Lever, instance string, before, want ga
 func (d *Driver) call(l *Lever, ip gateway.InstancePlan, v gateway.Value, ttl time.Duration) gateway.Call {
 	argv := d.setting(l, ip.Name, v, ttl)
 	body, _ := json.Marshal(argv) //nolint:errchkjson // strings
-	return gateway.Call{Instance: ip.Name, Text: redact.Secrets(line(argv)), Path: ip.Control, Body: redact.Secrets(string(body))}
+	return gateway.Call{Instance: ip.Name, Text: redact.Secrets(gateway.Line(argv)), Path: ip.Control, Body: redact.Secrets(string(body))}
 }
 
 func (d *Driver) setting(l *Lever, instance string, v gateway.Value, ttl time.Duration) []string {

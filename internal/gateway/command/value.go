@@ -108,21 +108,6 @@ func fill(argv []string, instance string, v gateway.Value, seconds int64) []stri
 	return out
 }
 
-// line words a command as an operator could type it.
-func line(argv []string) string {
-	words := make([]string, len(argv))
-	for i, w := range argv {
-		if w != "" && strings.IndexFunc(w, func(r rune) bool {
-			return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+=,-", r)
-		}) < 0 {
-			words[i] = w
-			continue
-		}
-		words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-	}
-	return strings.Join(words, " ")
-}
-
 // show words a value for a message.
 func show(v gateway.Value) string {
 	switch s := string(v); s {
