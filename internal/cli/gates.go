@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"signalbox/internal/config"
@@ -16,6 +17,7 @@ import (
 	"signalbox/internal/gateway/contract"
 	"signalbox/internal/gateway/envoy"
 	"signalbox/internal/gateway/haproxy"
+	"signalbox/internal/gateway/nginx"
 	"signalbox/internal/traffic"
 )
 
@@ -59,6 +61,8 @@ func (a *app) driver(ctx context.Context, cfg *config.Config, g config.Gateway, 
 		})
 	case config.GatewayEnvoy:
 		spec.Driver = envoyDriver(cfg, g)
+	case config.GatewayNginx:
+		spec.Driver = nginxDriver(cfg, g)
 	case config.GatewayCommand:
 		levers, lerr := commandLevers(cfg.File, g)
 		if lerr != nil {
@@ -107,6 +111,18 @@ func envoyDriver(cfg *config.Config, g config.Gateway) gateway.Driver {
 		o.Instances = append(o.Instances, envoy.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
 	}
 	return envoy.New(o)
+}
+
+func nginxDriver(cfg *config.Config, g config.Gateway) gateway.Driver {
+	o := nginx.Options{
+		Gateway: g.Name, Env: g.Env, Timeout: g.Timeout, Resolve: deploymentsOf(cfg), Dir: filepath.Dir(cfg.File),
+		File: g.Nginx.File, Base: g.Nginx.Base, Test: g.Nginx.Test, Reload: g.Nginx.Reload, Through: g.Nginx.Through,
+		Environment: config.ChildEnvironment(cfg.SecretVariables()),
+	}
+	for i, raw := range g.Instances {
+		o.Instances = append(o.Instances, nginx.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), Status: raw})
+	}
+	return nginx.New(o)
 }
 
 func haproxyInstances(g config.Gateway) []haproxy.Instance {

@@ -12,6 +12,7 @@ import (
 	"signalbox/internal/gateway/contract"
 	"signalbox/internal/gateway/envoy"
 	"signalbox/internal/gateway/haproxy"
+	"signalbox/internal/gateway/nginx"
 )
 
 // described are the drivers as they describe themselves, and what they were tried on.
@@ -26,6 +27,7 @@ func described() []struct {
 		{contract.New(contract.Options{}).Describe(), "the drill's gateway, a real HTTP server on loopback; and servers that fail on cue"},
 		{haproxy.New(haproxy.Options{}).Describe(), "HAProxy 2.6, each lever under requests, with its undo"},
 		{envoy.New(envoy.Options{}).Describe(), "Envoy 1.40, each lever under requests, with its undo"},
+		{nginx.New(nginx.Options{}).Describe(), "nginx 1.22, each lever under requests, with its undo"},
 	}
 }
 

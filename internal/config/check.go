@@ -211,13 +211,16 @@ func checkGateway(r *report, g *Gateway) {
 		r.add(at, "token belongs to kind contract, not command", "a command finds its own credentials")
 	} else if there && g.Kind == GatewayEnvoy {
 		r.add(at, "token belongs to kind contract, not envoy", "Envoy's admin interface asks for none: keep it on loopback")
+	} else if there && g.Kind == GatewayNginx {
+		r.add(at, "token belongs to kind contract, not nginx", "let the status location allow this machine alone")
 	}
 	checkCommands(r, g)
+	checkNginx(r, g)
 }
 
 func badAddress(kind, a string) (wrong, hint string) {
 	switch kind {
-	case GatewayContract, GatewayEnvoy:
+	case GatewayContract, GatewayEnvoy, GatewayNginx:
 		return badURL(a)
 	case GatewayCommand:
 		return badName(a)

@@ -26,6 +26,7 @@ const (
 	GatewayContract = "contract" // the reference contract over HTTP
 	GatewayHAProxy  = "haproxy"  // the runtime socket of HAProxy
 	GatewayEnvoy    = "envoy"    // the admin interface of Envoy
+	GatewayNginx    = "nginx"    // a file that nginx includes, and its reload
 	GatewayCommand  = "command"  // commands of the operator's own
 )
 
@@ -90,12 +91,13 @@ type Environment struct {
 // Gateway is one gateway with all its instances.
 type Gateway struct {
 	Name      string
-	Kind      string // GatewayContract, GatewayHAProxy, GatewayEnvoy or GatewayCommand
+	Kind      string // GatewayContract, GatewayHAProxy, GatewayEnvoy, GatewayNginx or GatewayCommand
 	Env       string
 	Levers    bool     // false: watched only
-	Instances []string // URLs (contract, envoy); "unix:PATH" or "tcp:HOST:PORT" (haproxy); names (command)
+	Instances []string // URLs (contract, envoy); "unix:PATH" or "tcp:HOST:PORT" (haproxy); URLs of status locations (nginx); names (command)
 	Names     []string // what each instance is called on screen and in the journal; "" leaves it to its address
 	Commands  []Command
+	Nginx     Nginx
 	Token     Secret
 	Timeout   time.Duration // of one call to one instance
 	At        Pos

@@ -180,6 +180,15 @@ func TestParseLocatesEveryProblem(t *testing.T) {
 			`f.yaml:2:71: "cap.lift" is not cap.set, workload.pause, shed.set, target.out, fallback.on, route.force, breaker.open or degrade.on; known are cap.set, workload.pause, shed.set, target.out, fallback.on, route.force, breaker.open, degrade.on`,
 			`f.yaml:2:131: "-1" is out of bounds; a whole number from 0 to 1000000000`,
 		}},
+		{"nginx without files", "gateways: [{name: a, kind: nginx, instances: ['http://h/s']}]", []string{`f.yaml:2:12: the gateway of kind nginx has no nginx; add nginx: {file: ..., base: ...}`}},
+		{"nginx of another kind", "gateways: [{name: a, kind: contract, instances: ['http://h'], nginx: {file: a, base: b}}]", []string{`f.yaml:2:70: nginx belongs to kind nginx, not contract`}},
+		{"a file that is its own base", "gateways: [{name: a, kind: nginx, instances: ['http://h'], nginx: {file: a, base: a}, token: env:T}]", []string{
+			`f.yaml:2:67: file and base are the same file; base stays as it is; file is written`,
+			`f.yaml:2:94: token belongs to kind contract, not nginx; let the status location allow this machine alone`,
+		}},
+		{"a path that a shell would read", "gateways: [{name: a, kind: nginx, instances: ['http://h'], nginx: {file: 'a;b', base: a}}]", []string{
+			`f.yaml:2:74: "a;b" is not a plain path; letters, digits and _./@%+=,- only: it may pass a shell on the way`,
+		}},
 		{"instance twice", "gateways: [{name: edge, kind: contract, instances: ['http://h', 'http://h']}]", []string{`f.yaml:2:52: instance "http://h" stands here twice`}},
 		{"wrong address", "gateways: [{name: e, kind: haproxy, instances: ['http://h', 'unix:', 'tcp:h:0']}]", []string{
 			`f.yaml:2:48: instance "http://h" is not a runtime socket; write unix:/run/haproxy.sock or tcp:127.0.0.1:9999`,

@@ -50,6 +50,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	fs.Float64Var(&l.batch, "batch", 0.3, "share of batch requests (header x-workload), 0 to 1")
 	fs.Float64Var(&l.streamed, "stream", 0.5, "share of streamed requests, 0 to 1")
 	fs.Float64Var(&l.long, "long", 0.1, "share of requests with 30 kB of messages, 0 to 1")
+	fs.BoolVar(&l.header, "x-model", false, "say the model in the header x-model too, for a gateway that reads no bodies")
 	if err := fs.Parse(args); err != nil {
 		return fmt.Errorf("reading the flags: %w", err)
 	}
@@ -69,6 +70,7 @@ type load struct {
 	url                   string
 	models                []string
 	batch, streamed, long float64
+	header                bool
 
 	mu      sync.Mutex
 	tally   map[string]map[string]int // model, outcome
@@ -131,6 +133,9 @@ func (l *load) one(client *http.Client, model string) string {
 	req.Header.Set("X-Workload", "interactive")
 	if rand.Float64() < l.batch {
 		req.Header.Set("X-Workload", "batch")
+	}
+	if l.header {
+		req.Header.Set("X-Model", model)
 	}
 	resp, err := client.Do(req)
 	if err != nil {
