@@ -20,12 +20,13 @@ const (
 	KindAsk      BlockKind = "ask"
 	KindWait     BlockKind = "wait"
 	KindAction   BlockKind = "action"
+	KindProbe    BlockKind = "probe"
 	KindEvidence BlockKind = "evidence"
 	KindEscalate BlockKind = "escalate"
 )
 
 func blockKinds() []BlockKind {
-	return []BlockKind{KindCheck, KindBranch, KindAsk, KindWait, KindAction, KindEvidence, KindEscalate}
+	return []BlockKind{KindCheck, KindBranch, KindAsk, KindWait, KindAction, KindProbe, KindEvidence, KindEscalate}
 }
 
 // Block is one armed block of a step. Exactly the field of its kind is set.
@@ -38,6 +39,7 @@ type Block struct {
 	Ask      *Ask
 	Wait     *Wait
 	Action   *Action
+	Probe    *Probe
 	Evidence *Evidence
 	Escalate *Escalate
 }

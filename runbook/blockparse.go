@@ -33,6 +33,8 @@ func (s *strict) block(kind BlockKind, line int, root *yaml.Node) Block {
 		b.Wait = s.wait(root)
 	case KindAction:
 		b.Action = s.action(root)
+	case KindProbe:
+		b.Probe = s.probe(root)
 	case KindEvidence:
 		b.Evidence = s.evidence(root)
 	case KindEscalate:

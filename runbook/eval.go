@@ -69,7 +69,7 @@ func (e Expr) eval(f Facts, scope map[string]string, open []string) Result {
 // query builds what is asked; why is not empty where a variable is open.
 func (ev *env) query(n *queryNode) (q Query, why string) {
 	q = Query{Metric: n.metric.Name, Quantile: n.quantile, Over: n.over, Offset: n.offset + ev.shift}
-	if len(ev.open) > 0 {
+	if len(ev.open) > 0 && !n.metric.Own {
 		return q, notFilled(ev.open...)
 	}
 	side := ""
@@ -105,6 +105,9 @@ func (ev *env) imply(n *queryNode, q *Query, client bool) (why string) {
 		v, ok := ev.scope[label]
 		if label == "side" && v == "" {
 			v, ok = "upstream", !n.metric.Gauge && n.metric.Name != "amplification"
+		}
+		if n.metric.Own {
+			return ""
 		}
 		upstreamOnly := label == "provider" || label == "region" || label == "deployment" || label == "endpoint"
 		if !ok || v == "" || named(label) || (client && upstreamOnly) {
@@ -190,8 +193,8 @@ func (ev *env) distrust(n *queryNode, a Answer) string {
 		return "no data for " + n.text
 	case math.IsNaN(a.Value) || math.IsInf(a.Value, 0):
 		return n.text + " is not a number"
-	case a.Age > ev.maxAge:
-		return fmt.Sprintf("%s is stale: newest data %s old, at most %s", n.text, shortDuration(a.Age), shortDuration(ev.maxAge))
+	case a.Age > ev.limit(n.metric):
+		return fmt.Sprintf("%s is stale: newest data %s old, at most %s", n.text, shortDuration(a.Age), shortDuration(ev.limit(n.metric)))
 	case n.metric.Samples && a.Samples < ev.minSamples:
 		return fmt.Sprintf("%s rests on %d requests%s, at least %d are needed", n.text, a.Samples, n.windowText(), ev.minSamples)
 	case (n.metric.Traffic || (n.offset > 0 && n.metric.Name != "changes")) && !n.metric.Gauge && a.Samples <= 0:

@@ -30,6 +30,17 @@ func (ev *env) note(n *queryNode, q Query, a Answer, why string) {
 	}
 }
 
+// limit is how old an answer may be.
+func (ev *env) limit(m Metric) time.Duration {
+	switch {
+	case ev.maxAge > 0:
+		return ev.maxAge
+	case m.Own:
+		return probeMaxAge
+	}
+	return DefaultMaxAge
+}
+
 // Value prints the number with its unit, "yes" or "no", or "unknown".
 func (t Term) Value() string {
 	switch {

@@ -25,7 +25,7 @@ type Expr struct {
 	vars       map[string]string
 	within     time.Duration
 	minSamples int
-	maxAge     time.Duration
+	maxAge     time.Duration // 0: what the metric's default is
 }
 
 // Zero tells whether there is no expression at all.

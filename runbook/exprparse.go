@@ -24,7 +24,7 @@ const (
 // A "within TIME" may stand at the end of the whole, for a verify.
 func ParseExpr(name string, line int, src string) (Expr, error) {
 	p := &exprParser{src: src}
-	e := Expr{Source: oneLine(src), Line: line, minSamples: DefaultMinSamples, maxAge: DefaultMaxAge}
+	e := Expr{Source: oneLine(src), Line: line, minSamples: DefaultMinSamples}
 	err := p.parse(&e)
 	if err != nil {
 		err.File, err.Line = name, line
@@ -248,7 +248,12 @@ func (p *exprParser) one() (operand, *Error) {
 	} else if ok {
 		return p.answer(name)
 	}
+	p.space()
+	at := p.pos
 	q, err := p.query()
+	if err == nil && q.metric.Name == "probe.class" {
+		err = p.probeClass(q, at)
+	}
 	if err != nil {
 		return operand{}, err
 	}
@@ -360,7 +365,7 @@ func (p *exprParser) window(q *queryNode) *Error {
 		if !p.keyword(w.word) {
 			continue
 		}
-		if *w.into != 0 || (w.word == "over" && q.metric.Gauge) {
+		if *w.into != 0 || q.metric.Own || (w.word == "over" && q.metric.Gauge) {
 			p.pos = at
 			return p.fail(q.metric.Name+" takes no further `"+w.word+"`", "leave it out")
 		}

@@ -263,6 +263,9 @@ func isName(s string) bool {
 
 // labelTakes says whether a label makes sense on a metric.
 func labelTakes(m Metric, label string) bool {
+	if m.Own || label == "probe" {
+		return m.Own && label == "probe"
+	}
 	switch label {
 	case "code", "class":
 		return !m.Gauge

@@ -113,6 +113,7 @@ type Metric struct {
 	Samples  bool   // says nothing below the least number of samples
 	Traffic  bool   // says nothing where there was no request at all
 	Gauge    bool   // a state as of now: no window
+	Own      bool   // of the run itself: the scope does not limit it
 	Help     string // one line
 }
 
@@ -130,7 +131,7 @@ func Vocabulary() Words {
 }
 
 func metrics() []Metric {
-	return []Metric{
+	return append([]Metric{
 		{Name: "error_rate", Unit: UnitShare, Samples: true, Help: "failed requests of all requests"},
 		{Name: "errors", Traffic: true, Help: "failed requests"},
 		{Name: "requests", Help: "requests, failed or not"},
@@ -159,7 +160,7 @@ func metrics() []Metric {
 		{Name: "burst", Unit: UnitBool, Gauge: true, Help: "a burst is open that overlaps the scope"},
 		{Name: "breaker", Unit: UnitBool, Gauge: true, Help: "a circuit breaker of the scope is open now"},
 		{Name: "lever", Unit: UnitBool, Gauge: true, Help: "a lever is out in the scope; verb=cap.set names which"},
-	}
+	}, probeMetrics()...)
 }
 
 // otherNames are what people also call metrics.
@@ -173,7 +174,7 @@ func dims() []string {
 	return []string{"env", "gateway", "instance", "side", "provider", "model", "region", "deployment", "endpoint", "workload", "stream", "caller"}
 }
 
-func labels() []string { return append(dims(), "code", "class", "verb") }
+func labels() []string { return append(dims(), "code", "class", "verb", "probe") }
 
 func verbs() []string {
 	return []string{

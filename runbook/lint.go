@@ -136,6 +136,9 @@ func (l *linter) variables() {
 			for _, e := range exprs(bl) {
 				use(e.Vars()...)
 			}
+			if bl.Probe != nil {
+				values(map[string]string{"model": bl.Probe.Model, "endpoint": bl.Probe.Endpoint})
+			}
 			if bl.Action != nil {
 				values(bl.Action.Scope)
 				values(map[string]string{"set": bl.Action.Set.Text})

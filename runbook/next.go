@@ -66,7 +66,7 @@ func (w Walk) misfit(b *Book, e Entry) string {
 		}
 		return ""
 	}
-	late := e.Kind == EntryNote || e.Kind == EntryActionResult || e.Kind == EntryEvidence
+	late := e.Kind == EntryNote || e.Kind == EntryActionResult || e.Kind == EntryEvidence || e.Kind == EntryProbe
 	if w.State == Waiting {
 		return "the run has not started"
 	}
@@ -88,7 +88,7 @@ func (w Walk) misfit(b *Book, e Entry) string {
 	case EntryChoose, EntryBind:
 		return w.cannotSet(b, e)
 	case EntryNote, EntryAbort:
-	case EntryWaitStarted, EntryWaitOver, EntryActionPlanned, EntryActionResult, EntryCheckResult, EntryEvidence:
+	case EntryWaitStarted, EntryWaitOver, EntryActionPlanned, EntryActionResult, EntryCheckResult, EntryProbe, EntryEvidence:
 		if i < 0 || e.Block < 0 || e.Block >= len(st.Blocks) {
 			return "there is no such block in the step"
 		}
@@ -147,7 +147,7 @@ func askFor(b *Book, name string) *Ask {
 func wrongBlock(e EntryKind, k BlockKind) string {
 	fits := map[EntryKind][]BlockKind{
 		EntryWaitStarted: {KindWait}, EntryWaitOver: {KindWait}, EntryActionPlanned: {KindAction}, EntryActionResult: {KindAction},
-		EntryCheckResult: {KindCheck, KindBranch}, EntryEvidence: {KindEvidence, KindEscalate},
+		EntryCheckResult: {KindCheck, KindBranch}, EntryProbe: {KindProbe}, EntryEvidence: {KindEvidence, KindEscalate},
 	}
 	if !slices.Contains(fits[e], k) {
 		return string(e) + " does not belong to a block of kind " + string(k)
@@ -262,6 +262,8 @@ func (w Walk) Enter(b *Book) []Effect {
 			}
 		case KindAction:
 			e.Kind = PlanAction
+		case KindProbe:
+			e.Kind = OfferProbe
 		case KindEvidence:
 			if state.Blocks[i].Text != "" {
 				continue
@@ -284,6 +286,9 @@ func (w Walk) blockEntry(b *Book, e Entry) (Walk, []Effect) {
 	block := step.Blocks[e.Block]
 	st := w.Steps[e.Step]
 	bs, to := st.Blocks[e.Block].after(block, e)
+	if e.Kind == EntryProbe {
+		w.Probes = append(slices.Clone(w.Probes), probeResult(block.Probe.Name, e))
+	}
 	if bs.Lever != "" && !slices.Contains(w.Levers, bs.Lever) {
 		w.Levers = append(slices.Clone(w.Levers), bs.Lever)
 	}
@@ -336,6 +341,8 @@ func (bs BlockState) after(block Block, e Entry) (BlockState, Target) {
 	case EntryCheckResult:
 		bs.Truth, bs.Text, bs.Why = ParseTruth(e.Data["truth"]), clean(e.Data["text"]), clean(e.Data["why"])
 		to = afterCheck(block, bs.Truth, e.Data["to"])
+	case EntryProbe:
+		bs.Truth, bs.State, bs.Text, bs.Outcome = truthOf(e.Data["ok"] == "true"), "answered", clean(e.Data["text"]), clean(e.Data["class"])
 	case EntryEvidence:
 		bs.Text = clean(e.Data["ref"])
 	}

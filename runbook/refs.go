@@ -28,12 +28,18 @@ func (v Var) Check(value string) error {
 
 // references finds variables and targets that do not exist, and what breaks the book's own limits.
 func (b *Book) references() []error {
+	b.nameProbes()
 	r := &refs{book: b}
 	r.vars = append(b.fieldNames(), b.askedNames()...)
 	for _, st := range b.Steps {
 		r.slugs = append(r.slugs, st.Slug)
 	}
 	r.scope(2, "scope", b.Scope)
+	b.match.queries(func(q *queryNode) {
+		if q.metric.Own {
+			r.fail(b.match.Line, "match cannot ask "+q.metric.Name, "leave it out: a probe belongs to a run")
+		}
+	})
 	for _, name := range b.match.Vars() {
 		r.fail(b.match.Line, "match cannot use $"+name, "leave the label out: match is asked in the burst's scope")
 	}
@@ -85,12 +91,29 @@ func (r *refs) expr(e Expr, where string) {
 	for _, name := range e.Vars() {
 		r.use(e.Line, where, name)
 	}
+	e.queries(func(q *queryNode) { r.probe(e.Line, q) })
 	for _, a := range e.answers {
 		known := r.book.choices(a.name)
 		for _, v := range a.values {
 			if _, isVar := varName(v); !isVar && len(known) > 0 && !slices.Contains(known, v) {
 				r.fail(e.Line, fmt.Sprintf("%s compares $%s with %q, which is no answer to it", where, a.name, v), suggest(v, known))
 			}
+		}
+	}
+}
+
+// probe finds questions about probes that the book does not send.
+func (r *refs) probe(line int, q *queryNode) {
+	known := r.book.probes()
+	if !q.metric.Own {
+		return
+	}
+	if len(known) == 0 {
+		r.fail(line, q.metric.Name+" is asked, but the book sends no probe", "add a ```probe block before it")
+	}
+	for _, m := range q.where {
+		if m.Label == "probe" && len(known) > 0 && !slices.Contains(known, m.Values[0]) {
+			r.fail(line, fmt.Sprintf("the book has no probe %q", m.Values[0]), suggest(m.Values[0], known))
 		}
 	}
 }
@@ -133,6 +156,12 @@ func (r *refs) block(bl Block) {
 		r.target(bl.Line, bl.Wait.OnTimeout)
 	case bl.Action != nil:
 		r.action(bl.Line, bl.Action)
+	case bl.Probe != nil:
+		for _, value := range []string{bl.Probe.Model, bl.Probe.Endpoint} {
+			if name, ok := varName(value); ok {
+				r.use(bl.Line, "probe", name)
+			}
+		}
 	}
 	for _, a := range bl.Branch {
 		r.expr(a.When, "branch")

@@ -30,6 +30,7 @@ type Ran struct {
 	Trial    Trial
 	Path     []string
 	Levers   []string
+	Probes   []string // as sent: "NAME: gpt-4o at eu, streamed"
 	Outcomes map[string]string
 	Waits    map[string]string
 	Unknown  []string
@@ -166,6 +167,8 @@ func (r *runner) block(st Step, i int, bl Block) (to string, open bool) {
 		r.release(st.Slug, bl.Action)
 	case bl.Action != nil:
 		return r.act(e, bl.Action)
+	case bl.Probe != nil:
+		r.probe(e, bl.Probe)
 	case bl.Evidence != nil, bl.Escalate != nil:
 		e.Kind, e.Data = EntryEvidence, map[string]string{"ref": "trial"}
 		r.enter(e)
@@ -315,6 +318,7 @@ func (r *runner) compare() {
 	}
 	list("path", e.Path, got.Path)
 	list("levers", e.Levers, got.Levers)
+	list("probes", e.Probes, got.Probes)
 	list("unknown", e.Unknown, got.Unknown)
 	list("asked", e.Asked, got.Asked)
 	for _, x := range []struct {

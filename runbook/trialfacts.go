@@ -4,6 +4,9 @@ import "slices"
 
 // Ask answers from the trial's numbers: the one with the most labels in common that holds at the time, the last of those.
 func (r *runner) Ask(q Query) Answer {
+	if m, _ := metricNamed(q.Metric); m.Own {
+		return r.walk.AskProbe(q, r.now)
+	}
 	best, labels := -1, -1
 	for i, n := range r.trial.Numbers {
 		if common, ok := r.holds(n, q); ok && common >= labels {

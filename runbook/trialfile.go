@@ -20,7 +20,8 @@ type Trial struct {
 	Answers map[string]string
 	// At is what the operator does at a step where the book leaves it open: next, skip, stop, or a step's slug.
 	At      map[string]string
-	Gateway map[string]string // by verb: applied (the default), refused, moved, in_doubt, impossible
+	Gateway map[string]string      // by verb: applied (the default), refused, moved, in_doubt, impossible
+	Probes  map[string][]ProbeSays // by name; one without is not configured
 	Numbers []Number
 	Expect  Expect
 
@@ -43,6 +44,7 @@ type Expect struct {
 	Line     int
 	Path     []string          // the steps in order
 	Levers   []string          // as a plan names them: "cap.set azure-eu to 4 for 30m"
+	Probes   []string          // as sent: "NAME: gpt-4o at eu, streamed"
 	Outcomes map[string]string // by step: helped, failed, stopped, refused, moved, in_doubt, impossible
 	Waits    map[string]string // by step: met or timeout
 	Unknown  []string          // steps at which a check or branch could not be told
@@ -100,7 +102,7 @@ func (s *strict) trialRoot(src []byte) *yaml.Node {
 }
 
 func (s *strict) trial(n *yaml.Node, b *Book) Trial {
-	f := s.fields(n, "case", "name", "burst", "fields", "answers", "at", "gateway", "numbers", "expect")
+	f := s.fields(n, "case", "name", "burst", "fields", "answers", "at", "gateway", "probes", "numbers", "expect")
 	t := Trial{
 		Name: f.text("name"), Line: f.line, file: s.file, Burst: f.words("burst"), Fields: f.words("fields"), Answers: f.words("answers"),
 		At: f.words("at"), Gateway: f.words("gateway"),
@@ -125,6 +127,7 @@ func (s *strict) trial(n *yaml.Node, b *Book) Trial {
 			s.fail(f.at("gateway"), fmt.Sprintf("a gateway cannot do %q", does), suggest(does, gatewayWords()))
 		}
 	}
+	t.Probes = s.probeAnswers(f, b)
 	if list := f.keys["numbers"]; list != nil {
 		if list.Kind != yaml.SequenceNode {
 			s.fail(f.at("numbers"), "numbers is not a list", "write lines like `- {metric: error_rate, is: 40%}`")
@@ -253,9 +256,9 @@ func (s *strict) value(f fields, m Metric, a *Answer) {
 }
 
 func (s *strict) expect(n *yaml.Node, slugs []string) Expect {
-	f := s.fields(n, "expect", "path", "levers", "outcomes", "waits", "unknown", "asked", "end", "offered")
+	f := s.fields(n, "expect", "path", "levers", "probes", "outcomes", "waits", "unknown", "asked", "end", "offered")
 	e := Expect{
-		Line: f.line, Path: f.list("path"), Levers: f.list("levers"), Outcomes: f.words("outcomes"), Waits: f.words("waits"),
+		Line: f.line, Path: f.list("path"), Levers: f.list("levers"), Probes: f.list("probes"), Outcomes: f.words("outcomes"), Waits: f.words("waits"),
 		Unknown: f.list("unknown"), Asked: f.list("asked"), End: f.text("end"), Offered: f.choice("offered", "yes", "no", "true", "false"),
 		given: map[string]bool{},
 	}

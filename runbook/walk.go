@@ -22,6 +22,7 @@ const (
 	EntryActionPlanned EntryKind = "action_planned" // lever, once it has an id
 	EntryActionResult  EntryKind = "action_result"  // lever, state, outcome (helped, no change yet, worse, cannot tell, failed)
 	EntryCheckResult   EntryKind = "check_result"   // truth, text, why; of a branch: arm, to
+	EntryProbe         EntryKind = "probe"          // ok (true or false), class, status, latency, ttft (Go durations), text
 	EntryEvidence      EntryKind = "evidence"       // ref
 	EntryNote          EntryKind = "note"           // text
 	EntryAbort         EntryKind = "abort"          // reason
@@ -87,8 +88,9 @@ type Walk struct {
 	Steps             map[string]StepState
 	Trail             []string // steps that were current before, oldest first
 	Pending           *Pending
-	Levers            []string // that actions of this run threw, oldest first
-	State             State    // Current while it runs, then Done or Aborted
+	Probes            []ProbeResult // what its probes said, oldest first
+	Levers            []string      // that actions of this run threw, oldest first
+	State             State         // Current while it runs, then Done or Aborted
 	Reason            string
 	Started, Ended    time.Time
 }
@@ -108,6 +110,7 @@ const (
 	AskOperator EffectKind = "ask_operator" // put the block's question
 	PlanAction  EffectKind = "plan_action"  // the block's action can be planned; nothing is sent without a confirm
 	Capture     EffectKind = "capture"      // freeze the block's evidence
+	OfferProbe  EffectKind = "offer_probe"  // the block's probe can be sent, when the operator says so
 	StartWait   EffectKind = "start_wait"   // journal the absolute deadline Until
 	Prepare     EffectKind = "prepare"      // prepare the block's escalation
 	OfferStep   EffectKind = "offer"        // offer the operator to go to To

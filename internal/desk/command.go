@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/internal/traffic"
+	"signalbox/runbook"
 )
 
 // Command is what a client asks of the desk. Every client, screen or command line, uses the same ones.
@@ -69,6 +70,15 @@ type PlanStep struct {
 	Step  string
 }
 
+// ProbeStep sends the probe of block Block of the current step, and waits for its answer. Step is like that of StepDone.
+type ProbeStep struct {
+	Block int
+	Step  string
+}
+
+// SendProbe sends a probe that belongs to no run, and waits for its answer.
+type SendProbe struct{ Request runbook.ProbeRequest }
+
 // Throw sends a plan that was shown. Typed is what the operator typed to confirm, where that is asked for.
 type Throw struct{ Plan, Typed string }
 
@@ -115,6 +125,8 @@ func (Choose) command()         {}
 func (AbortRun) command()       {}
 func (PlanLever) command()      {}
 func (PlanStep) command()       {}
+func (ProbeStep) command()      {}
+func (SendProbe) command()      {}
 func (Throw) command()          {}
 func (Decline) command()        {}
 func (PlanRevert) command()     {}
@@ -133,6 +145,7 @@ type Result struct {
 	Lever    string         // id
 	Plan     *PlanView      // of PlanLever, PlanStep and PlanRevert
 	Path     string         // of Export
+	Probe    *ProbeView     // of ProbeStep and SendProbe
 	Live     []string       // levers still out, in words
 	Gateways []GatewayState // of Look
 }

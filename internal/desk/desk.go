@@ -50,6 +50,7 @@ type Options struct {
 	ExportDir   string   // where Export writes when it is given no path
 	Brief       bool     // a desk for one command: it records what it does, not what it sees, and judges no lever but its own
 	Incident    string   // the open incident that what is done belongs to; empty: as the operator opens or resumes one
+	Probes      []ProbePoint
 	Pulse       time.Duration
 }
 
@@ -67,6 +68,7 @@ type Desk struct {
 	asks    chan ask
 	results chan func()
 	stopped chan struct{}
+	away    sync.WaitGroup // probes under way: the desk waits for them
 	shot    atomic.Pointer[Snapshot]
 	records atomic.Pointer[board.Records]
 	subs    subscribers
@@ -81,7 +83,9 @@ type Desk struct {
 	raised   map[string]bool // bursts that were found since the start and not taken back, notes left out
 	moving   []*findingState
 	runs     []*run
-	current  string // id of the current run
+	points   []*probePoint
+	life     context.Context // of Run: it ends what is on its way to an endpoint
+	current  string          // id of the current run
 	record   ledger
 	sources  map[string]*sourceState
 	laid     laid
@@ -135,6 +139,9 @@ func New(o Options) (*Desk, error) {
 	if o.ReadOnly {
 		d.refusal = "this console is read-only"
 	}
+	for _, p := range o.Probes {
+		d.points = append(d.points, &probePoint{ProbePoint: p})
+	}
 	for i, text := range o.Problems {
 		d.finding(fmt.Sprintf("problem %d", i+1), text)
 	}
@@ -152,6 +159,7 @@ func New(o Options) (*Desk, error) {
 // answer and that answer is in the journal.
 func (d *Desk) Run(ctx context.Context) error {
 	defer close(d.stopped)
+	d.life = ctx
 	var wg sync.WaitGroup
 	for _, name := range d.order {
 		wg.Add(1)
@@ -189,7 +197,7 @@ func (d *Desk) shutdown(wg *sync.WaitGroup) {
 		close(d.wires[name].jobs)
 	}
 	done := make(chan struct{})
-	go func() { wg.Wait(); close(done) }()
+	go func() { wg.Wait(); d.away.Wait(); close(done) }()
 	for {
 		select {
 		case f := <-d.results:

@@ -181,6 +181,12 @@ type stage struct {
 
 func newStage(t *testing.T, dir string, gate *fakeGateway) *stage {
 	t.Helper()
+	return newStageWith(t, dir, gate, func(*Options) {})
+}
+
+// newStageWith is a stage whose desk is configured otherwise.
+func newStageWith(t *testing.T, dir string, gate *fakeGateway, change func(*Options)) *stage {
+	t.Helper()
 	s := &stage{t: t, dir: dir, syms: traffic.NewSymbols(0)}
 	var err error
 	s.journal, err = incident.Open(dir, incident.Options{})
@@ -195,10 +201,12 @@ func newStage(t *testing.T, dir string, gate *fakeGateway) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.desk, err = New(Options{
+	o := Options{
 		Symbols: s.syms, Journal: s.journal, Now: time.Now, Actor: "ana", Books: []*runbook.Book{book}, ExportDir: dir,
 		Gateways: []Gateway{{Name: "edge", Kind: "fake", Env: "staging", Driver: s.gate}},
-	})
+	}
+	change(&o)
+	s.desk, err = New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

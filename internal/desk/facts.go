@@ -20,6 +20,7 @@ type facts struct {
 	d        *Desk
 	now      time.Time
 	finished bool // finished logs: there is no gateway to ask
+	run      *run // whose checks are asked; nil: none's
 }
 
 // defaultOver is the window of a question that names none.
@@ -39,6 +40,9 @@ type asked struct {
 
 // Ask answers one query. What cannot be known is never given as a number.
 func (f facts) Ask(q runbook.Query) runbook.Answer {
+	if strings.HasPrefix(q.Metric, "probe.") {
+		return f.probe(q)
+	}
 	a, err := f.selectors(q)
 	if err != "" {
 		return runbook.Answer{Why: err}

@@ -26,6 +26,10 @@ func (d *Desk) handle(a ask) {
 		d.revert(c, reply)
 	case Extend:
 		d.extend(c, reply)
+	case ProbeStep:
+		d.probeStep(c, reply)
+	case SendProbe:
+		d.sendProbe(c.Request, nil, -1, reply)
 	case Look:
 		d.look(reply)
 	case ReadBack:

@@ -41,7 +41,7 @@ func (d *Desk) judgeWait(r *run, p *runbook.Pending) {
 }
 
 func (d *Desk) eval(r *run, e runbook.Expr) runbook.Result {
-	return r.walk.Eval(r.book, e, facts{d: d, now: d.now()})
+	return r.walk.Eval(r.book, e, facts{d: d, now: d.now(), run: r})
 }
 
 // judgeChecks evaluates the checks and branches of the current step on the live board.
@@ -60,7 +60,7 @@ func (d *Desk) judgeChecks(r *run) {
 			results[n] = d.eval(r, b.Check.That)
 			arms[n] = checkLeads(b.Check, results[n].Truth)
 		case len(b.Branch) > 0:
-			way := r.walk.Decide(r.book, b.Branch, facts{d: d, now: d.now()})
+			way := r.walk.Decide(r.book, b.Branch, facts{d: d, now: d.now(), run: r})
 			results[n] = runbook.Result{Truth: way.Truth, Text: way.Text, Why: way.Why}
 			arms[n] = slugOf(way.Target)
 		}

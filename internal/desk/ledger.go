@@ -70,7 +70,7 @@ var byDesk = &incident.Actor{ID: "signalbox", Via: "desk"}
 // deed tells whether an entry of this kind tells what was done, or became of it, rather than what was seen.
 func deed(kind incident.Kind) bool {
 	switch kind.Noun() {
-	case "lever", "incident", "run", "step", "note":
+	case "lever", "incident", "run", "step", "note", "probe":
 		return true
 	}
 	return false

@@ -160,7 +160,7 @@ var stepKinds = map[runbook.EntryKind]incident.Kind{
 	runbook.EntryBack: incident.StepBack, runbook.EntryJump: incident.StepChosen, runbook.EntryChoose: incident.StepAnswered,
 	runbook.EntryBind: incident.StepAnswered, runbook.EntryWaitStarted: incident.StepWaiting, runbook.EntryWaitOver: incident.StepTimedOut,
 	runbook.EntryActionPlanned: incident.StepAction, runbook.EntryActionResult: incident.StepAction, runbook.EntryCheckResult: incident.StepCheck,
-	runbook.EntryEvidence: incident.StepEvidence, runbook.EntryNote: incident.Note, runbook.EntryAbort: incident.StepAborted,
+	runbook.EntryProbe: incident.StepProbed, runbook.EntryEvidence: incident.StepEvidence, runbook.EntryNote: incident.Note, runbook.EntryAbort: incident.StepAborted,
 }
 
 // stepEntry is an entry of a walk as the journal keeps it: what the timeline reads, and the entry itself, whose fold is the walk.

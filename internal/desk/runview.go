@@ -83,6 +83,8 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 		} else {
 			v.Action = b.Action.Do
 		}
+	case b.Probe != nil:
+		d.probeBlock(r, b.Probe, n, current, st, &v)
 	case b.Ask != nil:
 		v.Answer = r.walk.Vars[b.Ask.Var]
 	case b.Wait != nil:

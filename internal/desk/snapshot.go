@@ -281,10 +281,10 @@ type BlockView struct {
 	Goto     string // of a branch: the slug that it goes to; empty: on to the next step
 	Open     bool   // of a wait: it is not over yet
 	Lever    string // id of the lever that the action threw
-	State    string // of the action: "", planned, or the lever's state and facts in words
-	Disabled string // why the action cannot be thrown
+	State    string // of a probe: "", sent, answered; of the action: "", planned, or the lever's state and facts in words
+	Disabled string // why the action cannot be thrown, or the probe not be sent
 	Answer   string // of an ask
-	Action   string // the action in words, resolved: "cap.set azure-eu-west-gpt-4o to 4 for 15m"
+	Action   string // the action or probe in words, resolved: "cap.set azure-eu-west-gpt-4o to 4 for 15m"
 }
 
 // FieldView is one variable of a run.

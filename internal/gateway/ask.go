@@ -38,6 +38,7 @@ type ProbeAnswer struct {
 	TokensIn   int           `json:"tokens_in"`             // -1: not told
 	TokensOut  int           `json:"tokens_out"`            // -1: not told
 	RetryAfter string        `json:"retry_after,omitempty"` // as it came
+	Error      bool          `json:"error,omitempty"`       // Code, Type and Text are those of an error
 	Code       string        `json:"code,omitempty"`        // of an error
 	Type       string        `json:"type,omitempty"`        // of an error
 	Text       string        `json:"text,omitempty"`        // of an error, else the beginning of the answer

@@ -220,8 +220,8 @@ func (n *narrator) tellStep(e *Entry, l *Line) bool {
 		return n.tellCheck(e, &d, l, name)
 	case StepAborted:
 		l.Text = "runbook given up at " + name + after(d.Reason)
-	case StepAction:
-		return false // its lever tells it
+	case StepAction, StepProbed:
+		return false // its lever or probe tells it
 	default:
 		verb := strings.ReplaceAll(strings.TrimPrefix(string(e.Kind), "step."), "_", " ")
 		l.Text = name + ": " + verb + after(cmp.Or(d.Reason, d.Value))

@@ -91,6 +91,8 @@ func (n *narrator) tell(e *Entry, l *Line) bool {
 		return n.tellFinding(e, l)
 	case "lever":
 		return n.tellLever(e, l)
+	case "probe":
+		return n.tellProbe(e, l)
 	case "run":
 		return n.tellRun(e, l)
 	case "step":

@@ -201,6 +201,7 @@ func words(raw json.RawMessage) string {
 // failure reads an error body of any of the common shapes.
 func (r *reply) failure(raw json.RawMessage) {
 	a := &r.answer
+	a.Error = true
 	var e struct {
 		Code    any    `json:"code"`
 		Type    string `json:"type"`
