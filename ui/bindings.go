@@ -6,7 +6,7 @@ import tea "charm.land/bubbletea/v2"
 func bindings() []binding {
 	var all []binding
 	for _, part := range [][]binding{
-		anywhereKeys(), moveKeys(), paneKeys(), planKeys(), dialogKeys(),
+		anywhereKeys(), moveKeys(), paneKeys(), planKeys(), dialogKeys(), readerKeys(),
 	} {
 		all = append(all, part...)
 	}
@@ -86,7 +86,8 @@ func paneKeys() []binding {
 		{mode: modeBook, keys: []string{"]"}, help: "next block of the step", why: (*model).whyNoRun, act: func(m *model) tea.Cmd { return m.blockKey(+1) }},
 		{mode: modeBook, keys: []string{"["}, help: "previous block of the step", why: (*model).whyNoRun, act: func(m *model) tea.Cmd { return m.blockKey(-1) }},
 		{mode: modeBook, keys: []string{"v"}, help: "fill or change a field of the run", why: (*model).whyNoRun, act: (*model).fieldKey},
-		{mode: modeBook, keys: []string{"w"}, help: "all steps of the run: how they ended, what is next", why: (*model).whyNoRun, act: (*model).stepsKey},
+		{mode: modeBook, keys: []string{"w"}, help: "all steps of the run: how they ended, what is next; enter reads one", why: (*model).whyNoRun, act: (*model).stepsKey},
+		{mode: modeBook, keys: []string{"t"}, help: "read the whole runbook, with its headings and links", act: (*model).readKey},
 		{mode: modeBook, keys: []string{"o"}, help: "choose another runbook", act: (*model).offersKey},
 		{mode: modeBook, keys: []string{"A"}, help: "end the run; its levers stay out and are listed", why: (*model).whyNoRun, act: (*model).abortKey},
 		{mode: modeLevers, keys: []string{"enter"}, help: "everything about the lever", act: (*model).leverEnter},

@@ -286,7 +286,7 @@ func rich() *desk.Snapshot {
 		{ID: "rate-limits", Title: "429 storms", Why: "", Armed: true},
 		{ID: "house-rules", Title: "Who to call", Armed: false},
 	}
-	s.Run = run()
+	s.Run, s.Library = run(), library()
 	s.Timeline = timeline()
 	return s
 }

@@ -127,6 +127,7 @@ func (m *model) paneHints(add func(key, text string)) {
 		} else if m.book.lines > m.book.rows && !m.zoom {
 			add("z", "full screen")
 		}
+		add("t", "read it")
 	case leversID:
 		m.leverPaneHints(add)
 	case timelineID:
@@ -164,6 +165,8 @@ func dialogHints(d dialog) []hint {
 		return []hint{{"enter", "next, then done"}, {"tab", "next field"}, {"ctrl+n", "next value"}, {"esc", "leave"}}
 	case modeChoice:
 		return []hint{{"enter", "take it"}, {"down", "move"}, {"esc", "leave"}}
+	case modeReader:
+		return []hint{{"space", "on"}, {"tab", "link"}, {"enter", "open it"}, {"backspace", "back"}, {"c", "headings"}, {"esc", "close"}}
 	case modePage:
 		return []hint{{"esc", "close"}, {"down", "scroll"}, {"y", "copy"}}
 	case modeLeave:

@@ -23,6 +23,7 @@ const (
 	modeForm     mode = "form"
 	modeChoice   mode = "choice"
 	modePage     mode = "page"
+	modeReader   mode = "reader"
 	modeSure     mode = "question"
 	modeLeave    mode = "leave"
 	modePrompt   mode = "prompt"

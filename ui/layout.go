@@ -57,14 +57,18 @@ func arrange(w, h int, focus, big paneID, zoom bool) layout {
 	case w >= 110 && h >= 30:
 		l.medium(body, big)
 	default:
-		l.narrow(body, big)
+		l.narrow(body, big, focus)
 	}
 	return l
 }
 
-// narrow: grid and bursts side by side above one big pane.
-func (l *layout) narrow(b rect, big paneID) {
+// narrow: grid and bursts side by side above one big pane. A runbook that is being walked is read line by line, so it
+// gets some of their rows while it has the keys.
+func (l *layout) narrow(b rect, big, focus paneID) {
 	top := max(8, b.h*2/5)
+	if focus == bookID {
+		top = max(6, b.h/4)
+	}
 	left := (b.w - 1) * 19 / 40
 	l.pane[gridID] = rect{b.x, b.y, left, top}
 	l.pane[burstsID] = rect{left + 1, b.y, b.w - left - 1, top}

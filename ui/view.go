@@ -122,22 +122,6 @@ func cleanAll(list []string) string {
 	return strings.Join(out, "\n")
 }
 
-// copyStep copies the commands of the current step, else its title.
-func (m *model) copyStep() tea.Cmd {
-	_, s := m.running()
-	if s == nil {
-		return m.copyText("", "")
-	}
-	var lines []string
-	for _, c := range s.Step.Commands() {
-		lines = append(lines, clean(c.Text))
-	}
-	if len(lines) == 0 {
-		return m.copyText("the step's title", clean(s.Step.Title))
-	}
-	return m.copyText(plural(len(lines), "command", "commands"), strings.Join(lines, "\n"))
-}
-
 func burstSentence(b *desk.BurstView) string {
 	return b.Name + " " + classWords(b.Leading) + " " + count(b.Failed) + "/" + count(b.Total) + " failed, now " +
 		percent(b.Rate) + " " + b.State + ", since " + stamp(b.Onset)

@@ -34,14 +34,41 @@ func obviousBlock(r *desk.RunView, s *desk.StepView, chosenBlock int) (block int
 	return -1, blocked
 }
 
-// openField is the first field that the operator is asked for and that has no value.
+// openField is the first field that the operator is asked for and that has no value: one that the book needs, or one that
+// it can do without but that something in the current step names.
 func openField(r *desk.RunView) *desk.FieldView {
+	s := &r.Steps[max(0, min(r.Current, len(r.Steps)-1))].Step
 	for i := range r.Fields {
-		if r.Fields[i].Value == "" && r.Fields[i].Prompt != "" {
-			return &r.Fields[i]
+		x := &r.Fields[i]
+		if x.Value == "" && x.Prompt != "" && (!x.Optional || stepNames(s, x.Name)) {
+			return x
 		}
 	}
 	return nil
+}
+
+// stepNames tells whether a command or a lever of a step wants the value of a field.
+func stepNames(s *runbook.Step, field string) bool {
+	for _, p := range s.Placeholders() {
+		if p.Name == field {
+			return true
+		}
+	}
+	for i := range s.Blocks {
+		a := s.Blocks[i].Action
+		if a == nil {
+			continue
+		}
+		if a.Set.Text == "$"+field {
+			return true
+		}
+		for _, v := range a.Scope {
+			if v == "$"+field {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (m *model) running() (*desk.RunView, *desk.StepView) {
@@ -306,29 +333,4 @@ func (m *model) fill(x desk.FieldView) tea.Cmd {
 			return m.do("filling "+x.Name, desk.Choose{Var: x.Name, Value: v[0]}, nil), ""
 		},
 	}, byKey)
-}
-
-// stepsKey lists the steps of the run: how earlier ones ended, and what is next.
-func (m *model) stepsKey() tea.Cmd {
-	r, _ := m.running()
-	p := &page{title: "steps of " + r.Title}
-	for i := range r.Steps {
-		s := &r.Steps[i]
-		mark, st, text := "  ", plainStyle, s.Step.Title
-		switch s.State {
-		case "done":
-			mark, st = m.th.ok+" ", good
-			text += ", done " + hms(s.At) + "Z"
-		case "skipped":
-			mark, st = m.th.no+" ", warn
-			text += ", skipped " + hms(s.At) + "Z: " + s.Reason
-		case "current":
-			mark, st = m.th.mark+" ", strong
-		}
-		text += "  [" + s.Step.Slug + "]"
-		p.text = append(p.text, line{st, mark + two(i+1), text})
-		p.plain += clean(text) + "\n"
-	}
-	p.text = append(p.text, line{plainStyle, "", " "}, line{dim, "", ":jump SLUG goes to a step"})
-	return m.open(p, byKey)
 }

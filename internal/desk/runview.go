@@ -30,7 +30,7 @@ func (d *Desk) runView(now time.Time) *RunView {
 		v.Current = len(v.Steps) - 1
 	}
 	for _, x := range r.book.Vars {
-		v.Fields = append(v.Fields, FieldView{Name: x.Name, Value: r.walk.Vars[x.Name], Prompt: x.Prompt, Values: x.Values})
+		v.Fields = append(v.Fields, FieldView{Name: x.Name, Value: r.walk.Vars[x.Name], Prompt: x.Prompt, Values: x.Values, Optional: x.Optional})
 	}
 	return v
 }

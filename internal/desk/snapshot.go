@@ -32,8 +32,9 @@ type Snapshot struct {
 	Controls  []ControlView
 	Gateways  []GatewayView
 	Sources   []SourceView
-	Offers    []OfferView // runbooks, best first for the newest live burst; all others after
-	Run       *RunView    // the current run
+	Offers    []OfferView     // runbooks, best first for the newest live burst; all others after
+	Library   []*runbook.Book // the runbooks themselves, to be read; they never change
+	Run       *RunView        // the current run
 	Resumable []ResumeView
 	Timeline  []TimelineLine // oldest first, bounded to the newest 500
 	Findings  []string       // cross-checks and warnings, each a sentence
@@ -291,6 +292,7 @@ type BlockView struct {
 type FieldView struct {
 	Name, Value, Prompt string
 	Values              []string // allowed ones, empty: any
+	Optional            bool     // the book can do without it
 }
 
 // ResumeView is something that an earlier console left open.

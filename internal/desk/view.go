@@ -37,7 +37,7 @@ func (d *Desk) publish() {
 		s.Controls = append(s.Controls, d.controlViews(d.wires[name])...)
 	}
 	s.Sources = d.sourceViews(now)
-	s.Run = d.runView(now)
+	s.Library, s.Run = d.o.Books, d.runView(now)
 	s.Resumable = d.resumable()
 	s.Timeline = d.record.timeline()
 	s.Findings = d.findings(now, s.Sources)

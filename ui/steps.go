@@ -1,0 +1,101 @@
+package ui
+
+import (
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"signalbox/internal/desk"
+)
+
+// stepsKey lists the steps of the run: how earlier ones ended, and what is next. Taking one reads it; the run stays where it is.
+func (m *model) stepsKey() tea.Cmd {
+	r, _ := m.running()
+	d := &choice{title: "steps of " + r.Title + " (enter reads one, :jump goes to one)"}
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		mark, text := "  ", s.Step.Title
+		switch s.State {
+		case "done":
+			mark = m.th.ok + " "
+			text += ", done " + hms(s.At) + "Z"
+		case "skipped":
+			mark = m.th.no + " "
+			text += ", skipped " + hms(s.At) + "Z"
+		case "current":
+			mark = m.th.mark + " "
+			d.cur = i
+		}
+		slug := s.Step.Slug
+		d.options = append(d.options, option{mark + two(i+1) + " " + text, endWords(s), func(m *model) tea.Cmd { return m.read(r.Book, slug) }})
+	}
+	return m.open(d, byKey)
+}
+
+// endWords says how a step ended: why it was skipped, what its checks said, what was answered and what its levers did.
+func endWords(s *desk.StepView) string {
+	if s.State == "" {
+		return ""
+	}
+	var parts []string
+	if s.Reason != "" {
+		parts = append(parts, s.Reason)
+	}
+	truths := map[string]int{}
+	for i := range s.Step.Blocks {
+		if i >= len(s.Blocks) {
+			break
+		}
+		b, v := &s.Step.Blocks[i], &s.Blocks[i]
+		switch {
+		case b.Check != nil && v.Truth != "":
+			truths[v.Truth]++
+		case b.Ask != nil && v.Answer != "":
+			parts = append(parts, b.Ask.Var+" = "+v.Answer)
+		case b.Action != nil && v.State != "":
+			parts = append(parts, v.Action+" "+strings.ReplaceAll(v.State, "_", " "))
+		}
+	}
+	for _, t := range []string{desk.CheckTrue, desk.CheckFalse, desk.CheckUnknown} {
+		if n := truths[t]; n > 0 {
+			parts = append(parts, plural(n, "check", "checks")+" "+t)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+// copyStep copies the command of the current step, asks which where there are several, and copies the title where there
+// is none. A command with a value left open is copied as it stands.
+func (m *model) copyStep() tea.Cmd {
+	_, s := m.running()
+	if s == nil {
+		return m.copyText("", "")
+	}
+	all := s.Step.Commands()
+	switch len(all) {
+	case 0:
+		return m.copyText("the step's title", clean(s.Step.Title))
+	case 1:
+		return m.copyText("the command", cleanLines(all[0].Text))
+	}
+	d := &choice{title: "copy which command?"}
+	var lines []string
+	for _, c := range all {
+		text := cleanLines(c.Text)
+		lines = append(lines, text)
+		d.options = append(d.options, option{label: strings.ReplaceAll(text, "\n", " "), take: func(m *model) tea.Cmd { return m.copyText("the command", text) }})
+	}
+	d.options = append(d.options, option{"all of them", plural(len(all), "command", "commands"), func(m *model) tea.Cmd {
+		return m.copyText(plural(len(all), "command", "commands"), strings.Join(lines, "\n"))
+	}})
+	return m.open(d, byKey)
+}
+
+// cleanLines makes text of several lines safe, line by line.
+func cleanLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = clean(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
