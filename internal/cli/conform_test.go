@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"net/http"
 	"testing"
 	"time"
 
@@ -9,17 +10,20 @@ import (
 	"signalbox/internal/gateway/conform"
 )
 
-// TestTheDrillKeepsTheContract holds the drill's gateway, under its load, to everything that the contract promises.
+// TestTheDrillKeepsTheContract holds the drill's gateway, under its load, to everything that the contract promises, and
+// every request and answer on the way to its OpenAPI description.
 func TestTheDrillKeepsTheContract(t *testing.T) {
 	fleet, err := drill.Start(t.Context(), drill.Options{Scenario: "calm", Seed: 1, Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = fleet.Stop() })
-	ids := []string{"cap.azure-eu-west-gpt-4o", "pause.batch", "shed.batch", "target.local-llama-3", "fallback.gpt-4o", "route.gpt-4o", "retry", "degrade.gpt-4o", "breaker.local-llama-3"}
+	ids := []string{"cap.azure-eu-west-gpt-4o", "pause.batch", "target.local-llama-3", "route.gpt-4o", "retry"}
+	wire := &exchanges{}
 	r, err := conform.Run(t.Context(), conform.Options{
 		URL: fleet.Instances()[0].ControlsURL, Controls: ids, Values: map[string]string{"route.gpt-4o": `"openai-gpt-4o"`},
 		Token: func(context.Context) (string, error) { return fleet.Token(), nil }, Actor: "ana", Reason: "conformance", Short: 500 * time.Millisecond, Timeout: 10 * time.Second,
+		Client: &http.Client{Transport: wire},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -32,4 +36,5 @@ func TestTheDrillKeepsTheContract(t *testing.T) {
 			t.Errorf("%s %s was skipped: %s", c.Name, c.Control, c.Why)
 		}
 	}
+	checkDescription(t, wire.all)
 }

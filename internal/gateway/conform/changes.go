@@ -119,7 +119,7 @@ func (t *trial) restore(ctx context.Context, id string) error {
 	if t.ready(id) != nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*t.opts.Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*t.opts.Timeout+grace)
 	defer cancel()
 	kept := t.log
 	err := errors.New("it was not read")

@@ -279,7 +279,7 @@ func (t *trial) leave(ctx context.Context, id string) {
 		return
 	}
 	// An interrupted test must not leave a lever out either.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*t.opts.Timeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*t.opts.Timeout+grace)
 	defer cancel()
 	err := t.restore(ctx, id)
 	if err != nil {
