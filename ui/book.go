@@ -167,8 +167,27 @@ type blockText struct {
 	style   style
 	name    string
 	text    string
+	short   string // instead of the text where there is one line only
 	cannot  string
 	details []string
+}
+
+// probe says what a probe would send, or what came back.
+func (t *blockText) probe(th *theme, p *runbook.Probe, v *desk.BlockView) {
+	t.label, t.style, t.text = "* PROBE", accent, v.Action
+	if t.text == "" {
+		t.text = p.Name
+	}
+	switch {
+	case v.State == "sent":
+		t.label, t.style = ". SENT", warn
+	case v.Text != "":
+		t.label, t.style = truthWord(th, v.Truth)
+		t.label = strings.Fields(t.label)[0] + " PROBE"
+		t.name, t.text, t.cannot = p.Name, v.Text, ""
+	case p.Why != "":
+		t.details = append(t.details, p.Why)
+	}
 }
 
 const labelColumns = 12
@@ -209,6 +228,9 @@ func (b *blockText) brief(f frame, next bool) string {
 	if b.cannot != "" {
 		return row.put(plainStyle, shorten(f.th, b.text, row.room()/2)).put(warn, " cannot: "+b.cannot).line()
 	}
+	if b.short != "" {
+		return row.put(plainStyle, b.short).line()
+	}
 	return row.put(plainStyle, b.text).line()
 }
 
@@ -233,6 +255,9 @@ func blockWords(th *theme, b *runbook.Block, v *desk.BlockView) blockText {
 	case b.Check != nil:
 		t.label, t.style = truthWord(th, v.Truth)
 		t.name = b.Check.Name
+		if v.Truth != desk.CheckTrue && v.Truth != desk.CheckFalse {
+			t.short = v.Why
+		}
 		if v.Truth == desk.CheckFalse && b.Check.OnFalse == runbook.ToNext {
 			t.style = warn
 		}
@@ -249,6 +274,8 @@ func blockWords(th *theme, b *runbook.Block, v *desk.BlockView) blockText {
 		} else if b.Action.Cost != "" {
 			t.details = append(t.details, "costs: "+b.Action.Cost)
 		}
+	case b.Probe != nil:
+		t.probe(th, b.Probe, v)
 	case b.Wait != nil:
 		t.label, t.style = th.ok+" WAIT", dim
 		if v.Open {

@@ -118,6 +118,8 @@ func (p *prose) still(b *runbook.Block, walk runbook.Walk) {
 		put("CHECK", b.Check.Name+": "+b.Check.That.Source)
 	case b.Ask != nil:
 		put("ASK", b.Ask.Question+choices(b.Ask.Choices))
+	case b.Probe != nil:
+		put("PROBE", strings.TrimSpace(b.Probe.Name+" "+b.Probe.Model+" "+b.Probe.Endpoint)+": "+b.Probe.Why)
 	case b.Wait != nil:
 		put("WAIT", "until "+b.Wait.Until.Source+", at most "+short(b.Wait.AtMost))
 	case b.Action != nil:

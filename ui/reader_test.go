@@ -184,3 +184,40 @@ func TestStepsSayHowTheyEnded(t *testing.T) {
 		t.Errorf("enter does not read the step:\n%s", readerText(m))
 	}
 }
+
+// A probe is sent after one y, for the step that is on the screen; one that cannot be sent says why and is passed.
+func TestProbeOfAStep(t *testing.T) {
+	s := rich()
+	s.Run.Fields = nil
+	now := &s.Run.Steps[s.Run.Current]
+	now.Step.Blocks = []runbook.Block{{Kind: runbook.KindProbe, Probe: &runbook.Probe{Name: "rehearsal", Why: "the fallback must know our parameters"}}}
+	now.Blocks = []desk.BlockView{{Action: "probe of claude-sonnet at eu", Truth: desk.CheckUnknown}}
+	d := newFakeDesk(s)
+	m := console(t, d, 80, 24, Options{})
+	press(m, "4")
+	if text := readerText(m); !strings.Contains(text, "* PROBE") || !strings.Contains(text, "send the probe of claude-sonnet") {
+		t.Errorf("the pane:\n%s", text)
+	}
+	press(m, "enter", "x")
+	m.pendingAnswers()
+	if len(d.sent()) > 0 {
+		t.Errorf("sent without a yes: %v", d.sent())
+	}
+	press(m, "enter", "y")
+	m.pendingAnswers()
+	if sent := d.sent(); len(sent) != 1 || sent[0] != (desk.ProbeStep{Step: now.Step.Slug}) {
+		t.Errorf("sent %v", sent)
+	}
+	now.Blocks[0].State, now.Blocks[0].Truth, now.Blocks[0].Text = "answered", desk.CheckFalse, "auth: 401 in 80ms"
+	m.touch()
+	m.paint()
+	if text := readerText(m); !strings.Contains(text, "rehearsal: auth: 401 in 80ms") || !strings.Contains(text, "mark the step done") {
+		t.Errorf("after the answer:\n%s", text)
+	}
+	now.Blocks[0] = desk.BlockView{Action: "probe of claude-sonnet", Disabled: "no endpoint is configured", Truth: desk.CheckUnknown}
+	m.touch()
+	m.paint()
+	if text := readerText(m); !strings.Contains(text, "no endpoint is configured") || !strings.Contains(text, "mark the step done") {
+		t.Errorf("without an endpoint:\n%s", text)
+	}
+}

@@ -6,7 +6,23 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"signalbox/internal/desk"
+	"signalbox/runbook"
 )
+
+// askProbe sends a probe after one y: it is a real request, marked and small, that somebody pays for.
+func (m *model) askProbe(block int, step string, p *runbook.Probe, v *desk.BlockView) tea.Cmd {
+	text := []line{{strong, "sends ", v.Action}}
+	if p.Why != "" {
+		text = append(text, line{plainStyle, "why   ", p.Why})
+	}
+	text = append(text, line{dim, "costs ", "one small request, marked as a probe and written down; it changes nothing"})
+	return m.open(&sure{
+		title: "probe", text: text, foot: "sends it",
+		yes: func(m *model) tea.Cmd {
+			return m.do("sending the "+v.Action, desk.ProbeStep{Block: block, Step: step}, nil)
+		},
+	}, byKey)
+}
 
 // stepsKey lists the steps of the run: how earlier ones ended, and what is next. Taking one reads it; the run stays where it is.
 func (m *model) stepsKey() tea.Cmd {

@@ -25,6 +25,8 @@ func obviousBlock(r *desk.RunView, s *desk.StepView, chosenBlock int) (block int
 			return i, ""
 		case b.Action != nil && (v.State == "" || v.State == "planned") && (v.Disabled == "" || openField(r) != nil):
 			return i, ""
+		case b.Probe != nil && v.State == "" && v.Disabled == "":
+			return i, "" // one that cannot be sent is done by hand: the step says how
 		case len(b.Branch) > 0 && v.Goto != "", b.Wait != nil && v.Open:
 			return i, ""
 		case b.Check != nil && v.Truth != desk.CheckTrue && (v.Truth != desk.CheckFalse || b.Check.OnFalse != runbook.ToNext):
@@ -121,6 +123,10 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 		return "plan " + v.Action, func(m *model) tea.Cmd {
 			return m.askPlan("planning "+v.Action, desk.PlanStep{Block: i, Step: s.Step.Slug})
 		}
+	case b.Probe != nil && v.Disabled != "":
+		return "", func(m *model) tea.Cmd { m.say(sayRefused, v.Action+": "+v.Disabled); return nil }
+	case b.Probe != nil:
+		return "send the " + v.Action, func(m *model) tea.Cmd { return m.askProbe(i, s.Step.Slug, b.Probe, &v) }
 	case len(b.Branch) > 0 && v.Goto != "":
 		return "go to " + v.Goto, func(m *model) tea.Cmd {
 			return m.do("going to "+v.Goto, desk.StepJump{Slug: v.Goto}, nil)
