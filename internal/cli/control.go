@@ -128,11 +128,12 @@ func (c *controls) until(ctx context.Context, patience time.Duration, holds func
 func (c *controls) lever(id string) (desk.LeverView, error) {
 	var hits, out []desk.LeverView
 	for _, l := range c.Snapshot().Levers {
-		if l.ID == id {
-			return l, nil
-		}
 		if l.Out {
 			out = append(out, l)
+		}
+		if l.ID == id {
+			hits = []desk.LeverView{l}
+			break
 		}
 		if hasPrefixFold(l.ID, id) || hasPrefixFold(strings.TrimPrefix(l.ID, "lev-"), id) {
 			hits = append(hits, l)
@@ -140,11 +141,21 @@ func (c *controls) lever(id string) (desk.LeverView, error) {
 	}
 	switch len(hits) {
 	case 1:
+		if !hits[0].Out {
+			return desk.LeverView{}, &desk.Refused{What: "lever " + hits[0].Title, Why: "it is not out: it has " + endWord(hits[0].State), Try: leversOut(out)}
+		}
 		return hits[0], nil
 	case 0:
 		return desk.LeverView{}, &desk.Refused{What: "lever " + id, Why: "it is not out", Try: leversOut(out)}
 	}
 	return desk.LeverView{}, &usageError{err: fmt.Errorf("%q is the beginning of %d levers", id, len(hits)), try: "write one more character"}
+}
+
+func endWord(state string) string {
+	if state == desk.LeverReverted {
+		return "been taken back"
+	}
+	return state
 }
 
 func leversOut(out []desk.LeverView) string {

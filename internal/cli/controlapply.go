@@ -89,6 +89,7 @@ func (a *app) controlApplyCommand() *cobra.Command {
 	var s sure
 	var output string
 	var wait time.Duration
+	var force bool
 	c := &cobra.Command{
 		Use: "apply VERB DIM=VALUE...", Short: "Throw a lever: plan it, confirm it, send it, and see that it is in force", Args: wantArgs(1, -1),
 		Long: "Plans the lever from a fresh read, asks for a confirmation, writes it into the journal, sends it and reads it back. Then\n" +
@@ -101,20 +102,32 @@ func (a *app) controlApplyCommand() *cobra.Command {
 			if err := s.check(a); err != nil {
 				return err
 			}
-			return a.control(c.Context(), true, func(ctx context.Context, d *controls) error { return d.apply(ctx, w, s, wait, output) })
+			return a.control(c.Context(), true, func(ctx context.Context, d *controls) error { return d.apply(ctx, w, s, throwing{force, wait, output}) })
 		},
 	}
 	outputFlag(c, &output)
 	w.flags(c)
 	s.flags(c, &w.reason)
+	c.Flags().BoolVar(&force, "force", false, "throw it although the plan says that it must be forced: the last target, a control that flaps")
 	c.Flags().DurationVar(&wait, "wait", 15*time.Second, "how long to look in the traffic for whether it is obeyed; 0 does not look")
 	return c
 }
 
-func (c *controls) apply(ctx context.Context, w wanted, s sure, wait time.Duration, output string) error {
+// throwing is how a lever is thrown.
+type throwing struct {
+	force  bool
+	wait   time.Duration
+	output string
+}
+
+func (c *controls) apply(ctx context.Context, w wanted, s sure, o throwing) error {
 	v, err := c.plan(ctx, w)
 	if err != nil {
 		return err
+	}
+	if s.yes && len(v.Force) > 0 && !o.force {
+		_, derr := c.Do(ctx, desk.Decline{Plan: v.ID})
+		return errors.Join(&desk.Refused{What: v.Title, Why: "it must be forced: " + strings.Join(v.Force, "; "), Try: "--force says that this is meant"}, derr)
 	}
 	if err := s.ask(c.app, v.Phrase, func(p *printer) { printPlan(p, v) }); err != nil {
 		_, derr := c.Do(ctx, desk.Decline{Plan: v.ID})
@@ -125,8 +138,8 @@ func (c *controls) apply(ctx context.Context, w wanted, s sure, wait time.Durati
 		return reached("throwing "+w.verb, err)
 	}
 	l := c.settled(ctx, r.Lever)
-	if wait > 0 && len(c.station.sources) > 0 && l.State == desk.LeverActive && l.Reported == desk.Yes {
-		c.until(ctx, wait, func(snap *desk.Snapshot) bool {
+	if o.wait > 0 && len(c.station.sources) > 0 && l.State == desk.LeverActive && l.Reported == desk.Yes {
+		c.until(ctx, o.wait, func(snap *desk.Snapshot) bool {
 			l = leverIn(snap, r.Lever)
 			return l.Obeyed != desk.Pending || !l.Out
 		})
@@ -134,10 +147,10 @@ func (c *controls) apply(ctx context.Context, w wanted, s sure, wait time.Durati
 	if l.Obeyed == desk.Pending {
 		l.Obeyed, l.ObeyedWhy = desk.CannotTell, "no traffic was looked at"
 		if len(c.station.sources) > 0 {
-			l.ObeyedWhy = "the traffic has not shown it within " + wait.String()
+			l.ObeyedWhy = "the traffic has not shown it within " + o.wait.String()
 		}
 	}
-	if err := c.printThrown(l, output); err != nil {
+	if err := c.printThrown(l, o.output); err != nil {
 		return err
 	}
 	return c.app.judge(l)

@@ -22,6 +22,7 @@ type jsonPlan struct {
 	Ends    string          `json:"ends"`
 	Confirm string          `json:"confirm"`
 	Phrase  string          `json:"phrase,omitempty"`
+	Force   []string        `json:"force,omitempty"` // why it must be forced
 	Do      []string        `json:"do"`
 	Undo    []string        `json:"undo"`
 	Caveats []string        `json:"caveats"`
@@ -113,7 +114,7 @@ func (a *app) trafficSources(ctx context.Context, st *station, cfg *config.Confi
 
 func planJSON(v *desk.PlanView) jsonPlan {
 	return jsonPlan{
-		V: 1, Plan: rawValue(v.Whole), Blast: safe(v.Blast), Excess: v.Excess, Ends: safe(v.Deadline), Confirm: v.Confirm, Phrase: v.Phrase,
+		V: 1, Plan: rawValue(v.Whole), Blast: safe(v.Blast), Excess: v.Excess, Ends: safe(v.Deadline), Confirm: v.Confirm, Phrase: safe(v.Phrase), Force: v.Force,
 		Do: safeAll(v.Calls), Undo: safeAll(v.Undo), Caveats: safeAll(v.Caveats),
 	}
 }

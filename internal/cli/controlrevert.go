@@ -115,7 +115,7 @@ func (c *controls) revertDue(ctx context.Context, output string) error {
 		if !l.Out || l.SelfEnds || l.ExpiresAt.IsZero() || time.Now().Before(l.ExpiresAt) {
 			continue
 		}
-		_, err := c.Do(ctx, desk.Revert{Lever: l.ID, Reason: "deadline reached; taken back by control revert --due"})
+		_, err := c.Do(ctx, desk.Revert{Lever: l.ID, Reason: "deadline reached; taken back by control revert --due", Due: true})
 		if err == nil {
 			err = c.takenBack(ctx, l, output)
 		}

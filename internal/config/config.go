@@ -98,6 +98,7 @@ type Gateway struct {
 	Names     []string // what each instance is called on screen and in the journal; "" leaves it to its address
 	Commands  []Command
 	Nginx     Nginx
+	LeastCap  int // the least that cap.set may leave to an instance; 0: what the gateway allows
 	Token     Secret
 	Timeout   time.Duration // of one call to one instance
 	At        Pos

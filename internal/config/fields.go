@@ -112,6 +112,8 @@ func gateway() object[Gateway] {
 				some("commands", command().shape()), func(g *Gateway, v []Command) { g.Commands = v }),
 			key("nginx", "nginx: the file that is written, and how nginx is tested and reloaded.",
 				nginx().shape(), func(g *Gateway, v Nginx) { g.Nginx = v }),
+			key("least_cap", "The least that cap.set may leave to an instance; without it, what the gateway allows.",
+				howMany(), func(g *Gateway, v int64) { g.LeastCap = int(v) }),
 			key("token", "Where the token of the control contract is kept.",
 				secret(), func(g *Gateway, v Secret) { g.Token = v }),
 			key("timeout", "How long one call to one instance may take.",

@@ -92,12 +92,13 @@ func (d *Desk) planRevert(c PlanRevert, reply func(Result, error)) {
 	d.fillBlast(w, &p)
 	p.Calls, p.Undo = l.plan.Undo.Calls, gateway.Undo{Calls: l.plan.Calls}
 	s := &shown{plan: p, lever: l.id, block: -1, view: d.planView(w, p)}
-	s.view.Revert, s.view.Lever = true, l.id
+	s.view.Revert, s.view.Lever, s.view.Force = true, l.id, nil
 	s.view.Title = "undo " + leverTitle(l.plan.Change)
 	s.view.Excess, s.view.Deadline, s.view.SelfEnds, s.view.Caveats = "", "none: it restores what was read before the lever", true, nil
 	s.plan.Change.Reason = cmp.Or(c.Reason, "undo")
-	if !w.spec.Typed {
-		s.view.Confirm, s.view.Phrase = ConfirmPlain, ""
+	s.view.Confirm, s.view.Phrase = ConfirmPlain, ""
+	if w.spec.Typed {
+		s.view.Confirm, s.view.Phrase = ConfirmTyped, d.phrase(p.Change.Scope)
 	}
 	d.keepPlan(s)
 	reply(Result{Text: "planned " + s.view.Title, Plan: &s.view}, nil)
@@ -110,12 +111,11 @@ func (d *Desk) decline(c Decline) (Result, error) {
 		return Result{}, nil
 	}
 	delete(d.plans, c.Plan)
-	raw, err := json.Marshal(s.plan)
-	if err != nil {
-		return Result{}, fmt.Errorf("writing the plan down: %w", err)
+	if s.lever != "" {
+		return Result{Text: "nothing was sent"}, nil // the lever is out as before
 	}
-	data := incident.LeverData{ID: s.plan.ID, Verb: string(s.plan.Change.Verb), Scope: s.plan.Change.Scope, Plan: raw}
-	err = d.write(entryDraft{kind: incident.LeverDeclined, incident: d.record.open, run: s.plan.Change.Run, step: s.plan.Change.Step, data: data})
+	s.plan.Change.Incident = d.record.open
+	err := d.recordLever(incident.LeverDeclined, s.asLever(), "")
 	return Result{Text: "nothing was sent"}, err
 }
 

@@ -88,8 +88,12 @@ type Decline struct{ Plan string }
 // PlanRevert asks what taking a lever back would do now.
 type PlanRevert struct{ Lever, Reason string }
 
-// Revert takes a lever back to the values that were read before it.
-type Revert struct{ Lever, Reason string }
+// Revert takes a lever back to the values that were read before it. Due says that its deadline asks for it: it is void
+// where that was moved meanwhile.
+type Revert struct {
+	Lever, Reason string
+	Due           bool
+}
 
 // Extend moves the deadline of a lever that is out.
 type Extend struct {
@@ -174,8 +178,9 @@ type PlanView struct {
 	Calls    []string // the raw commands to do it by hand
 	Caveats  []string
 	Reason   string
-	Confirm  string // plain or typed
-	Phrase   string // what must be typed
+	Confirm  string   // plain or typed
+	Phrase   string   // what must be typed
+	Force    []string // why it must be forced: the phrase begins with force then
 	StaleAt  time.Time
 	Whole    json.RawMessage // the plan as gateways and journals have it
 }

@@ -24,6 +24,7 @@ type Gateway struct {
 	Driver          gateway.Driver // nil: no levers
 	WhyNot          string         // why there are none
 	Typed           bool           // every confirmation is typed
+	LeastCap        int            // the least that an instance may be capped to; 0: what the gateway allows
 	ReadOnly        bool
 }
 
@@ -74,6 +75,8 @@ type Desk struct {
 	subs    subscribers
 
 	// Below: owned by the goroutine of Run.
+	id       string // of this console, in the journal
+	leave    func() // what ends our saying that we run
 	sig      *signals
 	wires    map[string]*wire
 	order    []string
@@ -124,7 +127,7 @@ func New(o Options) (*Desk, error) {
 		o.Pulse = defaultPulse
 	}
 	d := &Desk{
-		o: o, syms: o.Symbols, now: o.Now, actor: o.Actor,
+		o: o, leave: func() {}, syms: o.Symbols, now: o.Now, actor: o.Actor,
 		intake: make(chan delivery), asks: make(chan ask), results: make(chan func(), 64), stopped: make(chan struct{}),
 		sig:   newSignals(o.Symbols, o.Sensitivity, o.Now()),
 		wires: map[string]*wire{}, plans: map[string]*shown{}, sources: map[string]*sourceState{},
@@ -145,9 +148,8 @@ func New(o Options) (*Desk, error) {
 	for i, text := range o.Problems {
 		d.finding(fmt.Sprintf("problem %d", i+1), text)
 	}
-	if err := d.resume(); err != nil {
-		return nil, err
-	}
+	d.appear()
+	d.resume()
 	if o.Incident != "" {
 		d.record.open, d.record.sampled = o.Incident, o.Now()
 	}
@@ -212,6 +214,7 @@ func (d *Desk) shutdown(wg *sync.WaitGroup) {
 	}
 	d.writeStopped()
 	d.publish()
+	d.leave()
 }
 
 // Emit delivers a batch and returns once it is applied: sources block, they never drop.

@@ -174,9 +174,7 @@ func (d *Desk) see(e incident.Entry) {
 	d.record.stale = true
 	d.dirty = true
 	d.learnChange(e)
-	if !d.record.mine[e.Seq] {
-		d.resumeLever(e)
-	}
+	d.takeLever(e)
 }
 
 // follow reads what other processes have appended. It also tries again what could not be written.
@@ -199,7 +197,11 @@ func (d *Desk) recordLever(kind incident.Kind, l *lever, why string) error {
 	data := incident.LeverData{
 		ID: l.id, Verb: string(l.plan.Change.Verb), Scope: l.plan.Change.Scope, TTL: l.plan.Change.TTL.String(), Reason: l.plan.Change.Reason,
 		Accepted: l.accepted, Reported: l.reported, Obeyed: l.obeyed, Outcome: l.outcome, Why: why, Err: l.err,
-		Holder: l.plan.Deadline.Holder, IdemKey: l.key,
+		Holder: l.plan.Deadline.Holder, IdemKey: l.key, Owner: d.id,
+	}
+	data.ActedAs, data.ActedVia = l.actedAs()
+	if l.void != "" {
+		data.Owner = l.ward.Owner // who did not live to tell it
 	}
 	if len(l.plan.Change.Value) > 0 {
 		data.Value = l.plan.Change.Value
@@ -213,8 +215,10 @@ func (d *Desk) recordLever(kind incident.Kind, l *lever, why string) error {
 	}
 	var err error
 	switch kind {
-	case incident.LeverRequested:
+	case incident.LeverPlanned, incident.LeverDeclined, incident.LeverRequested:
 		data.Plan, err = json.Marshal(l.plan)
+	case incident.LeverAdopted, incident.LeverRevertRequested:
+		data.From, data.Due = l.ward.Owner, l.due && kind == incident.LeverRevertRequested
 	case incident.LeverApplied, incident.LeverPartial, incident.LeverFailed, incident.LeverInDoubt, incident.LeverExtended:
 		data.Receipt, err = json.Marshal(l.receipt)
 	}
@@ -223,7 +227,11 @@ func (d *Desk) recordLever(kind incident.Kind, l *lever, why string) error {
 	}
 	e := entryDraft{kind: kind, incident: l.plan.Change.Incident, run: l.plan.Change.Run, step: l.plan.Change.Step, data: data}
 	switch kind {
-	case incident.LeverRequested, incident.LeverRevertRequested, incident.LeverExtended:
+	case incident.LeverPlanned, incident.LeverDeclined, incident.LeverRequested, incident.LeverExtendRequested, incident.LeverExtended:
+	case incident.LeverRevertRequested:
+		if l.due {
+			e.actor = byDesk
+		}
 	default:
 		e.actor = byDesk
 	}

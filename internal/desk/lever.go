@@ -14,19 +14,27 @@ import (
 // lever is one change from the moment it was requested. It is owned by the desk's goroutine and can be
 // rebuilt from the journal alone.
 type lever struct {
-	id       string
-	plan     gateway.Plan
-	receipt  gateway.Receipt
-	key      string // idempotency key, stored before sending
-	by       string
-	at       time.Time // requested
-	acceptAt time.Time
-	ends     time.Time
-	endedAt  time.Time
-	obeyedAt time.Time
-	state    string
-	asking   bool // a conversation about it is under way
-	ours     bool // this desk has asked something about it
+	id        string
+	plan      gateway.Plan
+	receipt   gateway.Receipt
+	key       string // idempotency key, stored before sending
+	by        string
+	at        time.Time // requested
+	acceptAt  time.Time
+	ends      time.Time
+	endedAt   time.Time
+	obeyedAt  time.Time
+	state     string
+	asking    bool // a conversation about it is under way
+	ward      incident.Ward
+	seq       int64  // of its request in the journal; 0: it is not there
+	void      string // why it was never sent
+	told      bool   // that is in the journal
+	lost      bool   // what this console claimed last does not hold
+	doubted   bool   // an answer about it was once lost: it may take effect later
+	askedBack bool   // an undo whose answer was lost was read back as not done: it may take effect later
+	due       bool   // its end is asked for because of its deadline
+	orphan    bool   // the console that looked after it has ended
 
 	accepted, reported, obeyed string
 	obeyedWhy                  string
@@ -46,9 +54,6 @@ func (l *lever) out() bool {
 	}
 	return true
 }
-
-// settled tells whether nothing is being asked about the lever, so that the next change may go to its target.
-func (l *lever) settled() bool { return !l.asking }
 
 // touches tells whether the lever and the plan move the same control on some instance.
 func (l *lever) touches(p gateway.Plan) bool {
@@ -139,6 +144,9 @@ func (l *lever) view() LeverView {
 	if v.Out {
 		v.ExpiresAt = l.ends
 	}
+	if l.orphan && (l.state == LeverRequested || l.state == LeverReverting) {
+		v.State, v.Err = LeverInDoubt, "the console ended before the gateway had answered"
+	}
 	for _, c := range l.plan.Undo.Calls {
 		v.Undo = append(v.Undo, c.Text)
 	}
@@ -155,7 +163,7 @@ func (l *lever) judgeReceipt(r gateway.Receipt, err error) incident.Kind {
 	l.err = receiptErrors(r, err)
 	switch {
 	case doubt > 0 || (err != nil && all == 0 && !isRefusal(err)):
-		l.state, l.accepted = LeverInDoubt, CannotTell
+		l.state, l.accepted, l.doubted = LeverInDoubt, CannotTell, true
 		return incident.LeverInDoubt
 	case ok == all && all > 0:
 		l.state, l.accepted = LeverActive, Yes
@@ -169,6 +177,20 @@ func (l *lever) judgeReceipt(r gateway.Receipt, err error) incident.Kind {
 	return incident.LeverFailed
 }
 
+// actedAs gives who the gateway says threw the lever. Where that is not who this console claimed to be, the gateway knows
+// better: it has authenticated somebody.
+func (l *lever) actedAs() (name, via string) {
+	for _, i := range l.receipt.Instances {
+		if i.SetBy != "" && i.SetBy != l.plan.Change.Actor {
+			return i.SetBy, "gateway"
+		}
+		if i.SetBy != "" {
+			name, via = i.SetBy, "claimed"
+		}
+	}
+	return name, via
+}
+
 // instanceHas counts the planned instances whose last read shows the wanted value, and those that could not be read.
 func (l *lever) instanceHas(w *wire, want func(gateway.InstancePlan) gateway.Value) (have, unread int, other string) {
 	for _, p := range l.plan.Instances {
@@ -179,7 +201,7 @@ func (l *lever) instanceHas(w *wire, want func(gateway.InstancePlan) gateway.Val
 		case gateway.Same(c.Value, want(p)):
 			have++
 		default:
-			other = fmt.Sprintf("%s on %s is %s", p.Control, p.Name, valueWords(c.Value))
+			other = fmt.Sprintf("%s on %s should be %s and is %s", p.Control, p.Name, valueWords(want(p)), valueWords(c.Value))
 			if c.SetBy != "" {
 				other += " (set by " + c.SetBy + ")"
 			}
@@ -190,3 +212,20 @@ func (l *lever) instanceHas(w *wire, want func(gateway.InstancePlan) gateway.Val
 
 func planAfter(p gateway.InstancePlan) gateway.Value  { return p.After }
 func planBefore(p gateway.InstancePlan) gateway.Value { return p.Before }
+
+// alarm says what is wrong with a lever, and what to do; empty: nothing is.
+func (l *lever) alarm() string {
+	title := "lever " + leverTitle(l.plan.Change)
+	switch {
+	case !l.out():
+		return ""
+	case l.state == LeverPartial:
+		ok, _, all := l.receipt.Accepted()
+		return fmt.Sprintf("%s is PARTIAL, %d of %d instances took it: %s; mend or drain the others, or take it back (u)", title, ok, all, l.err)
+	case l.state == LeverInDoubt:
+		return title + " is IN DOUBT: " + l.err + "; it is read back until the gateway tells, do not repeat it"
+	case l.drift != "":
+		return title + ", DRIFT: " + l.drift + "; nothing is put right by itself: take it back (u), or look who did that"
+	}
+	return ""
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signalbox/internal/gateway"
+	"signalbox/internal/incident"
 	"signalbox/internal/traffic"
 )
 
@@ -32,8 +33,14 @@ const (
 type shown struct {
 	plan  gateway.Plan
 	view  PlanView
+	id    string // of the lever that it becomes
 	lever string // the lever that it takes back, empty for a new one
 	block int    // block of the current step that asked, -1 for none
+}
+
+// asLever is the plan as the journal knows levers.
+func (s *shown) asLever() *lever {
+	return &lever{id: s.id, plan: s.plan, ends: s.plan.Deadline.At}
 }
 
 // wireFor finds the gateway that a scope means, and says why where it cannot.
@@ -214,14 +221,19 @@ func (d *Desk) planned(w *wire, p gateway.Plan, block int, err error, reply func
 		p.ID = d.newID("plan")
 	}
 	d.fillBlast(w, &p)
-	s := &shown{plan: p, block: block}
+	if err := d.belowFloor(w, p); err != nil {
+		reply(Result{}, err)
+		return
+	}
+	s := &shown{plan: p, block: block, id: d.newID("lev")}
 	s.view = d.planView(w, p)
-	whole, err := json.Marshal(p)
+	if s.view.Whole, err = json.Marshal(p); err == nil {
+		err = d.recordLever(incident.LeverPlanned, s.asLever(), "")
+	}
 	if err != nil {
 		reply(Result{}, fmt.Errorf("writing the plan down: %w", err))
 		return
 	}
-	s.view.Whole = whole
 	d.keepPlan(s)
 	reply(Result{Text: "planned " + s.view.Title, Plan: &s.view}, nil)
 }
@@ -304,8 +316,14 @@ func (d *Desk) planView(w *wire, p gateway.Plan) PlanView {
 	if !v.SelfEnds {
 		v.Deadline = p.Deadline.At.UTC().Format("15:04:05") + " UTC, held by this console: NOT self-reverting"
 	}
-	if w.spec.Typed || p.Blast.Share > wideShare || p.Blast.LastTarget {
+	if w.spec.Typed || p.Blast.Share > wideShare {
 		v.Confirm, v.Phrase = ConfirmTyped, d.phrase(p.Change.Scope)
+	}
+	if v.Force = d.mustForce(p); len(v.Force) > 0 {
+		v.Confirm, v.Phrase = ConfirmTyped, forceWord+d.phrase(p.Change.Scope)
+		for _, why := range v.Force {
+			v.Caveats = append(v.Caveats, "must be forced: "+why)
+		}
 	}
 	return v
 }

@@ -1,11 +1,8 @@
 package desk
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
 	"signalbox/internal/incident"
 	"signalbox/runbook"
@@ -13,7 +10,7 @@ import (
 
 // resume folds the journal that earlier consoles have left: levers that may still act become levers of
 // this desk, what was sent and not answered is in doubt, open incidents and runs are offered.
-func (d *Desk) resume() error {
+func (d *Desk) resume() {
 	entries, err := d.o.Journal.Tail(0)
 	if err != nil {
 		d.finding("journal", "the journal has a fault: "+err.Error()+"; signalbox incident verify shows where")
@@ -26,91 +23,13 @@ func (d *Desk) resume() error {
 	d.record.entries = slices.Clone(entries[max(0, len(entries)-maxEntries):])
 	d.record.stale = true
 	for _, e := range entries {
-		d.resumeLever(e)
+		d.takeLever(e)
 		d.learnChange(e)
 	}
-	for _, l := range d.levers {
-		if d.o.Brief {
-			break // the console that asked may well be running: it will hear the answer
-		}
-		if err := d.doubt(l); err != nil {
-			return err
-		}
-	}
-	d.levers = slices.DeleteFunc(d.levers, func(l *lever) bool { return !l.out() })
+	now := d.now()
+	d.levers = slices.DeleteFunc(d.levers, func(l *lever) bool { return !l.out() && now.Sub(l.endedAt) > keepEnded && (l.void == "" || l.told) })
+	d.adopt()
 	d.resumeRuns(entries)
-	return nil
-}
-
-// resumeLever takes one entry about a lever.
-func (d *Desk) resumeLever(e incident.Entry) {
-	var data incident.LeverData
-	if e.Kind.Noun() != "lever" || e.Decode(&data) != nil {
-		return
-	}
-	l := d.leverByID(data.ID)
-	if e.Kind == incident.LeverRequested && l == nil {
-		l = &lever{id: data.ID, key: data.IdemKey, by: e.Actor.ID, at: e.At, state: LeverRequested, accepted: Pending, reported: Pending, obeyed: Pending}
-		if json.Unmarshal(data.Plan, &l.plan) != nil {
-			return
-		}
-		l.ends = l.plan.Deadline.At
-		d.levers = append(d.levers, l)
-	}
-	if l == nil {
-		return
-	}
-	if len(data.Receipt) > 0 {
-		_ = json.Unmarshal(data.Receipt, &l.receipt) // a receipt that cannot be read leaves the lever to the read-back
-	}
-	if data.ExpiresAt != nil {
-		l.ends = *data.ExpiresAt
-	}
-	l.accepted, l.reported, l.obeyed = cmp.Or(data.Accepted, l.accepted), cmp.Or(data.Reported, l.reported), cmp.Or(data.Obeyed, l.obeyed)
-	l.outcome, l.err = cmp.Or(data.Outcome, l.outcome), data.Err
-	l.follow(e.Kind, e.At)
-}
-
-// follow moves the lever's state by what the journal says happened to it.
-func (l *lever) follow(kind incident.Kind, at time.Time) {
-	switch kind {
-	case incident.LeverApplied:
-		l.state, l.acceptAt = LeverActive, at
-	case incident.LeverPartial:
-		l.state, l.acceptAt = LeverPartial, at
-	case incident.LeverFailed:
-		l.state, l.endedAt = LeverFailed, at
-	case incident.LeverInDoubt:
-		l.state = LeverInDoubt
-	case incident.LeverReadBack:
-		if l.state == LeverInDoubt && l.accepted == Yes {
-			l.state, l.acceptAt = LeverActive, at
-		} else if l.state == LeverInDoubt && l.reported == No {
-			l.state, l.endedAt = LeverFailed, at
-		}
-	case incident.LeverRevertRequested:
-		l.state, l.undoing = LeverReverting, true
-	case incident.LeverReverted:
-		l.state, l.endedAt = LeverReverted, at
-	case incident.LeverExpired:
-		l.state, l.endedAt = LeverExpired, at
-	}
-}
-
-// doubt marks what an earlier console sent and never heard about: it is read back before anything else.
-func (d *Desk) doubt(l *lever) error {
-	if l.state != LeverRequested && l.state != LeverReverting {
-		return nil
-	}
-	what := "the console ended before the gateway had answered"
-	if l.state == LeverReverting {
-		what = "the console ended before the gateway had answered the undo"
-	}
-	l.state, l.err = LeverInDoubt, what
-	if err := d.recordLever(incident.LeverInDoubt, l, what); err != nil && d.record.err == "" {
-		return fmt.Errorf("resuming lever %s: %w", l.id, err)
-	}
-	return nil
 }
 
 // resumeRuns folds the walks of open incidents.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"signalbox/internal/gateway"
-	"signalbox/internal/incident"
 )
 
 const (
@@ -53,109 +52,21 @@ func (d *Desk) wasRead(w *wire, st gateway.State, err error) {
 	}
 	w.nextRead = d.now().Add(readEvery)
 	for _, l := range d.levers {
-		if l.plan.Gateway != w.spec.Name || l.asking || !d.judges(l) {
+		if l.plan.Gateway != w.spec.Name || l.asking || !d.owns(l) {
 			continue
 		}
-		if l.out() {
-			d.judgeRead(w, l)
-			w.nextRead = d.now().Add(readOut)
-		} else if l.state == LeverReverted && l.reported == Pending {
-			d.judgeUndone(w, l)
-		}
+		d.judge(w, l)
 	}
 	d.dirty = true
-}
-
-// judges tells whether this desk looks after a lever.
-func (d *Desk) judges(l *lever) bool { return l.ours || !d.o.Brief }
-
-// judgeRead compares what the gateway reports with what the lever set.
-func (d *Desk) judgeRead(w *wire, l *lever) {
-	have, unread, other := l.instanceHas(w, planAfter)
-	back, _, _ := l.instanceHas(w, planBefore)
-	all := len(l.plan.Instances)
-	switch {
-	case l.state == LeverInDoubt:
-		d.settleDoubt(l, have, back, unread)
-	case have == all:
-		d.setReported(l, Yes, "")
-		if l.drift != "" {
-			l.drift = ""
-		}
-	case unread > 0 && other == "":
-		d.setReported(l, CannotTell, "an instance does not answer")
-	case back == all && !l.ends.IsZero() && !d.now().Before(l.ends.Add(-time.Second)):
-		d.endLever(l, LeverExpired, incident.LeverExpired, "the gateway ended it at its deadline")
-	case l.plan.Deadline.Holder == gateway.HeldByGateway && back == all:
-		d.driftTo(l, "back at "+valueWords(l.plan.Instances[0].Before)+" before its deadline: somebody took it back, or the gateway restarted")
-	default:
-		d.driftTo(l, other)
-	}
-}
-
-// settleDoubt decides a lever in doubt by reading, never by repeating.
-func (d *Desk) settleDoubt(l *lever, have, back, unread int) {
-	all := len(l.plan.Instances)
-	switch {
-	case back == all && l.undoing:
-		l.reported, l.err = Yes, ""
-		d.endLever(l, LeverReverted, incident.LeverReverted, "undo in doubt, read back: the values from before are in force")
-	case have == all:
-		l.undoing = false
-		l.state, l.accepted, l.reported, l.err = LeverActive, Yes, Yes, ""
-		if l.acceptAt.IsZero() {
-			l.acceptAt = d.now()
-		}
-		_ = d.recordLever(incident.LeverReadBack, l, "in doubt, read back: in force on all instances")
-	case back == all:
-		l.reported, l.err = No, "read back: not in force on any instance"
-		d.endLever(l, LeverFailed, incident.LeverReadBack, "in doubt, read back: not in force on any instance")
-	case unread == 0 && have > 0:
-		l.state, l.accepted, l.reported = LeverPartial, No, "partial"
-		_ = d.recordLever(incident.LeverReadBack, l, "in doubt, read back: in force on some instances only")
-	}
-}
-
-// judgeUndone checks that an undo is reported back.
-func (d *Desk) judgeUndone(w *wire, l *lever) {
-	have, unread, other := l.instanceHas(w, planBefore)
-	switch {
-	case have == len(l.plan.Instances):
-		d.setReported(l, Yes, "the values from before are reported back")
-	case unread > 0:
-		return // asked again with the next read
-	default:
-		d.setReported(l, No, other)
-	}
-}
-
-func (d *Desk) setReported(l *lever, fact, why string) {
-	if l.reported == fact {
-		return
-	}
-	l.reported = fact
-	_ = d.recordLever(incident.LeverReadBack, l, why)
-}
-
-func (d *Desk) driftTo(l *lever, text string) {
-	if l.drift == text || text == "" {
-		return
-	}
-	l.drift, l.reported = text, No
-	_ = d.recordLever(incident.LeverDrift, l, text)
-}
-
-func (d *Desk) endLever(l *lever, state string, kind incident.Kind, why string) {
-	l.state, l.endedAt = state, d.now()
-	_ = d.recordLever(kind, l, why)
-	d.actionEnded(l)
 }
 
 // tickLevers looks after deadlines, obedience and outcome once a second.
 func (d *Desk) tickLevers() {
 	now := d.now()
+	d.adopt()
 	for _, l := range d.levers {
-		if l.asking || !l.out() || !d.judges(l) {
+		l.orphan = l.out() && d.gone(l)
+		if l.asking || !l.out() || !d.owns(l) {
 			continue
 		}
 		if l.state == LeverActive || l.state == LeverPartial {
@@ -189,6 +100,7 @@ func (d *Desk) watchDeadline(l *lever, now time.Time) {
 		return
 	}
 	l.again = now.Add(goneGrace) // a gateway that is away is asked until it answers
+	l.due = true
 	if err := d.sendRevert(l, "deadline reached; the console holds it", true); err != nil {
 		l.err = "deadline reached, but it could not be taken back: " + err.Error()
 		d.dirty = true

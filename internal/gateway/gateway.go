@@ -149,8 +149,9 @@ type InstanceReceipt struct {
 	InDoubt   bool   `json:"in_doubt,omitempty"` // no answer: it may or may not have been applied
 	RevBefore string `json:"rev_before,omitempty"`
 	RevAfter  string `json:"rev_after,omitempty"`
-	Err       string `json:"err,omitempty"`  // redacted
-	Note      string `json:"note,omitempty"` // what an operator should know although it went well; redacted
+	SetBy     string `json:"set_by,omitempty"` // who did it, as the gateway has written it down; redacted
+	Err       string `json:"err,omitempty"`    // redacted
+	Note      string `json:"note,omitempty"`   // what an operator should know although it went well; redacted
 }
 
 // Receipt is what the gateway answered, per instance. Partial success is a state and an alarm.

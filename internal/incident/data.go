@@ -78,6 +78,11 @@ type LeverData struct {
 	Holder    string            `json:"holder,omitempty"` // who ends it: gateway, console, nobody
 	IdemKey   string            `json:"idem_key,omitempty"`
 	Err       string            `json:"err,omitempty"`
+	Owner     string            `json:"owner,omitempty"`     // the console that writes this, and looks after the lever
+	From      string            `json:"from,omitempty"`      // adopted, revert_requested: the one that looked after it until now; void where another did
+	Due       bool              `json:"due,omitempty"`       // revert_requested: because expires_at has passed; void where that was moved
+	ActedAs   string            `json:"acted_as,omitempty"`  // who the gateway says did it
+	ActedVia  string            `json:"acted_via,omitempty"` // how that is known: authenticated by the gateway, or claimed by the console
 }
 
 // RunData is the data of run.* entries.

@@ -47,10 +47,11 @@ type Journal struct {
 	opts Options
 	lock *flock.Flock
 
-	mu     sync.Mutex
-	file   *os.File
-	end    position // where the last append or look left the file
-	reader position // where Tail stopped reading
+	mu      sync.Mutex
+	present []func() // what ends our saying that we run
+	file    *os.File
+	end     position // where the last append or look left the file
+	reader  position // where Tail stopped reading
 }
 
 // position is a place between two lines.
@@ -153,6 +154,10 @@ func (j *Journal) Path() string { return j.path }
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	for _, leave := range j.present {
+		leave()
+	}
+	j.present = nil
 	return errors.Join(j.file.Close(), j.lock.Close())
 }
 

@@ -79,7 +79,10 @@ const (
 	LeverReadBack        Kind = "lever.read_back"
 	LeverObeyed          Kind = "lever.obeyed"
 	LeverVerified        Kind = "lever.verified" // the outcome was judged from traffic
+	LeverExtendRequested Kind = "lever.extend_requested"
 	LeverExtended        Kind = "lever.extended"
+	LeverExtendFailed    Kind = "lever.extend_failed" // the old deadline stands
+	LeverAdopted         Kind = "lever.adopted"       // another console looks after it: the one before has ended
 	LeverRevertRequested Kind = "lever.revert_requested"
 	LeverReverted        Kind = "lever.reverted"
 	LeverExpired         Kind = "lever.expired"

@@ -35,6 +35,8 @@ type Lever struct {
 	Extended    int    // how often its deadline was moved
 	Seq         int64  // of its last entry
 	undoing     bool   // the last thing asked for was its end
+	doubted     bool   // whether it was applied was once in doubt: it may take effect late
+	ward        Ward
 }
 
 // Live says whether the lever is, or may be, in force.
@@ -80,12 +82,20 @@ func (f *folder) addLever(e *Entry) {
 
 // take folds one entry in.
 func (l *Lever) take(e *Entry, d *LeverData) {
+	if !l.ward.Take(e.Kind, d, l.Live()) {
+		return
+	}
 	accepted, reported := l.Accepted, l.Reported
 	l.merge(d)
 	if l.undoing || e.Kind == LeverRevertRequested || e.Kind == LeverExpired {
 		l.Accepted, l.Reported = accepted, reported // what is said now is said of its end
 	}
 	l.Seq = e.Seq
+	l.move(e, d)
+}
+
+// move takes the lever on by what the entry says has happened.
+func (l *Lever) move(e *Entry, d *LeverData) {
 	switch e.Kind {
 	case LeverPlanned:
 		l.State = cmp.Or(l.State, LeverIsPlanned)
@@ -106,7 +116,7 @@ func (l *Lever) take(e *Entry, d *LeverData) {
 		}
 		l.end(LeverIsFailed, e, d)
 	case LeverInDoubt:
-		l.State = LeverIsInDoubt
+		l.State, l.doubted = LeverIsInDoubt, l.doubted || !l.undoing
 	case LeverReadBack:
 		l.readBack(e, d)
 	case LeverExtended:
@@ -139,10 +149,14 @@ func (l *Lever) end(state string, e *Entry, d *LeverData) {
 	l.EndReason = cmp.Or(l.EndReason, d.Why, d.Err)
 }
 
-// readBack resolves a doubt; otherwise it only confirms.
+// readBack resolves a doubt, or finds a lever in force after all; otherwise it only confirms.
 func (l *Lever) readBack(e *Entry, d *LeverData) {
-	if !l.InDoubt() {
+	late := l.doubted && !l.Live() && d.Reported != "no" || l.State == LeverIsPartial && d.Accepted == "yes"
+	if !l.InDoubt() && !late {
 		return
+	}
+	if late {
+		l.EndedAt, l.EndedBy, l.EndReason = nil, Actor{}, ""
 	}
 	switch d.Reported {
 	case "yes":
@@ -190,6 +204,9 @@ func (l *Lever) merge(d *LeverData) {
 		{&l.After, &d.After},
 		{&l.Holder, &d.Holder},
 		{&l.IdemKey, &d.IdemKey},
+		{&l.Owner, &d.Owner},
+		{&l.ActedAs, &d.ActedAs},
+		{&l.ActedVia, &d.ActedVia},
 		{&l.Err, &d.Err},
 	} {
 		if *p.from != "" {

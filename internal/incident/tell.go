@@ -92,7 +92,10 @@ var leverTold = map[Kind]struct {
 	LeverReadBack:        {Verification, "read back %s"},
 	LeverObeyed:          {Verification, "looked at the traffic for %s"},
 	LeverVerified:        {Verification, "judged %s"},
+	LeverExtendRequested: {Action, "extension requested of %s"},
 	LeverExtended:        {Action, "extended %s"},
+	LeverExtendFailed:    {Action, "the deadline was not moved: %s"},
+	LeverAdopted:         {System, "another console looks after %s"},
 	LeverRevertRequested: {Action, "undo requested of %s"},
 	LeverReverted:        {Action, "undone %s"},
 	LeverExpired:         {Action, "expired %s"},
@@ -140,7 +143,7 @@ func leverDetail(k Kind, d, known *LeverData) string {
 			text += " (NOT self-reverting, held by " + known.Holder + ")"
 		}
 		return text
-	case LeverFailed, LeverInDoubt, LeverPartial:
+	case LeverFailed, LeverInDoubt, LeverPartial, LeverExtendFailed:
 		return after(cmp.Or(d.Err, d.Why))
 	case LeverReadBack:
 		return joined("reported back", d.Reported, d.Why)
