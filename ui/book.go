@@ -173,20 +173,20 @@ type blockText struct {
 }
 
 // probe says what a probe would send, or what came back.
-func (t *blockText) probe(th *theme, p *runbook.Probe, v *desk.BlockView) {
-	t.label, t.style, t.text = "* PROBE", accent, v.Action
-	if t.text == "" {
-		t.text = p.Name
+func (b *blockText) probe(th *theme, p *runbook.Probe, v *desk.BlockView) {
+	b.label, b.style, b.text = "* PROBE", accent, v.Action
+	if b.text == "" {
+		b.text = p.Name
 	}
 	switch {
 	case v.State == "sent":
-		t.label, t.style = ". SENT", warn
+		b.label, b.style = ". SENT", warn
 	case v.Text != "":
-		t.label, t.style = truthWord(th, v.Truth)
-		t.label = strings.Fields(t.label)[0] + " PROBE"
-		t.name, t.text, t.cannot = p.Name, v.Text, ""
+		b.label, b.style = truthWord(th, v.Truth)
+		b.label = strings.Fields(b.label)[0] + " PROBE"
+		b.name, b.text, b.cannot = p.Name, v.Text, ""
 	case p.Why != "":
-		t.details = append(t.details, p.Why)
+		b.details = append(b.details, p.Why)
 	}
 }
 

@@ -21,19 +21,28 @@ func obviousBlock(r *desk.RunView, s *desk.StepView, chosenBlock int) (block int
 		}
 		b, v := &s.Step.Blocks[i], &s.Blocks[i]
 		switch {
-		case b.Ask != nil && v.Answer == "":
-			return i, ""
-		case b.Action != nil && (v.State == "" || v.State == "planned") && (v.Disabled == "" || openField(r) != nil):
-			return i, ""
-		case b.Probe != nil && v.State == "" && v.Disabled == "":
-			return i, "" // one that cannot be sent is done by hand: the step says how
-		case len(b.Branch) > 0 && v.Goto != "", b.Wait != nil && v.Open:
+		case awaits(r, b, v):
 			return i, ""
 		case b.Check != nil && v.Truth != desk.CheckTrue && (v.Truth != desk.CheckFalse || b.Check.OnFalse != runbook.ToNext):
 			blocked = v.Truth
 		}
 	}
 	return -1, blocked
+}
+
+// awaits tells whether a block waits for the operator. A probe that cannot be sent does not: the step says how to ask by hand.
+func awaits(r *desk.RunView, b *runbook.Block, v *desk.BlockView) bool {
+	switch {
+	case b.Ask != nil:
+		return v.Answer == ""
+	case b.Action != nil:
+		return (v.State == "" || v.State == "planned") && (v.Disabled == "" || openField(r) != nil)
+	case b.Probe != nil:
+		return v.State == "" && v.Disabled == ""
+	case len(b.Branch) > 0:
+		return v.Goto != ""
+	}
+	return b.Wait != nil && v.Open
 }
 
 // openField is the first field that the operator is asked for and that has no value: one that the book needs, or one that
@@ -94,17 +103,7 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 	}
 	i, blocked := obviousBlock(r, s, m.book.block)
 	if i < 0 {
-		if blocked != "" {
-			text := "a check is " + blocked + ": d marks the step done all the same, s skips it"
-			return "", func(m *model) tea.Cmd { m.say(sayHint, text); return nil }
-		}
-		if v := impossible(s); v != nil {
-			return "skip the step: its lever cannot be thrown", func(m *model) tea.Cmd { return m.skipBecause(v.Disabled) }
-		}
-		if pendingFacts(s) {
-			return "mark the step done (its lever's facts are pending)", (*model).stepDone
-		}
-		return "mark the step done", (*model).stepDone
+		return onward(s, blocked)
 	}
 	b := &s.Step.Blocks[i]
 	var v desk.BlockView
@@ -135,6 +134,21 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 		return "", func(m *model) tea.Cmd { m.say(sayHint, "the wait goes on by itself; d goes on now"); return nil }
 	case b.Escalate != nil:
 		return "copy the message", func(m *model) tea.Cmd { return m.copyText("the message", b.Escalate.Say) }
+	}
+	return "mark the step done", (*model).stepDone
+}
+
+// onward is what enter does where no block waits for the operator.
+func onward(s *desk.StepView, blocked string) (words string, act func(*model) tea.Cmd) {
+	if blocked != "" {
+		text := "a check is " + blocked + ": d marks the step done all the same, s skips it"
+		return "", func(m *model) tea.Cmd { m.say(sayHint, text); return nil }
+	}
+	if v := impossible(s); v != nil {
+		return "skip the step: its lever cannot be thrown", func(m *model) tea.Cmd { return m.skipBecause(v.Disabled) }
+	}
+	if pendingFacts(s) {
+		return "mark the step done (its lever's facts are pending)", (*model).stepDone
 	}
 	return "mark the step done", (*model).stepDone
 }
