@@ -296,6 +296,10 @@ func checkReferences(r *report, _ *yaml.Node, keys map[string]Pos, c *Config) {
 		once(r, gateways, "gateway", g.Name, g.keys["name"])
 		c.checkEnvironment(r, g.Env, g.keys["env"], keys)
 	}
+	probes := make(map[string]int)
+	for _, p := range c.Probes {
+		once(r, probes, "endpoint for probes", p.Name, p.At)
+	}
 	sources := make(map[string]int)
 	known := slices.Sorted(maps.Keys(gateways))
 	for _, s := range c.Sources {

@@ -76,6 +76,8 @@ type Config struct {
 	Gateways     []Gateway
 	Sources      []Source
 	Inventory    []Mapping
+	Probes       []Probe // endpoints that small requests may be sent through
+	Prometheus   Prometheus
 	Runbooks     []string // folders and files, absolute or relative to the working directory
 	StateDir     string   // "" leaves the choice to StateDir
 	Burst        Burst
@@ -185,6 +187,10 @@ func (c *Config) SecretVariables() []string {
 	for _, s := range c.Sources {
 		names[s.Token.env] = true
 	}
+	for _, p := range c.Probes {
+		names[p.Key.env] = true
+	}
+	names[c.Prometheus.Token.env] = true
 	delete(names, "")
 	return slices.Sorted(maps.Keys(names))
 }

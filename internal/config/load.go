@@ -96,6 +96,7 @@ func Load(path string) (*Config, error) {
 
 func (c *Config) runsCommands() bool {
 	return slices.ContainsFunc(c.Gateways, func(g Gateway) bool { return g.Token.command != nil }) ||
+		slices.ContainsFunc(c.Probes, func(p Probe) bool { return p.Key.command != nil }) || c.Prometheus.Token.command != nil ||
 		slices.ContainsFunc(c.Sources, func(s Source) bool { return s.Kind == SourceExec || s.Token.command != nil })
 }
 
@@ -198,6 +199,10 @@ func (c *Config) resolvePaths(dir string) error {
 	for i := range c.Gateways {
 		paths = append(paths, &c.Gateways[i].Token.file)
 	}
+	for i := range c.Probes {
+		paths = append(paths, &c.Probes[i].Key.file)
+	}
+	paths = append(paths, &c.Prometheus.Token.file)
 	for _, p := range paths {
 		if err := resolve(dir, p); err != nil {
 			return err
@@ -243,4 +248,8 @@ func (c *Config) shareSecrets() {
 	for i := range c.Sources {
 		c.Sources[i].Token.hideFrom(hide)
 	}
+	for i := range c.Probes {
+		c.Probes[i].Key.hideFrom(hide)
+	}
+	c.Prometheus.Token.hideFrom(hide)
 }
