@@ -59,6 +59,18 @@ func TestExamplesOfTheDocs(t *testing.T) {
 			t.Error(f)
 		}
 	}
+	probed, err := Parse("is-it-us.md", []byte(all["is-it-us.md"]))
+	if err != nil || len(Lint(probed)) > 0 {
+		t.Fatalf("probes: %v %v", err, Lint(probed))
+	}
+	if trials, err = ParseTrials("is-it-us.test.yaml", []byte(all["is-it-us.test.yaml"]), probed); err != nil || len(trials) != 2 {
+		t.Fatalf("%d cases, %v", len(trials), err)
+	}
+	for _, trial := range trials {
+		for _, f := range trial.Run(probed).Failures {
+			t.Error(f)
+		}
+	}
 	count := 0
 	for l := range strings.SplitSeq(strings.TrimSpace(all["expr"]), "\n") {
 		count++

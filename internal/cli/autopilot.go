@@ -87,6 +87,12 @@ func (p *autopilot) block(ctx context.Context, s desk.StepView, n int, b runbook
 		}
 		_, err := p.desk.Do(ctx, desk.Choose{Var: b.Ask.Var, Value: value})
 		return p.refused(err)
+	case b.Probe != nil && s.Blocks[n].State == "" && s.Blocks[n].Disabled == "":
+		r, err := p.desk.Do(ctx, desk.ProbeStep{Block: n, Step: s.Step.Slug})
+		if err == nil {
+			p.say("autopilot: %s", r.Text)
+		}
+		return p.refused(err)
 	case b.Action != nil && s.Blocks[n].Lever == "":
 		return p.act(ctx, n)
 	}

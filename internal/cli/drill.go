@@ -144,6 +144,7 @@ const drillEnvironment = "drill"
 // drillConfig is what an operator would have written for this fleet.
 func drillConfig(f *drill.Fleet) *config.Config {
 	cfg := config.Empty()
+	cfg.Probes = drillProbes(f)
 	cfg.Environments = map[string]config.Environment{drillEnvironment: {Confirm: config.ConfirmPlain}}
 	for _, d := range f.Inventory() {
 		cfg.Inventory = append(cfg.Inventory, config.Mapping{

@@ -77,6 +77,10 @@ func (g *game) configuration() string {
 	for _, i := range g.fleet.Instances() {
 		line("  - {name: %s-metrics, kind: scrape, url: %q, gateway: drill, instance: %s, every: 1s}", i.Name, i.MetricsURL, i.Name)
 	}
+	line("probes:")
+	for _, p := range drillProbes(g.fleet) {
+		line("  - {name: %s, url: %q, headers: {X-Region: %s, X-Caller: %s}, labels: {region: %s}, every: 1s}", p.Name, p.URL, p.Headers["X-Region"], p.Headers["X-Caller"], p.Labels["region"])
+	}
 	line("inventory:")
 	for _, d := range g.fleet.Inventory() {
 		line("  - {match: {deployment: %q}, set: {provider: %q, model: %q, region: %q}}", d.Name, d.Provider, d.Model, d.Region)

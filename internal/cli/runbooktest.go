@@ -49,6 +49,7 @@ type trialJSON struct {
 	Passed   bool              `json:"passed"`
 	Path     []string          `json:"path"`
 	Levers   []string          `json:"levers"`
+	Probes   []string          `json:"probes,omitempty"`
 	Outcomes map[string]string `json:"outcomes,omitempty"`
 	Waits    map[string]string `json:"waits,omitempty"`
 	Unknown  []string          `json:"unknown,omitempty"`
@@ -61,7 +62,7 @@ type trialJSON struct {
 
 func trialView(file string, b *runbook.Book, r *runbook.Ran) trialJSON {
 	v := trialJSON{
-		File: safe(file), Line: r.Trial.Line, Runbook: safe(b.ID), Name: safe(r.Trial.Name), Passed: len(r.Failures) == 0, Path: r.Path, Levers: safeAll(r.Levers),
+		File: safe(file), Line: r.Trial.Line, Runbook: safe(b.ID), Name: safe(r.Trial.Name), Passed: len(r.Failures) == 0, Path: r.Path, Levers: safeAll(r.Levers), Probes: safeAll(r.Probes),
 		Outcomes: r.Outcomes, Waits: r.Waits, Unknown: r.Unknown, Asked: r.Asked, End: r.End, Offered: r.Offered, TookS: r.Took.Seconds(),
 	}
 	for _, f := range r.Failures {

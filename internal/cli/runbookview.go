@@ -174,6 +174,8 @@ func blockParts(b *runbook.Block) []part {
 		ps.text("on-timeout", string(b.Wait.OnTimeout))
 	case b.Action != nil:
 		ps.action(b.Action)
+	case b.Probe != nil:
+		ps.probe(b.Probe)
 	case b.Evidence != nil:
 		ps.list("capture", b.Evidence.Capture)
 		ps.text("bundle", b.Evidence.Bundle)
@@ -221,6 +223,20 @@ func (ps *parts) action(a *runbook.Action) {
 	ps.text("confirm", a.Confirm)
 	ps.text("on-fail", string(a.OnFail))
 	ps.span("pace", a.Pace)
+}
+
+func (ps *parts) probe(p *runbook.Probe) {
+	ps.text("name", p.Name)
+	ps.text("model", p.Model)
+	ps.text("endpoint", p.Endpoint)
+	if p.Stream {
+		ps.text("stream", "true")
+	}
+	if p.Large {
+		ps.text("small", "false")
+	}
+	ps.list("fields", slices.Sorted(maps.Keys(p.Fields)))
+	ps.text("why", p.Why)
 }
 
 // printBook draws a runbook as text: what a step says, asks and does.
