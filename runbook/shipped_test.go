@@ -45,7 +45,7 @@ func (f traffic) Ask(q runbook.Query) runbook.Answer {
 	switch q.Metric {
 	case "truncated":
 		a.Value = f.truncated
-	case "burst", "lever", "breaker":
+	case "burst", "lever", "breaker", "probe.ok":
 		a.Truth = runbook.False
 	case "latency", "ttft":
 		a.Value = 2

@@ -23,8 +23,8 @@ func obviousBlock(r *desk.RunView, s *desk.StepView, chosenBlock int) (block int
 		switch {
 		case awaits(r, b, v):
 			return i, ""
-		case b.Check != nil && v.Truth != desk.CheckTrue && (v.Truth != desk.CheckFalse || b.Check.OnFalse != runbook.ToNext):
-			blocked = v.Truth
+		case b.Check != nil && v.Truth != desk.CheckTrue && b.Check.OnFalse != runbook.ToNext:
+			blocked = v.Truth // a check after which the book goes on either way is there to be read
 		}
 	}
 	return -1, blocked
