@@ -107,6 +107,6 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.g.debug, "debug", "", "write what the console receives to `FILE`")
 	f.BoolVar(&a.g.unjournaled, "unjournaled", false, "allow levers although the journal cannot be written")
 	root.AddCommand(a.drillCommand(), a.watchCommand(), a.scanCommand(), a.tailCommand(), a.classifyCommand(),
-		a.runbookCommand(), a.controlCommand(), a.incidentCommand(), a.configCommand(), a.infoCommand(), a.keysCommand(), a.versionCommand())
+		a.checkCommand(), a.runbookCommand(), a.controlCommand(), a.incidentCommand(), a.configCommand(), a.infoCommand(), a.keysCommand(), a.versionCommand())
 	return root
 }

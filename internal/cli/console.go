@@ -79,6 +79,7 @@ func (g *game) console(ctx context.Context) error {
 
 // parting says what is still out, and where the record lies, after the screen has gone.
 func (s *station) parting(say func(string, ...any)) {
+	held := false
 	for _, l := range s.desk.Snapshot().Levers {
 		if !l.Out {
 			continue
@@ -89,7 +90,11 @@ func (s *station) parting(say func(string, ...any)) {
 			for _, u := range l.Undo {
 				say("           %s", safe(u))
 			}
+			held = true
 		}
+	}
+	if held {
+		say("for a timer, once a minute: %s", s.due)
 	}
 	s.recorded(say)
 }

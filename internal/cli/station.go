@@ -28,6 +28,7 @@ type station struct {
 	kit     sources.Kit
 	sources []sources.Source
 	dir     string
+	due     string // the command that ends levers on time where only a console would
 
 	mu    sync.Mutex
 	guard func(what string, recovered any) // set by a client that must restore a terminal
@@ -52,7 +53,7 @@ func (a *app) openStation(ctx context.Context, p plan) (*station, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &station{dir: dir}
+	s := &station{dir: dir, due: a.dueCommand(dir)}
 	s.kit = sources.Kit{Symbols: traffic.NewSymbols(0), Inventory: traffic.NewInventory(mappings(p.cfg)), Now: time.Now}
 	gates, secrets := p.gateways, p.extra
 	if gates == nil {
