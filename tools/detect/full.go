@@ -91,7 +91,8 @@ type tally struct {
 	false_            int
 	echoes, notes     int
 	noteKinds         map[string]int
-	pairs, apart      int
+	pairs, apart      int // second causes that the oracle sees
+	soon, soonApart   int // of them, those that it sees within apartWithin
 	scopes            [len(looks)]score.PR
 	kinds             map[string]*score.PR
 	wrong             []string
@@ -138,6 +139,10 @@ func gather(days []*day) *tally {
 	return t
 }
 
+// apartWithin is how many seconds a second cause may take to be told apart. What the oracle, which knows the fault,
+// does not see in that time asks for what nobody can do.
+const apartWithin = 60
+
 func (t *tally) fault(f *score.Found) {
 	at := traffics[0].name
 	for _, c := range slices.Backward(traffics) {
@@ -153,8 +158,17 @@ func (t *tally) fault(f *score.Found) {
 	}
 	if f.Fault.Second && f.Fault.Oracle > 0 {
 		t.pairs++
-		if f.Apart <= 60 {
+		soon := f.Fault.Oracle <= apartWithin
+		if soon {
+			t.soon++
+		}
+		if f.Apart <= apartWithin {
 			t.apart++
+			if soon {
+				t.soonApart++
+			}
+		} else {
+			t.wrong = append(t.wrong, fmt.Sprintf("second cause not told apart within 60 s (found after %s, alone after %s): %s", num(f.Delay), num(f.Apart), f.Fault.Text))
 		}
 	}
 	if f.Fault.Oracle > 0 && math.IsInf(f.Delay, 1) {
@@ -185,7 +199,8 @@ func full(o *options, r *report) error {
 	r.table(append(rows, t.all.cells("all")))
 	r.say("\nAlarms that no fault explains: %d in %s fleet-days; echoes of faults: %d; notes a day: %s; found though the oracle was blind: %d",
 		t.false_, num(t.days), t.echoes, num(float64(t.notes)/t.days), t.all.blind)
-	r.say("Second causes that the oracle sees: %d, told apart within 60 s: %d", t.pairs, t.apart)
+	r.say("Second causes that the oracle sees within 60 s: %d, told apart within 60 s: %d; of all that it ever sees: %d of %d",
+		t.soon, t.soonApart, t.apart, t.pairs)
 	if f := t.byKind["flapping"]; f != nil && f.flappings > 0 {
 		r.say("Flapping: %d found, %d of them as one burst, %s episodes each", f.flappings, f.single, num(float64(f.episodes)/float64(f.flappings)))
 	}
@@ -223,7 +238,7 @@ func targets(r *report, t *tally) {
 	r.atMost("full", "delay, p90", 75, q(t.all.delays, 0.9), " s")
 	r.atMost("full", "ratio to the oracle, median", 1.2, q(t.all.ratios, 0.5), "")
 	r.atMost("full", "ratio to the oracle, p90", 5, q(t.all.ratios, 0.9), "")
-	r.atLeast("full", "second cause told apart within 60 s", 90, percent(t.apart, t.pairs), "%")
+	r.atLeast("full", "second cause told apart within 60 s", 90, percent(t.soonApart, t.soon), "%")
 	for i, aim := range [len(looks)]float64{1: 0.92, 2: 0.94} {
 		if _, _, f := t.scopes[i].Rates(); aim > 0 {
 			r.atLeast("full", fmt.Sprintf("F1 of scopes %.0f s after the alarm", looks[i]), aim, f, "")
