@@ -35,7 +35,7 @@ func (a *app) controlCommand() *cobra.Command {
 			"  signalbox control revert lev-01jd --reason \"it is over\" --yes",
 	}
 	c.AddCommand(a.controlDescribeCommand(), a.controlStateCommand(), a.controlPlanCommand(), a.controlApplyCommand(),
-		a.controlRevertCommand(), a.controlExtendCommand(), a.controlProbeCommand(), a.controlConformCommand())
+		a.controlRevertCommand(), a.controlServeEnvoyCommand(), a.controlExtendCommand(), a.controlProbeCommand(), a.controlConformCommand())
 	return c
 }
 

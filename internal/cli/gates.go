@@ -107,6 +107,9 @@ func contractDriver(g config.Gateway, token string) gateway.Driver {
 
 func envoyDriver(cfg *config.Config, g config.Gateway) gateway.Driver {
 	o := envoy.Options{Gateway: g.Name, Env: g.Env, Timeout: g.Timeout, Resolve: deploymentsOf(cfg)}
+	if g.Runtime.Listen != "" {
+		o.Source = "http://" + g.Runtime.Listen
+	}
 	for i, raw := range g.Instances {
 		o.Instances = append(o.Instances, envoy.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
 	}

@@ -26,7 +26,7 @@ func described() []struct {
 	}{
 		{contract.New(contract.Options{}).Describe(), "the drill's gateway, a real HTTP server on loopback; and servers that fail on cue"},
 		{haproxy.New(haproxy.Options{}).Describe(), "HAProxy 2.6, each lever under requests, with its undo"},
-		{envoy.New(envoy.Options{}).Describe(), "Envoy 1.40, each lever under requests, with its undo"},
+		{envoy.New(envoy.Options{}).Describe(), "Envoy 1.40, each lever under requests, with its undo, in the admin layer and with Signalbox as its runtime source: there Envoy itself holds the deadline, and a restart forgets nothing. What follows is of the admin layer"},
 		{nginx.New(nginx.Options{}).Describe(), "nginx 1.22, each lever under requests, with its undo"},
 	}
 }

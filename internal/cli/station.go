@@ -27,6 +27,7 @@ type station struct {
 	journal *incident.Journal
 	kit     sources.Kit
 	sources []sources.Source
+	serves  []runtimeServer // runtimes of Envoys that this station serves when nobody else does
 	dir     string
 	due     string // the command that ends levers on time where only a console would
 
@@ -62,6 +63,9 @@ func (a *app) openStation(ctx context.Context, p plan) (*station, error) {
 			return nil, err
 		}
 		secrets = append(secrets, held...)
+		if !p.brief {
+			s.serves = runtimeServers(p.cfg, dir, true)
+		}
 	}
 	salt := make([]byte, 16)
 	if _, err := rand.Read(salt); err != nil {
@@ -102,12 +106,16 @@ func (s *station) run(ctx context.Context, client func(ctx context.Context) erro
 			})
 		})
 	}
+	serveErrs := make([]error, len(s.serves))
+	for i, r := range s.serves {
+		sourcesDone.Go(func() { s.watched("runtime of "+r.gateway, func() { serveErrs[i] = r.standIn(ctx) }) })
+	}
 	err := client(ctx)
 	cancel() // sources first: the desk still takes what they hold
 	sourcesDone.Wait()
 	stopDesk()
 	deskDone.Wait()
-	return errors.Join(append([]error{err, deskErr}, errs...)...)
+	return errors.Join(append([]error{err, deskErr}, slices.Concat(errs, serveErrs)...)...)
 }
 
 // watched runs one of the station's goroutines; a panic is handed to the guard, which restores the

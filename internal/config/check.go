@@ -300,6 +300,7 @@ func checkReferences(r *report, _ *yaml.Node, keys map[string]Pos, c *Config) {
 	for _, p := range c.Probes {
 		once(r, probes, "endpoint for probes", p.Name, p.At)
 	}
+	checkRuntimes(r, c)
 	sources := make(map[string]int)
 	known := slices.Sorted(maps.Keys(gateways))
 	for _, s := range c.Sources {

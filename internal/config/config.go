@@ -101,6 +101,7 @@ type Gateway struct {
 	Commands  []Command
 	Nginx     Nginx
 	LeastCap  int // the least that cap.set may leave to an instance; 0: what the gateway allows
+	Runtime   Runtime
 	Token     Secret
 	Timeout   time.Duration // of one call to one instance
 	At        Pos

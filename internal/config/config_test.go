@@ -189,6 +189,13 @@ func TestParseLocatesEveryProblem(t *testing.T) {
 		{"a path that a shell would read", "gateways: [{name: a, kind: nginx, instances: ['http://h'], nginx: {file: 'a;b', base: a}}]", []string{
 			`f.yaml:2:74: "a;b" is not a plain path; letters, digits and _./@%+=,- only: it may pass a shell on the way`,
 		}},
+		{"a runtime for everybody", "gateways: [{name: a, kind: envoy, instances: ['http://h'], runtime: {listen: '0.0.0.0:1'}}]", []string{
+			`f.yaml:2:78: "0.0.0.0:1" can be reached from other machines; listen on 127.0.0.1 or [::1]; from elsewhere a tunnel or a collector on this machine leads there`,
+		}},
+		{"two runtimes of one address", "gateways:\n- {name: a, kind: envoy, instances: ['http://h'], runtime: {listen: '127.0.0.1:1'}}\n- {name: b, kind: envoy, instances: ['http://i'], runtime: {listen: '127.0.0.1:1'}}", []string{
+			`f.yaml:4:60: the runtime of another gateway is served at "127.0.0.1:1"; that one is on line 3`,
+		}},
+		{"a runtime of another kind", "gateways: [{name: a, kind: contract, instances: ['http://h'], runtime: {listen: '127.0.0.1:1'}}]", []string{`f.yaml:2:72: runtime belongs to kind envoy, not contract`}},
 		{"instance twice", "gateways: [{name: edge, kind: contract, instances: ['http://h', 'http://h']}]", []string{`f.yaml:2:52: instance "http://h" stands here twice`}},
 		{"wrong address", "gateways: [{name: e, kind: haproxy, instances: ['http://h', 'unix:', 'tcp:h:0']}]", []string{
 			`f.yaml:2:48: instance "http://h" is not a runtime socket; write unix:/run/haproxy.sock or tcp:127.0.0.1:9999`,

@@ -19,6 +19,7 @@ const maxPage = 32 << 20
 // peer is the admin interface of one Envoy.
 type peer struct {
 	name, base string
+	sourced    bool // it takes its runtime from Signalbox
 	client     *http.Client
 	timeout    time.Duration
 }

@@ -22,6 +22,12 @@ func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gat
 	if err != nil {
 		return gateway.Receipt{}, err
 	}
+	if p.Deadline.Holder == gateway.HeldByGateway {
+		if d.source == nil {
+			return gateway.Receipt{}, fmt.Errorf("plan %s is for a runtime source, and the configuration names none any more; plan again", p.ID)
+		}
+		return d.applySourced(ctx, p, idemKey), nil
+	}
 	return d.unlocked(values).Apply(ctx, p, idemKey), nil
 }
 
@@ -34,6 +40,12 @@ func (d *Driver) Revert(ctx context.Context, p gateway.Plan, rec gateway.Receipt
 	values, err := pair(p, p.Undo.Calls)
 	if err != nil {
 		return gateway.Receipt{}, err
+	}
+	if p.Deadline.Holder == gateway.HeldByGateway {
+		if d.source == nil {
+			return gateway.Receipt{}, fmt.Errorf("plan %s is for a runtime source, and the configuration names none any more; Envoy ends it by itself", p.ID)
+		}
+		return d.sourced(p.Change, time.Time{}).Revert(ctx, p, rec, idemKey), nil
 	}
 	return d.unlocked(values).Revert(ctx, p, rec, idemKey), nil
 }
@@ -69,6 +81,11 @@ func (d *Driver) set(ctx context.Context, ip gateway.InstancePlan, value string,
 		r.Err, r.InDoubt = err.Error(), errors.As(err, &lost)
 		return r
 	}
+	return d.follow(ctx, ip, want, r)
+}
+
+// follow reads until what is wanted is in force.
+func (d *Driver) follow(ctx context.Context, ip gateway.InstancePlan, want gateway.Value, r gateway.InstanceReceipt) gateway.InstanceReceipt {
 	until := time.Now().Add(followFor)
 	for {
 		now, err := d.look(ctx, ip)

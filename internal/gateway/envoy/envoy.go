@@ -1,7 +1,8 @@
 // Package envoy drives Envoy through the admin layer of its runtime: one key for each lever. A deployment is a
 // cluster. Envoy answers OK to misspelt keys and senseless values alike, so the driver only turns keys that it has
 // found in the running configuration, and reads back what is in force. The layer has no lock and no deadlines, and a
-// restart forgets it.
+// restart forgets it. Where Envoy takes its runtime from Signalbox (folder source), keys are set there instead, and Envoy
+// itself ends them on time.
 package envoy
 
 import (
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"signalbox/internal/gateway"
+	"signalbox/internal/gateway/envoy/source"
 	"signalbox/internal/redact"
 	"signalbox/internal/traffic"
 )
@@ -37,14 +39,17 @@ type Options struct {
 	Instances []Instance
 	// Resolve gives the clusters that a scope covers exactly, from the inventory. Nil: a scope has to name its deployment.
 	Resolve func(traffic.Scope) []string
+	// Source is the URL of the runtime source that the Envoys' bootstrap names. None: keys are set in the admin layer.
+	Source  string
 	Timeout time.Duration // of one request; 0 means 3 s
 	Client  *http.Client  // nil: one that follows no redirects
 }
 
 // Driver speaks with all processes of one gateway.
 type Driver struct {
-	opts  Options
-	peers []peer
+	opts   Options
+	peers  []peer
+	source *runtimeSource // nil: the admin layer
 }
 
 var _ gateway.Driver = (*Driver)(nil)
@@ -58,8 +63,11 @@ func New(o Options) *Driver {
 		o.Client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	d := &Driver{opts: o}
+	if o.Source != "" {
+		d.source = &runtimeSource{base: strings.TrimRight(o.Source, "/"), client: o.Client, timeout: o.Timeout}
+	}
 	for _, i := range o.Instances {
-		d.peers = append(d.peers, peer{name: i.Name, base: strings.TrimRight(i.URL, "/"), client: o.Client, timeout: o.Timeout})
+		d.peers = append(d.peers, peer{name: i.Name, base: strings.TrimRight(i.URL, "/"), client: o.Client, timeout: o.Timeout, sourced: o.Source != ""})
 	}
 	return d
 }
@@ -100,7 +108,11 @@ func (d *Driver) Describe() gateway.Description {
 				a.Fitness = gateway.Native
 			}
 			a.Holder, a.Lock, a.Delay = gateway.HeldByConsole, "none", "at once"
-			a.Why += "; a restart, hot ones too, forgets it"
+			if d.source != nil {
+				a.Holder, a.Lock = gateway.HeldByGateway, "the runtime source's compare and set"
+			} else {
+				a.Why += "; a restart, hot ones too, forgets it"
+			}
 		} else {
 			a = gateway.Ability{Fitness: gateway.Impossible, Why: never[v] + never[v.Opposite()]}
 		}
@@ -116,8 +128,19 @@ func (d *Driver) Read(ctx context.Context) (gateway.State, error) {
 		return gateway.State{}, fmt.Errorf("gateway %q has no instances; name their admin addresses in the configuration", d.opts.Gateway)
 	}
 	state := gateway.State{Gateway: d.opts.Gateway, At: time.Now()}
+	var ends source.Status
+	var trouble error
+	if d.source != nil {
+		ends, trouble = d.source.status(ctx)
+	}
 	for _, r := range readAll(ctx, d.peers) {
-		state.Instances = append(state.Instances, r.state(d.opts.Gateway))
+		i := r.state(d.opts.Gateway)
+		if trouble != nil {
+			i.Notes = append(i.Notes, trouble.Error())
+		} else {
+			r.ends(&i, &ends)
+		}
+		state.Instances = append(state.Instances, i)
 	}
 	return state, nil
 }
@@ -153,10 +176,23 @@ func (a answer) state(gw string) gateway.InstanceState {
 		c.Scope["gateway"] = gw
 		out.Controls = append(out.Controls, c)
 		if k.hidden != "" {
-			out.Notes = append(out.Notes, fmt.Sprintf("%s is decided by layer %s, which lies over the admin layer", k.key, redact.Outside(k.hidden, 80)))
+			out.Notes = append(out.Notes, fmt.Sprintf("%s is decided by layer %s, which lies over ours", k.key, redact.Outside(k.hidden, 80)))
 		}
 	}
 	return out
+}
+
+// ends tells what the source says of the controls: until when they are set, and by whom.
+func (a answer) ends(i *gateway.InstanceState, st *source.Status) {
+	for n := range i.Controls {
+		c := &i.Controls[n]
+		if e := entryOf(st, c.ID); e != nil && gateway.Same(c.Value, count(int64(e.Value))) {
+			c.ExpiresAt, c.SetBy, c.Reason = &e.Until, redact.Outside(e.By, 80), redact.Outside(e.Reason, 200)
+		}
+	}
+	if gone := missing(st, a.proc.node, a.proc.ours); a.err == nil && a.peer.sourced && len(gone) > 0 {
+		i.Notes = append(i.Notes, "it is not connected to the runtime source, so it follows no change there: "+strings.Join(gone, ", "))
+	}
 }
 
 func (k knob) verb() gateway.Verb {

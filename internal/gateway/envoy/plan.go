@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signalbox/internal/gateway"
+	"signalbox/internal/gateway/envoy/source"
 	"signalbox/internal/redact"
 	"signalbox/internal/traffic"
 )
@@ -33,6 +34,9 @@ func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gat
 		return gateway.Plan{}, err
 	}
 	b.what = what
+	if err := b.askSource(ctx, d); err != nil {
+		return gateway.Plan{}, err
+	}
 	if err := b.judgeValue(); err != nil {
 		return gateway.Plan{}, err
 	}
@@ -66,6 +70,10 @@ type builder struct {
 	forced  string // where a forced route is to lead, "" for wherever it leads
 	plan    gateway.Plan
 	knobs   []knob // that are changed, of the first process that has them
+
+	source   *runtimeSource // nil: the admin layer
+	atSource source.Status
+	nodes    []string // of the instances
 }
 
 func (b *builder) refuse(why, try string) error {
@@ -158,6 +166,11 @@ func (b *builder) add(a answer) error {
 	if len(a.proc.notes) > 0 {
 		return b.refuse(a.peer.name+": "+strings.Join(a.proc.notes, "; "), "")
 	}
+	b.nodes = append(b.nodes, a.proc.node)
+	if gone := missing(&b.atSource, a.proc.node, a.proc.ours); b.source != nil && len(gone) > 0 {
+		b.plan.Instances = append(b.plan.Instances, gateway.InstancePlan{Name: a.peer.name, Skip: "it is not connected to the runtime source: " + strings.Join(gone, ", ")})
+		return nil
+	}
 	knobs, err := b.choose(a)
 	if err != nil {
 		return err
@@ -165,7 +178,7 @@ func (b *builder) add(a answer) error {
 	for _, k := range knobs {
 		ip := gateway.InstancePlan{Name: a.peer.name, Control: k.key, Rev: "started " + a.proc.began, Before: count(k.now), After: count(b.want(k))}
 		if k.hidden != "" {
-			return b.refuse(fmt.Sprintf("%s of %s is decided by layer %s, which lies over the admin layer", k.key, a.peer.name, redact.Outside(k.hidden, 80)), "that layer's own owner")
+			return b.refuse(fmt.Sprintf("%s of %s is decided by layer %s, which lies over ours", k.key, a.peer.name, redact.Outside(k.hidden, 80)), "that layer's own owner")
 		}
 		if k.now == b.want(k) {
 			ip.Skip = "is so already: " + strconv.FormatInt(k.now, 10)
@@ -179,6 +192,10 @@ func (b *builder) add(a answer) error {
 		if !b.engages() {
 			value = "" // what the configuration has
 		}
+		if b.source != nil {
+			b.addSourced(ip, k, value)
+			continue
+		}
 		b.plan.Instances = append(b.plan.Instances, ip)
 		b.plan.Calls = append(b.plan.Calls, call(a.peer, k.key, value))
 		back := k.admin
@@ -186,11 +203,16 @@ func (b *builder) add(a answer) error {
 			back = "" // nothing, or what Envoy passes over
 		}
 		b.plan.Undo.Calls = append(b.plan.Undo.Calls, call(a.peer, k.key, back))
-		if !slices.ContainsFunc(b.knobs, func(o knob) bool { return o.key == k.key }) {
-			b.knobs = append(b.knobs, k)
-		}
+		b.changes(k)
 	}
 	return nil
+}
+
+// changes notes a key for the caveats.
+func (b *builder) changes(k knob) {
+	if !slices.ContainsFunc(b.knobs, func(o knob) bool { return o.key == k.key }) {
+		b.knobs = append(b.knobs, k)
+	}
 }
 
 func call(p peer, key, value string) gateway.Call {
@@ -313,6 +335,15 @@ func (b *builder) skipped() string {
 // caveats adds what an operator should know before confirming.
 func (b *builder) caveats(answers []answer, now time.Time) {
 	b.plan.CaveatSkipped()
+	if b.source != nil {
+		b.sourceCaveats(now)
+	} else {
+		b.adminCaveats(now)
+	}
+	b.verbCaveats(answers)
+}
+
+func (b *builder) adminCaveats(now time.Time) {
 	if b.engages() {
 		b.plan.Deadline.At = now.Add(b.change.TTL)
 		b.plan.Caveat("NOT self-reverting: the admin layer holds no deadline; only a running console, or a timer, undoes this")
@@ -320,6 +351,9 @@ func (b *builder) caveats(answers []answer, now time.Time) {
 		b.plan.Caveat("this gives back what was out; it has no deadline")
 	}
 	b.plan.Caveat("a restart of Envoy, a hot one too, forgets this")
+}
+
+func (b *builder) verbCaveats(answers []answer) {
 	switch b.change.Verb {
 	case gateway.CapSet:
 		b.plan.Excess = gateway.ExcessRejected

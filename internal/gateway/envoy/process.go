@@ -44,7 +44,7 @@ type knob struct {
 	workload  string // pauses; of caps, where exactly one workload uses the priority
 	prefix    string // of weights: those of one route add up
 	now, base int64
-	admin     string // what the admin layer has, "" for nothing
+	admin     string // what our layer has, "" for nothing
 	hidden    string // the name of a later layer that decides in its place
 }
 
@@ -61,6 +61,8 @@ const (
 // process is one Envoy as just read.
 type process struct {
 	began  string // when it was started: another one has forgotten what was set
+	node   string
+	ours   []string // the layers that levers are set in
 	active map[string]int64
 	knobs  []knob
 	notes  []string
@@ -85,10 +87,49 @@ func (p peer) read(ctx context.Context) (process, error) {
 		}
 	}
 	out := process{active: make(map[string]int64)}
-	b := reading{runtime: &runtime, base: make(map[string]breakers), users: make(map[string]map[string]bool)}
+	b := reading{runtime: &runtime, ours: []string{"admin"}, base: make(map[string]breakers), users: make(map[string]map[string]bool)}
+	if p.sourced {
+		b.ours = slices.DeleteFunc(slices.Clone(runtime.Layers), func(l string) bool { return !strings.HasPrefix(l, layerPrefix) })
+	}
+	out.ours = b.ours
+	b.configured(&dump, &out)
+	for i := range clusters.Statuses {
+		c := &clusters.Statuses[i]
+		for _, h := range c.Hosts {
+			for _, s := range h.Stats {
+				if s.Name == "rq_active" {
+					out.active[c.Name] += int64(s.Value)
+				}
+			}
+		}
+		if !slices.Contains(b.apart, c.Name) {
+			b.caps(c.Name, c.Breakers)
+		}
+	}
+	out.knobs = b.knobs
+	slices.SortFunc(out.knobs, func(x, y knob) int { return strings.Compare(x.key, y.key) }) // Envoy's own order changes
+	if p.sourced && len(b.ours) == 0 {
+		out.notes = append(out.notes, "its runtime has no layer called "+layerPrefix+"-1 that is served by Signalbox; examples/envoy has one")
+	}
+	if !p.sourced && !slices.Contains(runtime.Layers, "admin") {
+		out.notes = append(out.notes, "its runtime has no admin layer, so nothing can be set: add {name: admin, admin_layer: {}} to layered_runtime")
+	}
+	if out.began == "" {
+		return process{}, fmt.Errorf("%s: %s/config_dump names no bootstrap; is this Envoy's admin address?", p.name, p.base)
+	}
+	return out, nil
+}
+
+// configured takes what the configuration says of the process, its clusters and its routes.
+func (b *reading) configured(dump *dumpPage, out *process) {
 	for _, c := range dump.Configs {
 		if strings.HasSuffix(c.Type, ".BootstrapConfigDump") {
-			out.began = c.LastUpdated
+			for _, l := range c.Bootstrap.Runtime.Layers {
+				for _, g := range l.RTDS.Config.API.Services {
+					b.apart = append(b.apart, g.Envoy.Cluster)
+				}
+			}
+			out.began, out.node = c.LastUpdated, redact.Outside(c.Bootstrap.Node.ID, 100)
 		}
 		for _, e := range slices.Concat(c.StaticClust, c.DynamicActive) {
 			b.base[e.Cluster.Name] = e.Cluster.Breakers
@@ -101,31 +142,13 @@ func (p peer) read(ctx context.Context) (process, error) {
 			}
 		}
 	}
-	for i := range clusters.Statuses {
-		c := &clusters.Statuses[i]
-		for _, h := range c.Hosts {
-			for _, s := range h.Stats {
-				if s.Name == "rq_active" {
-					out.active[c.Name] += int64(s.Value)
-				}
-			}
-		}
-		b.caps(c.Name, c.Breakers)
-	}
-	out.knobs = b.knobs
-	slices.SortFunc(out.knobs, func(x, y knob) int { return strings.Compare(x.key, y.key) }) // Envoy's own order changes
-	if !slices.Contains(runtime.Layers, "admin") {
-		out.notes = append(out.notes, "its runtime has no admin layer, so nothing can be set: add {name: admin, admin_layer: {}} to layered_runtime")
-	}
-	if out.began == "" {
-		return process{}, fmt.Errorf("%s: %s/config_dump names no bootstrap; is this Envoy's admin address?", p.name, p.base)
-	}
-	return out, nil
 }
 
 // reading puts the pages together.
 type reading struct {
 	runtime *runtimePage
+	ours    []string
+	apart   []string                   // clusters that serve Envoy itself
 	base    map[string]breakers        // by cluster: as configured
 	users   map[string]map[string]bool // by cluster and priority: the workloads that use it, "" for any
 	knobs   []knob
@@ -137,13 +160,20 @@ func (b *reading) add(k knob) {
 		return
 	}
 	e := b.runtime.Entries[k.key]
-	admin := slices.Index(b.runtime.Layers, "admin")
-	if admin >= 0 && admin < len(e.Layers) {
-		k.admin = e.Layers[admin]
-	}
-	for i := admin + 1; admin >= 0 && i < len(e.Layers); i++ {
-		if e.Layers[i] != "" {
-			k.hidden = b.runtime.Layers[i]
+	below := true
+	for i, l := range b.runtime.Layers {
+		v := ""
+		if i < len(e.Layers) {
+			v = e.Layers[i]
+		}
+		switch {
+		case slices.Contains(b.ours, l):
+			below = false
+			if v != "" {
+				k.admin = v
+			}
+		case v != "" && !below:
+			k.hidden = l
 		}
 	}
 	b.knobs = append(b.knobs, k)

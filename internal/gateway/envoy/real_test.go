@@ -100,18 +100,22 @@ type edge struct {
 	eu, us      *provider
 	client      *http.Client
 	stop        func()
+	source      string // where its bootstrap looks for a runtime source
+	sourced     bool   // the driver uses it
 }
 
-func startEdge(t *testing.T) *edge {
+func startEdge(t *testing.T) *edge { return startEdgeOf(t, "edge-1", free(t)) }
+
+func startEdgeOf(t *testing.T, node, source string) *edge {
 	t.Helper()
-	e := &edge{t: t, dir: t.TempDir(), binary: findEnvoy(t), eu: newProvider(t), us: newProvider(t)}
+	e := &edge{t: t, source: source, dir: t.TempDir(), binary: findEnvoy(t), eu: newProvider(t), us: newProvider(t)}
 	e.front, e.admin = free(t), free(t)
 	text, err := os.ReadFile("../../../examples/envoy/envoy.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	port := func(addr string) string { return "port_value: " + addr[strings.LastIndexByte(addr, ':')+1:] }
-	config := strings.NewReplacer("port_value: 10000", port(e.front), "port_value: 9901", port(e.admin), "port_value: 9101", port(e.eu.URL), "port_value: 9102", port(e.us.URL)).Replace(string(text))
+	config := strings.NewReplacer("port_value: 10000", port(e.front), "id: edge-1", "id: "+node, "port_value: 17950", port(e.source), "port_value: 9901", port(e.admin), "port_value: 9101", port(e.eu.URL), "port_value: 9102", port(e.us.URL)).Replace(string(text))
 	if err := os.WriteFile(filepath.Join(e.dir, "envoy.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +219,11 @@ func (e *edge) ask(n int, workload string) func() map[int]int {
 }
 
 func (e *edge) driver() *Driver {
-	return New(Options{Gateway: "edge", Env: "staging", Instances: []Instance{{Name: "edge-1", URL: "http://" + e.admin}}, Timeout: 10 * time.Second})
+	o := Options{Gateway: "edge", Env: "staging", Instances: []Instance{{Name: "edge-1", URL: "http://" + e.admin}}, Timeout: 10 * time.Second}
+	if e.sourced {
+		o.Source = "http://" + e.source
+	}
+	return New(o)
 }
 
 // throw plans and applies, and gives what takes it back.
@@ -249,8 +257,23 @@ func (e *edge) throw(d *Driver, verb gateway.Verb, value string, scope traffic.S
 // TestRealEnvoy throws every lever on a real Envoy under requests, sees it obeyed by what reaches the providers, and
 // takes it back.
 func TestRealEnvoy(t *testing.T) {
+	t.Parallel()
 	e := startEdge(t)
 	d := e.driver()
+	before := e.controls(d)
+	e.eachLever(t, d)
+	t.Run("a restart forgets", func(t *testing.T) {
+		undo := e.throw(d, gateway.CapSet, "5", traffic.Scope{"deployment": "gpt4o_azure_eu", "workload": "batch"})
+		e.stop()
+		e.run()
+		if after := e.controls(d); after != before {
+			t.Errorf("after a restart:\n%s\nwant\n%s", after, before)
+		}
+		undo() // finds it back already
+	})
+}
+
+func (e *edge) eachLever(t *testing.T, d *Driver) {
 	before := e.controls(d)
 	for _, sub := range []struct {
 		name string
@@ -271,15 +294,6 @@ func TestRealEnvoy(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a restart forgets", func(t *testing.T) {
-		undo := e.throw(d, gateway.CapSet, "5", traffic.Scope{"deployment": "gpt4o_azure_eu", "workload": "batch"})
-		e.stop()
-		e.run()
-		if after := e.controls(d); after != before {
-			t.Errorf("after a restart:\n%s\nwant\n%s", after, before)
-		}
-		undo() // finds it back already
-	})
 }
 
 func (e *edge) controls(d *Driver) string {

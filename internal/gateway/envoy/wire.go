@@ -33,8 +33,28 @@ type runtimePage struct {
 
 type dumpPage struct {
 	Configs []struct {
-		Type          string         `json:"@type"`
-		LastUpdated   string         `json:"last_updated"` // of the bootstrap: when the process began
+		Type        string `json:"@type"`
+		LastUpdated string `json:"last_updated"` // of the bootstrap: when the process began
+		Bootstrap   struct {
+			Node struct {
+				ID string `json:"id"`
+			} `json:"node"`
+			Runtime struct {
+				Layers []struct {
+					RTDS struct {
+						Config struct {
+							API struct {
+								Services []struct {
+									Envoy struct {
+										Cluster string `json:"cluster_name"`
+									} `json:"envoy_grpc"`
+								} `json:"grpc_services"`
+							} `json:"api_config_source"`
+						} `json:"rtds_config"`
+					} `json:"rtds_layer"`
+				} `json:"layers"`
+			} `json:"layered_runtime"`
+		} `json:"bootstrap"`
 		Static        []routeEntry   `json:"static_route_configs"`
 		Dynamic       []routeEntry   `json:"dynamic_route_configs"`
 		StaticClust   []clusterEntry `json:"static_clusters"`
