@@ -44,11 +44,23 @@ func (s *strict) block(kind BlockKind, line int, root *yaml.Node) Block {
 }
 
 func (s *strict) check(n *yaml.Node) *Check {
-	f := s.fields(n, "check", "name", "that", "all", "on-true", "on-false", "min-samples", "max-age")
+	f := s.fields(n, "check", "name", "that", "all", "promql", "on-true", "on-false", "min-samples", "max-age")
 	c := &Check{Name: f.text("name"), OnTrue: f.target("on-true"), OnFalse: f.target("on-false")}
+	asked := 0
+	for _, key := range []string{"that", "all", "promql"} {
+		if f.has(key) {
+			asked++
+		}
+	}
 	switch {
-	case f.has("that") == f.has("all"):
-		s.fail(f.line, "check needs either that or all", "write `that: error_rate over 2m > 5%`")
+	case asked != 1:
+		s.fail(f.line, "check needs one of that, all and promql", "write `that: error_rate over 2m > 5%`")
+	case f.has("promql"):
+		e, err := promCheck(s.file, f.at("promql"), f.text("promql"))
+		if err != nil {
+			s.errs = append(s.errs, err)
+		}
+		c.That = e
 	case f.has("that"):
 		c.That = f.expr("that")
 	default:

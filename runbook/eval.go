@@ -72,6 +72,10 @@ func (ev *env) query(n *queryNode) (q Query, why string) {
 	if len(ev.open) > 0 && !n.metric.Own {
 		return q, notFilled(ev.open...)
 	}
+	if n.prom != nil {
+		q.Text, why = ev.promText(n.prom)
+		return q, why
+	}
 	side := ""
 	for _, m := range n.where {
 		m.Values = slices.Clone(m.Values)

@@ -35,7 +35,7 @@ func (ev *env) limit(m Metric) time.Duration {
 	switch {
 	case ev.maxAge > 0:
 		return ev.maxAge
-	case m.Own:
+	case m.Own && m.Name != promqlName:
 		return probeMaxAge
 	}
 	return DefaultMaxAge

@@ -131,7 +131,8 @@ type (
 		quantile     float64
 		where        []Match
 		over, offset time.Duration
-		text         string // the metric with its labels, as written
+		text         string     // the metric with its labels, as written
+		prom         []promPart // of promql
 	}
 	timesNode     struct{ a, b numberNode }
 	percentOfNode struct {

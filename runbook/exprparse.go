@@ -182,29 +182,11 @@ func (p *exprParser) comparison() (operand, *Error) {
 	if right.num == nil {
 		return operand{}, p.fail("true or false cannot be compared", "join it with and, or")
 	}
+	anyUnit(left.num, right.num)
 	if err := sameUnit(left.num, right.num); err != nil {
 		return operand{}, err
 	}
 	return operand{yes: compareNode{op, left.num, right.num}}, nil
-}
-
-// sameUnit refuses numbers of different units: 0.05 is not 5%, and 2 is not 2s.
-func sameUnit(a, b numberNode) *Error {
-	ua, ub := a.unit(), b.unit()
-	if ua == ub {
-		return nil
-	}
-	try := map[Unit]string{
-		UnitShare:  "write the share in percent, like 5%",
-		UnitTime:   "write the time with its unit, like 2s or 500ms",
-		UnitNumber: "write a plain number",
-	}
-	want := ua
-	if _, literal := a.(literalNode); literal {
-		want = ub
-	}
-	names := map[Unit]string{UnitShare: "a share", UnitTime: "a time", UnitNumber: "a number"}
-	return &Error{What: fmt.Sprintf("compares %s with %s", names[ua], names[ub]), Try: try[want]}
 }
 
 func (p *exprParser) value() (operand, *Error) {
@@ -331,7 +313,11 @@ func (p *exprParser) query() (*queryNode, *Error) {
 		return nil, p.fail(name+" needs a percentile", "write like `p95("+name+") over 5m`")
 	}
 	q := &queryNode{metric: m, quantile: quantile}
-	if err := p.labels(q); err != nil {
+	read := p.labels
+	if m.Name == promqlName {
+		read = p.promql
+	}
+	if err := read(q); err != nil {
 		return nil, err
 	}
 	q.text = oneLine(p.src[at:p.pos])
@@ -365,7 +351,7 @@ func (p *exprParser) window(q *queryNode) *Error {
 		if !p.keyword(w.word) {
 			continue
 		}
-		if *w.into != 0 || q.metric.Own || (w.word == "over" && q.metric.Gauge) {
+		if *w.into != 0 || (q.metric.Own && q.prom == nil) || (w.word == "over" && q.metric.Gauge) {
 			p.pos = at
 			return p.fail(q.metric.Name+" takes no further `"+w.word+"`", "leave it out")
 		}

@@ -264,7 +264,7 @@ func isName(s string) bool {
 // labelTakes says whether a label makes sense on a metric.
 func labelTakes(m Metric, label string) bool {
 	if m.Own || label == "probe" {
-		return m.Own && label == "probe"
+		return m.Own && label == "probe" && m.Name != promqlName
 	}
 	switch label {
 	case "code", "class":
@@ -273,4 +273,23 @@ func labelTakes(m Metric, label string) bool {
 		return m.Name == "lever"
 	}
 	return slices.Contains(dims(), label)
+}
+
+// sameUnit refuses numbers of different units: 0.05 is not 5%, and 2 is not 2s.
+func sameUnit(a, b numberNode) *Error {
+	ua, ub := a.unit(), b.unit()
+	if ua == ub {
+		return nil
+	}
+	try := map[Unit]string{
+		UnitShare:  "write the share in percent, like 5%",
+		UnitTime:   "write the time with its unit, like 2s or 500ms",
+		UnitNumber: "write a plain number",
+	}
+	want := ua
+	if _, literal := a.(literalNode); literal {
+		want = ub
+	}
+	names := map[Unit]string{UnitShare: "a share", UnitTime: "a time", UnitNumber: "a number"}
+	return &Error{What: fmt.Sprintf("compares %s with %s", names[ua], names[ub]), Try: try[want]}
 }

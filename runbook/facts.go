@@ -65,6 +65,7 @@ type Facts interface{ Ask(q Query) Answer }
 // Query asks for one number, or one yes or no, over a window of event time.
 type Query struct {
 	Metric   string  // one of Vocabulary().Metrics
+	Text     string  // of promql: the question, with its variables filled
 	Quantile float64 // 0.95 for p95; 0 for metrics that have no quantile
 	Where    []Match // in the order of the dimensions
 	Over     time.Duration
@@ -113,7 +114,7 @@ type Metric struct {
 	Samples  bool   // says nothing below the least number of samples
 	Traffic  bool   // says nothing where there was no request at all
 	Gauge    bool   // a state as of now: no window
-	Own      bool   // of the run itself: the scope does not limit it
+	Own      bool   // of the run itself, or of another system: the scope does not limit it
 	Help     string // one line
 }
 
@@ -160,6 +161,7 @@ func metrics() []Metric {
 		{Name: "burst", Unit: UnitBool, Gauge: true, Help: "a burst is open that overlaps the scope"},
 		{Name: "breaker", Unit: UnitBool, Gauge: true, Help: "a circuit breaker of the scope is open now"},
 		{Name: "lever", Unit: UnitBool, Gauge: true, Help: "a lever is out in the scope; verb=cap.set names which"},
+		promqlMetric(),
 	}, probeMetrics()...)
 }
 

@@ -66,12 +66,8 @@ func (w Walk) misfit(b *Book, e Entry) string {
 		}
 		return ""
 	}
-	late := e.Kind == EntryNote || e.Kind == EntryActionResult || e.Kind == EntryEvidence || e.Kind == EntryProbe
-	if w.State == Waiting {
-		return "the run has not started"
-	}
-	if w.State != Current && !late {
-		return "the run has ended"
+	if why := w.notNow(e.Kind); why != "" {
+		return why
 	}
 	st, i := b.Step(e.Step)
 	switch e.Kind {
@@ -95,6 +91,18 @@ func (w Walk) misfit(b *Book, e Entry) string {
 		return wrongBlock(e.Kind, st.Blocks[e.Block].Kind)
 	default:
 		return "unknown kind of entry " + clean(string(e.Kind))
+	}
+	return ""
+}
+
+// notNow says why nothing of a kind can happen to a walk that has not begun, or has ended. What was under way then
+// still comes in.
+func (w Walk) notNow(kind EntryKind) string {
+	switch {
+	case w.State == Waiting:
+		return "the run has not started"
+	case w.State != Current && !slices.Contains([]EntryKind{EntryNote, EntryActionResult, EntryEvidence, EntryProbe}, kind):
+		return "the run has ended"
 	}
 	return ""
 }

@@ -133,7 +133,7 @@ func TestProbeMistakesAreLocated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for src, want := range map[string]string{"probes: {neighbor: ok}": "did you mean neighbour?", "probes: {neighbour: slow}": `cannot say "slow"`, "probes: {neighbour: {clas: ok}}": "did you mean class?"} {
+	for src, want := range map[string]string{"probes: {neighbor: ok}": "did you mean neighbour?", "probes: {neighbour: slow}": `cannot say "slow"`, "probes: {neighbour: {latence: 1s}}": "did you mean latency?"} {
 		if _, err := ParseTrial("t.yaml", []byte(src), b); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", src, err, want)
 		}

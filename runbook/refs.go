@@ -36,7 +36,7 @@ func (b *Book) references() []error {
 	}
 	r.scope(2, "scope", b.Scope)
 	b.match.queries(func(q *queryNode) {
-		if q.metric.Own {
+		if q.metric.Own && q.prom == nil {
 			r.fail(b.match.Line, "match cannot ask "+q.metric.Name, "leave it out: a probe belongs to a run")
 		}
 	})
@@ -105,7 +105,7 @@ func (r *refs) expr(e Expr, where string) {
 // probe finds questions about probes that the book does not send.
 func (r *refs) probe(line int, q *queryNode) {
 	known := r.book.probes()
-	if !q.metric.Own {
+	if !q.metric.Own || q.prom != nil {
 		return
 	}
 	if len(known) == 0 {

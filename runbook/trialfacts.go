@@ -4,7 +4,7 @@ import "slices"
 
 // Ask answers from the trial's numbers: the one with the most labels in common that holds at the time, the last of those.
 func (r *runner) Ask(q Query) Answer {
-	if m, _ := metricNamed(q.Metric); m.Own {
+	if m, _ := metricNamed(q.Metric); m.Own && q.Text == "" {
 		return r.walk.AskProbe(q, r.now)
 	}
 	best, labels := -1, -1
@@ -47,6 +47,9 @@ func (r *runner) holds(n Number, q Query) (common int, ok bool) {
 		}
 	}
 	if (n.After != "" || n.From > 0) && at.Before(begin.Add(n.From)) {
+		return 0, false
+	}
+	if n.query.prom != nil && (&env{vars: r.walk.Vars}).promWords(n.query.prom) != q.Text {
 		return 0, false
 	}
 	for _, m := range n.query.where {

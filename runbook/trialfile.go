@@ -245,7 +245,7 @@ func (s *strict) value(f fields, m Metric, a *Answer) {
 	switch {
 	case err != nil || p.pos < len(p.src):
 		s.fail(f.at("is"), fmt.Sprintf("%q is no number", text), "write like 5, 40% or 800ms")
-	case lit.kind != m.Unit:
+	case lit.kind != m.Unit && m.Name != promqlName:
 		try := map[Unit]string{UnitShare: "write a percentage, like 40%", UnitTime: "write a time, like 800ms", UnitNumber: "write a plain number"}
 		s.fail(f.at("is"), fmt.Sprintf("%s is not told as %q", m.Name, text), try[m.Unit])
 	}

@@ -9,6 +9,7 @@ import (
 	"signalbox/internal/desk"
 	"signalbox/internal/drill"
 	"signalbox/internal/gateway/probe"
+	"signalbox/sources/query"
 )
 
 // probePoints makes a sender for each endpoint of the configuration. A key is asked for when a probe is sent, not
@@ -42,4 +43,21 @@ func drillProbes(f *drill.Fleet) []config.Probe {
 		})
 	}
 	return all
+}
+
+// prometheusOf makes a client of the Prometheus that the configuration names, nil where it names none.
+func prometheusOf(cfg *config.Config) (desk.Prometheus, error) {
+	p := cfg.Prometheus
+	if p.URL == "" {
+		return nil, nil
+	}
+	o := query.Options{URL: p.URL, Timeout: p.Timeout}
+	if !p.Token.IsZero() {
+		o.Token = func(ctx context.Context) (string, error) { return p.Token.Resolve(ctx, os.Getenv) }
+	}
+	client, err := query.NewPrometheus(o)
+	if err != nil {
+		return nil, &usageError{err: err, try: "look at prometheus: in the configuration"}
+	}
+	return client, nil
 }

@@ -75,11 +75,15 @@ func (a *app) openStation(ctx context.Context, p plan) (*station, error) {
 	if err != nil {
 		return nil, &unreachable{what: "opening the journal in " + dir, err: err, try: "name another folder with --state-dir"}
 	}
+	prom, err := prometheusOf(p.cfg)
+	if err != nil {
+		return nil, errors.Join(err, s.journal.Close())
+	}
 	s.desk, err = desk.New(desk.Options{
 		Symbols: s.kit.Symbols, Journal: s.journal, Now: time.Now, Gateways: gates, Books: p.books,
 		Actor: a.who(p.cfg), ReadOnly: a.g.readOnly, Unjournaled: a.g.unjournaled, Drill: p.drill,
 		Sensitivity: p.sensitivity, Problems: p.problems, ExportDir: filepath.Join(dir, "exports"),
-		Brief: p.brief, Incident: p.incident, Probes: probePoints(p.cfg),
+		Brief: p.brief, Incident: p.incident, Probes: probePoints(p.cfg), Prometheus: prom, PromEvery: p.cfg.Prometheus.Every,
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.journal.Close())

@@ -52,6 +52,8 @@ type Options struct {
 	Brief       bool     // a desk for one command: it records what it does, not what it sees, and judges no lever but its own
 	Incident    string   // the open incident that what is done belongs to; empty: as the operator opens or resumes one
 	Probes      []ProbePoint
+	Prometheus  Prometheus    // nil: promql in runbooks is unknown
+	PromEvery   time.Duration // at least between asking it the same twice
 	Pulse       time.Duration
 }
 
@@ -69,7 +71,7 @@ type Desk struct {
 	asks    chan ask
 	results chan func()
 	stopped chan struct{}
-	away    sync.WaitGroup // probes under way: the desk waits for them
+	away    sync.WaitGroup // probes and questions under way: the desk waits for them
 	shot    atomic.Pointer[Snapshot]
 	records atomic.Pointer[board.Records]
 	subs    subscribers
@@ -87,6 +89,8 @@ type Desk struct {
 	moving   []*findingState
 	runs     []*run
 	points   []*probePoint
+	proms    map[promAsked]*promAnswer
+	promBusy int             // questions to Prometheus on their way
 	life     context.Context // of Run: it ends what is on its way to an endpoint
 	current  string          // id of the current run
 	record   ledger

@@ -40,8 +40,11 @@ type asked struct {
 
 // Ask answers one query. What cannot be known is never given as a number.
 func (f facts) Ask(q runbook.Query) runbook.Answer {
-	if strings.HasPrefix(q.Metric, "probe.") {
+	switch {
+	case strings.HasPrefix(q.Metric, "probe."):
 		return f.probe(q)
+	case q.Metric == "promql":
+		return f.prom(q)
 	}
 	a, err := f.selectors(q)
 	if err != "" {

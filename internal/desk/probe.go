@@ -138,9 +138,9 @@ func (d *Desk) pointFor(req runbook.ProbeRequest) (*probePoint, error) {
 func (p *probePoint) fits(scope map[string]string) int {
 	n := 0
 	for dim, is := range p.Labels {
-		switch want := scope[dim]; {
-		case want == "":
-		case want == is:
+		switch scope[dim] {
+		case "":
+		case is:
 			n++
 		default:
 			return -1
