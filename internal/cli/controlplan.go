@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,9 @@ func (a *app) controlPlanCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := w.read(args); err != nil {
 				return err
+			}
+			if strings.TrimSpace(w.reason) == "" {
+				w.reason = "a look with signalbox control plan" // a gateway may want one even of a dry run
 			}
 			return a.control(c.Context(), true, func(ctx context.Context, d *controls) error {
 				v, err := d.plan(ctx, w)
