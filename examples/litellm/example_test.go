@@ -104,6 +104,13 @@ func start(t *testing.T) *proxy {
 	if err := os.Mkdir(filepath.Join(p.dir, "run"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	p.launch(t, binary, nil, "SIGNALBOX_LOG=run/calls/signalbox.jsonl", "DEFAULT_FLUSH_INTERVAL_SECONDS=1", "GENERIC_LOGGER_ENDPOINT=http://"+serve(t, p.payloads))
+	return p
+}
+
+// launch runs LiteLLM in the proxy's folder until the test ends, and waits until it answers.
+func (p *proxy) launch(t *testing.T, binary string, flags []string, env ...string) {
+	t.Helper()
 	address := freeAddress(t)
 	p.base = "http://" + address
 	p.client = &http.Client{Timeout: 60 * time.Second}
@@ -114,11 +121,11 @@ func start(t *testing.T) *proxy {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	cmd := exec.Command(binary, "--config", "config.yaml", "--host", "127.0.0.1", "--port", port, "--telemetry", "False")
+	cmd := exec.Command(binary, append([]string{"--config", "config.yaml", "--host", "127.0.0.1", "--port", port, "--telemetry", "False"}, flags...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Env = append(os.Environ(), "LITELLM_MASTER_KEY="+p.key, "LITELLM_LOCAL_MODEL_COST_MAP=True", "TZ=UTC", "SIGNALBOX_LOG=run/calls/signalbox.jsonl", "DEFAULT_FLUSH_INTERVAL_SECONDS=1",
-		"GENERIC_LOGGER_ENDPOINT=http://"+serve(t, p.payloads), "AZURE_EU_KEY=sk-eu-0123456789", "AZURE_US_KEY=sk-us-0123456789", "OPENAI_KEY=sk-mini-0123456789")
+	cmd.Env = append(append(os.Environ(), "LITELLM_MASTER_KEY="+p.key, "LITELLM_LOCAL_MODEL_COST_MAP=True", "TZ=UTC",
+		"AZURE_EU_KEY=sk-eu-0123456789", "AZURE_US_KEY=sk-us-0123456789", "OPENAI_KEY=sk-mini-0123456789"), env...)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +139,6 @@ func start(t *testing.T) *proxy {
 		<-ended
 	})
 	p.ready(t, ended)
-	return p
 }
 
 func (p *proxy) ready(t *testing.T, ended chan struct{}) {

@@ -21,7 +21,7 @@ import (
 
 func (a *app) controlCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "control", Short: "The levers of the configured gateways: describe, read, plan, apply, revert, extend, conform", Args: noArgs, RunE: showHelp,
+		Use: "control", Short: "The levers of the configured gateways: describe, read, plan, apply, revert, extend, conform, companion", Args: noArgs, RunE: showHelp,
 		Long: "The levers of the configured gateways, from a shell. It is the console's own way: the same plan, the same checks, the\n" +
 			"same journal. A lever that is thrown here shows in a console on the same state folder, and the other way round.\n\n" +
 			"A scope is written as DIM=VALUE, as in gateway=edge deployment=llm/eu. Nothing is sent before it is confirmed: on a\n" +
@@ -35,7 +35,8 @@ func (a *app) controlCommand() *cobra.Command {
 			"  signalbox control revert lev-01jd --reason \"it is over\" --yes",
 	}
 	c.AddCommand(a.controlDescribeCommand(), a.controlStateCommand(), a.controlPlanCommand(), a.controlApplyCommand(),
-		a.controlRevertCommand(), a.controlServeEnvoyCommand(), a.controlExtendCommand(), a.controlProbeCommand(), a.controlConformCommand())
+		a.controlRevertCommand(), a.controlServeEnvoyCommand(), a.controlExtendCommand(), a.controlProbeCommand(), a.controlConformCommand(),
+		a.controlCompanionCommand())
 	return c
 }
 
