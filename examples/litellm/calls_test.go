@@ -55,6 +55,12 @@ func TestRealLiteLLM(t *testing.T) {
 	t.Run("callback", func(t *testing.T) { p.checkCallback(t, program, all) })
 	t.Run("own log", func(t *testing.T) { p.checkLog(t, program, all) })
 	t.Run("payloads", func(t *testing.T) { p.checkPayloads(t, program, all) })
+	t.Run("no levers", func(t *testing.T) {
+		out, err := p.run(t, program, "control", "state")
+		if err == nil || !strings.Contains(string(out), "not controllable: LiteLLM runs without a database") || !strings.Contains(string(out), "signalbox_companion.control") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
 	t.Run("rotation and loss", p.rotate)
 }
 

@@ -155,6 +155,7 @@ func TestCompanion(t *testing.T) {
 		t.Run(name, func(t *testing.T) { check(t, p) })
 	}
 	t.Run("contract", func(t *testing.T) { checkContract(t, p) })
+	t.Run("driver", func(t *testing.T) { checkDriver(t, p) })
 	t.Run("broken file", func(t *testing.T) { checkBroken(t, p) })
 }
 
@@ -298,16 +299,42 @@ func checkContract(t *testing.T, p *proxy) {
 	for _, id := range []string{"cap." + mini, "target." + euWest, "route.gpt-4o", "pause.batch", "retry"} {
 		args = append(args, "--control", id)
 	}
-	cmd := exec.Command(build(t), args...)
-	cmd.Dir = t.TempDir()
-	cmd.Env = append(os.Environ(), "COMPANION="+p.key, "XDG_CONFIG_HOME="+cmd.Dir, "HOME="+cmd.Dir)
-	out, err := cmd.CombinedOutput()
+	program := build(t)
+	out, err := p.run(t, program, args...)
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 	var report struct{ Passed, Failed int }
 	if err := json.Unmarshal(out, &report); err != nil || report.Failed != 0 || report.Passed < 100 {
 		t.Errorf("%d passed, %d failed, %v", report.Passed, report.Failed, err)
+	}
+}
+
+// run runs the program on a configuration with the proxy as a gateway of kind litellm.
+func (p *proxy) run(t *testing.T, program string, args ...string) ([]byte, error) {
+	t.Helper()
+	dir := t.TempDir()
+	box := "version: 1\nenvironments: {trial: {confirm: plain}}\ngateways:\n" +
+		"  - {name: llm, kind: litellm, env: trial, levers: on, token: \"env:COMPANION\", timeout: 20s, instances: [\"" + p.base + "\"]}\n"
+	if err := os.WriteFile(filepath.Join(dir, "box.yaml"), []byte(box), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, append(args, "-c", filepath.Join(dir, "box.yaml"), "--state-dir", dir)...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "COMPANION="+p.key)
+	return cmd.CombinedOutput()
+}
+
+// checkDriver throws a lever with the program: a gateway of kind litellm is the contract, by the companion.
+func checkDriver(t *testing.T, p *proxy) {
+	out, err := p.run(t, build(t), "control", "apply", "target.out", "gateway=llm", "deployment="+euWest, "--ttl", "1m", "--reason", "trial", "--yes", "--output", "json")
+	if err != nil || !strings.Contains(string(out), `"accepted":true,"reported":true`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if got := p.all(t, 4, "gpt-4o", "by-the-program", ""); got[usEast] != 4 {
+		t.Errorf("eu is out: %v", got)
+	}
+	if status, now := p.controls(t, http.MethodDelete, "/controls/target."+euWest, p.version(t, "target."+euWest), `{"reason":"over","actor":"ana"}`); status != http.StatusOK {
+		t.Errorf("%d %v", status, now)
 	}
 }
 

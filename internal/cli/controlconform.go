@@ -16,6 +16,7 @@ import (
 
 	"signalbox/internal/config"
 	"signalbox/internal/gateway/conform"
+	"signalbox/internal/gateway/litellm"
 )
 
 // conforming are the flags of control conform.
@@ -150,6 +151,9 @@ func (a *app) placesOf(target string, o conforming) ([]place, error) {
 			}
 			if env.ReadOnly && len(o.controls) > 0 {
 				return nil, &usageError{err: fmt.Errorf("environment %s is read-only in the configuration", g.Env), try: "leave --control out to read only"}
+			}
+			if g.Kind == config.GatewayLiteLLM {
+				one.url = litellm.Contract(one.url)
 			}
 			out = append(out, one)
 		}

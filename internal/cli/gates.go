@@ -17,6 +17,7 @@ import (
 	"signalbox/internal/gateway/contract"
 	"signalbox/internal/gateway/envoy"
 	"signalbox/internal/gateway/haproxy"
+	"signalbox/internal/gateway/litellm"
 	"signalbox/internal/gateway/nginx"
 	"signalbox/internal/traffic"
 )
@@ -48,13 +49,15 @@ func (a *app) gateways(ctx context.Context, cfg *config.Config) (all []desk.Gate
 
 func (a *app) driver(ctx context.Context, cfg *config.Config, g config.Gateway, spec *desk.Gateway) (secret string, err error) {
 	switch g.Kind {
-	case config.GatewayContract:
+	case config.GatewayContract, config.GatewayLiteLLM:
 		if !g.Token.IsZero() {
 			if secret, err = g.Token.Resolve(ctx, os.Getenv); err != nil {
 				return "", &usageError{err: fmt.Errorf("token of gateway %s: %w", g.Name, err)}
 			}
 		}
-		spec.Driver = contractDriver(g, secret)
+		if spec.Driver = contractDriver(g, secret); g.Kind == config.GatewayLiteLLM {
+			spec.Driver = litellmDriver(g, secret)
+		}
 	case config.GatewayHAProxy:
 		spec.Driver = haproxy.New(haproxy.Options{
 			Gateway: g.Name, Instances: haproxyInstances(g), Timeout: g.Timeout, Resolve: deploymentsOf(cfg),
@@ -103,6 +106,17 @@ func contractDriver(g config.Gateway, token string) gateway.Driver {
 		o.Token = func(context.Context) (string, error) { return token, nil }
 	}
 	return contract.New(o)
+}
+
+func litellmDriver(g config.Gateway, token string) gateway.Driver {
+	o := litellm.Options{Gateway: g.Name, Env: g.Env, Timeout: g.Timeout, Client: &http.Client{}}
+	for i, raw := range g.Instances {
+		o.Instances = append(o.Instances, litellm.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
+	}
+	if token != "" {
+		o.Token = func(context.Context) (string, error) { return token, nil }
+	}
+	return litellm.New(o)
 }
 
 func envoyDriver(cfg *config.Config, g config.Gateway) gateway.Driver {

@@ -12,6 +12,7 @@ import (
 	"signalbox/internal/gateway/contract"
 	"signalbox/internal/gateway/envoy"
 	"signalbox/internal/gateway/haproxy"
+	"signalbox/internal/gateway/litellm"
 	"signalbox/internal/gateway/nginx"
 )
 
@@ -25,6 +26,7 @@ func described() []struct {
 		tried string
 	}{
 		{contract.New(contract.Options{}).Describe(), "the drill's gateway, a real HTTP server on loopback; and servers that fail on cue"},
+		{litellm.New(litellm.Options{}).Describe(), "LiteLLM 1.106.2 with two workers and the companion, each lever under requests, with its end and its undo; without the companion, on the same one"},
 		{haproxy.New(haproxy.Options{}).Describe(), "HAProxy 2.6, each lever under requests, with its undo"},
 		{envoy.New(envoy.Options{}).Describe(), "Envoy 1.40, each lever under requests, with its undo, in the admin layer and with Signalbox as its runtime source: there Envoy itself holds the deadline, and a restart forgets nothing. What follows is of the admin layer"},
 		{nginx.New(nginx.Options{}).Describe(), "nginx 1.22, each lever under requests, with its undo"},

@@ -220,7 +220,7 @@ func checkGateway(r *report, g *Gateway) {
 
 func badAddress(kind, a string) (wrong, hint string) {
 	switch kind {
-	case GatewayContract, GatewayEnvoy, GatewayNginx:
+	case GatewayContract, GatewayEnvoy, GatewayNginx, GatewayLiteLLM:
 		return badURL(a)
 	case GatewayCommand:
 		return badName(a)

@@ -27,6 +27,7 @@ const (
 	GatewayHAProxy  = "haproxy"  // the runtime socket of HAProxy
 	GatewayEnvoy    = "envoy"    // the admin interface of Envoy
 	GatewayNginx    = "nginx"    // a file that nginx includes, and its reload
+	GatewayLiteLLM  = "litellm"  // a LiteLLM proxy with the companion
 	GatewayCommand  = "command"  // commands of the operator's own
 )
 
@@ -93,7 +94,7 @@ type Environment struct {
 // Gateway is one gateway with all its instances.
 type Gateway struct {
 	Name      string
-	Kind      string // GatewayContract, GatewayHAProxy, GatewayEnvoy, GatewayNginx or GatewayCommand
+	Kind      string // GatewayContract, GatewayHAProxy, GatewayEnvoy, GatewayNginx, GatewayLiteLLM or GatewayCommand
 	Env       string
 	Levers    bool     // false: watched only
 	Instances []string // URLs (contract, envoy); "unix:PATH" or "tcp:HOST:PORT" (haproxy); URLs of status locations (nginx); names (command)
