@@ -76,6 +76,30 @@ func (e Expr) Vars() []string {
 	return names
 }
 
+// Reach is how far back the expression looks: its longest window, with its offset and the time that it must have held.
+func (e Expr) Reach() time.Duration {
+	longest, held := time.Duration(0), time.Duration(0)
+	e.queries(func(q *queryNode) { longest = max(longest, q.over+q.offset) })
+	if e.root != nil {
+		held = holds(e.root)
+	}
+	return longest + held
+}
+
+func holds(n truthNode) time.Duration {
+	switch n := n.(type) {
+	case heldNode:
+		return n.hold + holds(n.x)
+	case notNode:
+		return holds(n.x)
+	case andNode:
+		return max(holds(n.a), holds(n.b))
+	case orNode:
+		return max(holds(n.a), holds(n.b))
+	}
+	return 0
+}
+
 // Metrics lists the metrics that the expression asks for, each once.
 func (e Expr) Metrics() []string {
 	var names []string

@@ -71,7 +71,7 @@ func (a *app) control(ctx context.Context, signals bool, do func(ctx context.Con
 		return err
 	}
 	if signals {
-		if st.sources, err = a.trafficSources(ctx, st, cfg); err != nil {
+		if st.sources, err = a.trafficSources(ctx, st, cfg, heardSpan); err != nil {
 			return errors.Join(err, st.close())
 		}
 	}

@@ -72,7 +72,7 @@ func (c *controls) plan(ctx context.Context, w wanted) (*desk.PlanView, error) {
 
 const (
 	// heardSpan is how far back the sources are read for the blast radius of a plan: twice what is counted.
-	heardSpan = "2m"
+	heardSpan = 2 * time.Minute
 	// hearing is how long the sources may take for that; a plan without numbers is better than none.
 	hearing = 3 * time.Second
 )
@@ -96,9 +96,9 @@ func (c *controls) hear(ctx context.Context) {
 
 // trafficSources are those of the configuration that tell of traffic and that two processes may read at once: a
 // console beside this one listens on the addresses that logs are sent to.
-func (a *app) trafficSources(ctx context.Context, st *station, cfg *config.Config) ([]sources.Source, error) {
+func (a *app) trafficSources(ctx context.Context, st *station, cfg *config.Config, since time.Duration) ([]sources.Source, error) {
 	o := watchOptions{format: "auto", zone: "UTC", ledger: tail.NewLedger(), in: time.UTC}
-	o.since = heardSpan
+	o.since = since.String()
 	if err := o.settle(o.in, time.Now()); err != nil {
 		return nil, err
 	}

@@ -22,22 +22,25 @@ type evalOptions struct {
 	scope      []string
 	vars       []string
 	minSamples int
+	live       bool
 }
 
 func (a *app) runbookEvalCommand() *cobra.Command {
 	var o evalOptions
 	c := &cobra.Command{
-		Use: "eval EXPR [FILE|-]...", Short: "Answer one expression of the check language over logs; exit 1 unless it is true", Args: wantArgs(1, 64),
+		Use: "eval EXPR [FILE|-]...", Short: "Answer one expression of the check language, over logs or live; exit 1 unless it is true", Args: wantArgs(1, 64),
 		Long: "The end of the logs is now: `over 5m` are their last five minutes. Without a file the expression is only read, and\n" +
-			"what it would ask is listed. An answer is true, false or unknown, with every number that it rests on.\n\n" + vocabularyHelp(),
+			"what it would ask is listed. With --live the configured sources, gateways and Prometheus answer. An answer is true, false or unknown, with every number that it rests on.\n\n" + vocabularyHelp(),
 		Example: "  signalbox runbook eval 'error_rate{region=eu-west} over 5m > 5%' gateway.log\n" +
 			"  signalbox runbook eval --scope model=gpt-4o 'p95(ttft) over 5m > 2 * p95(ttft) over 5m offset 1h' gateway.log\n" +
-			"  signalbox runbook eval 'count{code in (502, 524)} over 2m > 20'",
+			"  signalbox runbook eval 'count{code in (502, 524)} over 2m > 20'\n" +
+			"  signalbox runbook eval --live 'inflight < 4 and promql(\"sum(queue_depth)\") < 10'",
 		RunE: func(c *cobra.Command, args []string) error { return a.runbookEval(c.Context(), args[0], args[1:], o) },
 	}
 	o.flags(c)
 	c.Flags().StringSliceVar(&o.scope, "scope", nil, "labels of every number, like model=gpt-4o: the scope of a runbook")
 	c.Flags().StringSliceVar(&o.vars, "var", nil, "values of $variables, like region=eu-west")
+	c.Flags().BoolVar(&o.live, "live", false, "ask the configured sources, gateways and Prometheus, as of now")
 	c.Flags().IntVar(&o.minSamples, "min-samples", 0, fmt.Sprintf("fewest requests that a share or percentile may rest on (default %d)", runbook.DefaultMinSamples))
 	return c
 }
@@ -103,7 +106,12 @@ func (a *app) runbookEval(ctx context.Context, src string, args []string, o eval
 		return err
 	}
 	e = e.Bind(vars).With(o.minSamples, 0)
-	if len(args) == 0 {
+	switch {
+	case o.live && len(args) > 0:
+		return &usageError{err: errors.New("--live asks the configured sources, and a file was named"), try: "leave one of them out"}
+	case o.live:
+		return a.evalLive(ctx, e, scope, o.output)
+	case len(args) == 0:
 		return a.printExpr(e, o.output)
 	}
 	logs, failed, err := a.readLogs(ctx, args, o.logOptions)
@@ -111,7 +119,7 @@ func (a *app) runbookEval(ctx context.Context, src string, args []string, o eval
 		return err
 	}
 	r := e.Eval(logs.Facts(), scope)
-	if err := a.printEval(e, r, logs.Newest(), o.output); err != nil {
+	if err := a.printEval(e, r, logs.Newest(), "the end of the logs", o.output); err != nil {
 		return err
 	}
 	if err := unopened(failed); err != nil {
@@ -230,7 +238,7 @@ func evalView(e runbook.Expr, r runbook.Result, at time.Time) evalJSON {
 	return v
 }
 
-func (a *app) printEval(e runbook.Expr, r runbook.Result, at time.Time, output string) error {
+func (a *app) printEval(e runbook.Expr, r runbook.Result, at time.Time, of, output string) error {
 	if output == "json" {
 		return a.json(evalView(e, r, at))
 	}
@@ -245,7 +253,7 @@ func (a *app) printEval(e runbook.Expr, r runbook.Result, at time.Time, output s
 	if at.IsZero() {
 		return errors.Join(p.err, &unreachable{what: "no event with a time was in the logs", err: errors.New("nothing to answer from"), try: "signalbox scan says what it could read"})
 	}
-	p.line("         now is %s, the end of the logs", at.UTC().Format(time.RFC3339))
+	p.line("         now is %s, %s", at.UTC().Format(time.RFC3339), of)
 	return p.err
 }
 

@@ -79,6 +79,12 @@ type ProbeStep struct {
 // SendProbe sends a probe that belongs to no run, and waits for its answer.
 type SendProbe struct{ Request runbook.ProbeRequest }
 
+// Evaluate answers one expression now, with the labels of a scope.
+type Evaluate struct {
+	Expr  runbook.Expr
+	Scope map[string]string
+}
+
 // Throw sends a plan that was shown. Typed is what the operator typed to confirm, where that is asked for.
 type Throw struct{ Plan, Typed string }
 
@@ -131,6 +137,7 @@ func (PlanLever) command()      {}
 func (PlanStep) command()       {}
 func (ProbeStep) command()      {}
 func (SendProbe) command()      {}
+func (Evaluate) command()       {}
 func (Throw) command()          {}
 func (Decline) command()        {}
 func (PlanRevert) command()     {}
@@ -143,15 +150,17 @@ func (SetActor) command()       {}
 
 // Result is the desk's answer to a command; fields that do not belong to the command are empty.
 type Result struct {
-	Text     string         // one sentence for the status line
-	Incident string         // id
-	Run      string         // id
-	Lever    string         // id
-	Plan     *PlanView      // of PlanLever, PlanStep and PlanRevert
-	Path     string         // of Export
-	Probe    *ProbeView     // of ProbeStep and SendProbe
-	Live     []string       // levers still out, in words
-	Gateways []GatewayState // of Look
+	Text     string          // one sentence for the status line
+	Incident string          // id
+	Run      string          // id
+	Lever    string          // id
+	Plan     *PlanView       // of PlanLever, PlanStep and PlanRevert
+	Path     string          // of Export
+	Probe    *ProbeView      // of ProbeStep and SendProbe
+	Eval     *runbook.Result // of Evaluate
+	Asking   bool            // of Evaluate: a server is still being asked; ask again
+	Live     []string        // levers still out, in words
+	Gateways []GatewayState  // of Look
 }
 
 // Confirmations that a plan asks for.

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"signalbox/runbook"
@@ -74,6 +75,14 @@ func (f facts) prom(q runbook.Query) runbook.Answer {
 		return runbook.Answer{Why: a.why, Age: max(0, f.now.Sub(a.at))}
 	}
 	return runbook.Answer{Known: true, Value: a.value, Age: max(0, f.now.Sub(a.at))}
+}
+
+// evaluate answers an expression of no run.
+func (d *Desk) evaluate(c Evaluate) Result {
+	res := c.Expr.Eval(facts{d: d, now: d.now()}, c.Scope)
+	r := Result{Text: res.Truth.String() + ": " + res.Text, Eval: &res}
+	r.Asking = strings.Contains(res.Why, promAsking)
+	return r
 }
 
 // askProm sends a question, unless it is on its way, was asked a moment ago, or too many others are.
