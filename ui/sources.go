@@ -39,8 +39,11 @@ func sourceLines(v *desk.SourceView, now time.Time) []line {
 		read += ", last read " + short(now.Sub(v.LastRead)) + " ago"
 	}
 	lost := count(v.Unparsed) + " unparsed, " + count(v.Dropped) + " dropped, " + count(v.Late) + " late"
+	if v.Missed > 0 {
+		lost += ", may lack lines " + plural(int(v.Missed), "time", "times")
+	}
 	stLost := plainStyle
-	if v.Unparsed+v.Dropped > 0 {
+	if v.Unparsed+v.Dropped+v.Missed > 0 {
 		stLost = warn
 	}
 	lines := []line{

@@ -73,6 +73,7 @@ type sourceLine struct {
 	Bytes    int64      `json:"bytes"`
 	Unparsed int64      `json:"unparsed"`
 	Dropped  int64      `json:"dropped"`
+	Missed   int64      `json:"missed"` // times when lines may be missing that nobody can count
 	Late     int64      `json:"late"`
 	LagS     *float64   `json:"lag_s"` // now less the time of the newest line
 	LastRead *time.Time `json:"last_read"`
@@ -168,7 +169,7 @@ func (p *plainJSON) bursts(s *desk.Snapshot, all bool) error {
 func aboutSource(v *desk.SourceView, now time.Time) sourceLine {
 	l := sourceLine{
 		Name: v.Name, Kind: v.Kind, Where: redact.Secrets(v.Where), Format: v.Format, State: cmp.Or(v.Health, "starting"), Detail: redact.Secrets(v.Detail),
-		Lines: v.Lines, Bytes: v.Bytes, Unparsed: v.Unparsed, Dropped: v.Dropped, Late: v.Late,
+		Lines: v.Lines, Bytes: v.Bytes, Unparsed: v.Unparsed, Dropped: v.Dropped, Missed: v.Missed, Late: v.Late,
 	}
 	for _, p := range v.UnknownPlaces {
 		l.Unknown = append(l.Unknown, sourcePlace{By: p.By, Value: safe(p.Value), Records: p.N})

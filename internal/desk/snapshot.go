@@ -231,6 +231,7 @@ type SourceView struct {
 	Detail                    string
 	Lines, Bytes              int64
 	Unparsed, Dropped, Late   int64
+	Missed                    int64 // times when lines may be missing and nobody can say how many
 	PerSecond                 float64
 	Lag                       time.Duration // now minus newest event time; negative when nothing was read
 	LastRead                  time.Time

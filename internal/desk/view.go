@@ -203,7 +203,7 @@ func (d *Desk) sourceViews(now time.Time) []SourceView {
 		s := d.sources[n]
 		v := SourceView{
 			Name: n, Kind: sourceKind(s.Kind), Where: s.Where, Format: s.Format, Health: string(s.health(now)), Detail: s.Detail,
-			Lines: s.Lines, Bytes: s.Bytes, Unparsed: s.Unparsed, Dropped: s.Dropped, Late: s.late, PerSecond: s.rate,
+			Lines: s.Lines, Bytes: s.Bytes, Unparsed: s.Unparsed, Dropped: s.Dropped, Missed: s.Missed, Late: s.late, PerSecond: s.rate,
 			LastRead: s.LastRead, Lag: -1, UnknownPlaces: s.UnknownPlaces,
 		}
 		if !s.Newest.IsZero() {

@@ -177,6 +177,7 @@ type SourceState struct {
 	Bytes    int64
 	Unparsed int64
 	Dropped  int64 // only push sources may drop; also bytes that a truncation made unreadable count here
+	Missed   int64 // times when lines may be missing and nobody can say how many: a file came and went unread
 	Skewed   int64 // records more than 60 s in the future, counted at receive time
 	Unmapped int64 // records whose deployment the inventory does not know
 	// UnknownPlaces are the values that the inventory would have to know, with the records that had them.

@@ -72,7 +72,7 @@ func TestCase23LinesCutAtEachByte(t *testing.T) {
 		h := byHand(t, Options{Path: l.path + ".none"})
 		h.tail.buf = make([]byte, size)
 		h.tail.opt.FromStart = true
-		f := &follower{path: l.path, health: traffic.Starting}
+		f := &follower{disk: realDisk(), path: l.path, health: traffic.Starting}
 		f.lines, _ = h.tail.newStream(nil)
 		h.tail.follow, h.tail.order, h.tail.opt.Path = map[string]*follower{l.path: f}, []string{l.path}, l.path
 		h.look()

@@ -65,7 +65,7 @@ func TestCase26WatchIsTriedAgain(t *testing.T) {
 	w, _ := fakeWatcher()
 	tries := 0
 	w.add = func(string) error { tries++; return syscall.ENOSPC }
-	k := newWaker(func() (*watcher, error) { return w, nil })
+	k := newWaker(func() (*watcher, error) { return w, nil }, realDisk())
 	defer k.close()
 	path := filepath.Join(t.TempDir(), "a.log")
 	k.watch(path)

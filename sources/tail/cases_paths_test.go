@@ -129,7 +129,7 @@ func TestCase20SymlinkSwappedTwiceBetweenLooks(t *testing.T) {
 	current := filepath.Join(dir, "current.log")
 	link(t, l.path, current)
 	h := byHand(t, Options{Path: current})
-	h.tail.wake = newWaker(notifications)
+	h.tail.wake = newWaker(notifications, realDisk())
 	h.look()
 	l.write(10)
 	h.look()
@@ -222,7 +222,7 @@ func TestCase28PermissionDeniedThenGranted(t *testing.T) {
 	h := byHand(t, Options{Path: l.path})
 	l.write(3)
 	h.look()
-	h.tail.openFile = func(path string) (*os.File, error) {
+	h.tail.disk.open = func(path string) (logFile, error) {
 		if denied {
 			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission}
 		}
@@ -261,7 +261,7 @@ func TestCase28ParentFolderRenamed(t *testing.T) {
 		must(t, os.Mkdir(dir, 0o700))
 		l := newLog(t, filepath.Join(dir, "a.log"))
 		h := byHand(t, Options{Path: l.path})
-		h.tail.wake = newWaker(notifications)
+		h.tail.wake = newWaker(notifications, realDisk())
 		h.look()
 		l.write(5)
 		h.look()
@@ -290,7 +290,7 @@ func TestCase28ParentFolderRenamed(t *testing.T) {
 func TestCase28WatchFollowsTheName(t *testing.T) {
 	root := t.TempDir()
 	dir := filepath.Join(root, "logs")
-	w := newWaker(notifications)
+	w := newWaker(notifications, realDisk())
 	defer w.close()
 	if w.events == nil {
 		t.Skip("no notifications here")

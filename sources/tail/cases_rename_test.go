@@ -133,7 +133,7 @@ func TestCase05FiveRenamesBetweenTwoLooks(t *testing.T) {
 func TestCase05RenamedAndDeletedWhileStalled(t *testing.T) {
 	l := inFolder(t)
 	h := byHand(t, Options{Path: l.path})
-	h.tail.wake = newWaker(notifications)
+	h.tail.wake = newWaker(notifications, realDisk())
 	h.look()
 	l.write(10)
 	for i := range 4 {
@@ -152,7 +152,7 @@ func (h *hand) caught(path string, n int) {
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		h.tail.wake.mu.Lock()
 		a := h.tail.wake.seen[path]
-		good := a != nil && len(a.files)+a.vanished >= n
+		good := a != nil && len(a.came) >= n
 		h.tail.wake.mu.Unlock()
 		if good {
 			return
@@ -165,7 +165,7 @@ func (h *hand) caught(path string, n int) {
 func TestCase05VanishedIsSaid(t *testing.T) {
 	l := inFolder(t)
 	h := byHand(t, Options{Path: l.path})
-	h.tail.wake = newWaker(notifications)
+	h.tail.wake = newWaker(notifications, realDisk())
 	h.look()
 	l.write(1)
 	h.tail.wake.mu.Lock() // the waker sees nothing until the file is gone

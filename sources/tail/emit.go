@@ -227,7 +227,7 @@ func (t *Tail) state() traffic.SourceState {
 	s := traffic.SourceState{
 		Name: t.opt.Name, Kind: traffic.LogSource, Gateway: t.opt.Labels.Gateway, Where: t.opt.Path, Format: t.opt.Format,
 		Lines: t.gone.Lines, Unparsed: t.gone.Unparsed, Skewed: t.gone.Skewed, Unmapped: t.gone.Unmapped,
-		Bytes: t.bytes, Dropped: t.dropped + t.gone.Lost, LastRead: t.read,
+		Bytes: t.bytes, Dropped: t.dropped + t.gone.Lost, Missed: t.missed, LastRead: t.read,
 	}
 	s.Health, s.Detail = t.condition(t.opt.Kit.Now())
 	var formats, examples []string

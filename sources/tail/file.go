@@ -20,7 +20,7 @@ const (
 // again, so os.SameFile is its identity.
 type generation struct {
 	place
-	f     *os.File
+	f     logFile
 	info  os.FileInfo // as opened
 	size  int64       // as last seen
 	split decode.Splitter
@@ -30,6 +30,7 @@ type generation struct {
 	lineMark []byte
 	lineHead []byte      // the first bytes of that line
 	grew     time.Time   // when it was opened or last read from
+	met      int         // how it was met
 	found    bool        // it was rotated away already when it was opened
 	drained  bool        // since it was rotated away it has been read to its end once
 	before   *generation // the copy that was made of the file before it was truncated, until more is read
@@ -41,7 +42,7 @@ type generation struct {
 var errGzip = errors.New("compressed with gzip")
 
 // adopt makes a generation of an open file, which it owns from then on, even when it gives an error.
-func adopt(f *os.File) (*generation, error) {
+func adopt(f logFile) (*generation, error) {
 	info, err := f.Stat()
 	if err != nil {
 		_ = f.Close()
@@ -53,14 +54,19 @@ func adopt(f *os.File) (*generation, error) {
 	}
 	g := &generation{f: f, info: info, size: info.Size(), trail: newTrail(0)}
 	g.id = identify(info)
-	if g.extend(); bytes.HasPrefix(g.head, gzipMagic) {
+	g.extend()
+	if again, err := f.Stat(); err == nil && again.Size() < g.size { // truncated this moment
+		g.info, g.size, g.head = again, again.Size(), nil
+		g.extend()
+	}
+	if bytes.HasPrefix(g.head, gzipMagic) {
 		g.packed, g.packedTime, g.packedSize = true, info.ModTime().UnixNano(), info.Size()
 		return g, fmt.Errorf("%s: %w", f.Name(), errGzip)
 	}
 	return g, nil
 }
 
-// extend reads the head of a file that was shorter when it was last looked at.
+// extend reads the head of a file.
 func (g *generation) extend() {
 	if len(g.head) < headSize && g.size > int64(len(g.head)) {
 		head := make([]byte, min(headSize, g.size))
@@ -80,9 +86,8 @@ func (g *generation) seek(off int64) error {
 	return nil
 }
 
-// read reads one block into buf and hands over the lines that end in it. It gives the number of bytes
-// read, 0 at the end.
-func (g *generation) read(buf []byte, line func(decode.Line)) (int, error) {
+// fetch reads what comes after that which was read, into buf; nothing at the end. It is not taken for read yet.
+func (g *generation) fetch(buf []byte) ([]byte, error) {
 	var n int
 	var err error
 	if g.z != nil {
@@ -91,13 +96,18 @@ func (g *generation) read(buf []byte, line func(decode.Line)) (int, error) {
 		n, err = g.f.ReadAt(buf, g.off)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, fmt.Errorf("reading %s: %w", g.f.Name(), err)
+		return nil, fmt.Errorf("reading %s: %w", g.f.Name(), err)
 	}
-	if n == 0 {
-		return 0, nil
-	}
-	block := buf[:n]
+	return buf[:n], nil
+}
+
+// accept takes a block that was fetched, and hands over the lines that end in it.
+func (g *generation) accept(block []byte, line func(decode.Line)) {
 	g.join(block)
+	if known := int64(len(g.head)); g.z == nil && known < headSize && g.off <= known && g.off+int64(len(block)) > known {
+		more := block[known-g.off:]
+		g.head = append(g.head, more[:min(len(more), headSize-len(g.head))]...)
+	}
 	if end := bytes.LastIndexByte(block, '\n'); end >= 0 {
 		g.lineAt = g.off + int64(end) + 1
 		g.lineMark = lastOf(append(g.lineMark[:0], g.mark...), block[:end+1], markSize)
@@ -107,20 +117,19 @@ func (g *generation) read(buf []byte, line func(decode.Line)) (int, error) {
 		rest := block[max(0, g.lineAt-g.off):]
 		g.lineHead = append(g.lineHead, rest[:min(more, len(rest))]...)
 	}
-	g.off += int64(n)
+	g.off += int64(len(block))
 	g.mark = lastOf(g.mark, block, markSize)
 	g.trail.add(block)
 	if g.z == nil {
 		g.size = max(g.size, g.off)
 	}
 	g.split.Feed(block, line)
-	return n, nil
 }
 
-// changed tells whether what was read of the file is not in it any more: it is shorter, or the bytes at its
-// beginning or before the offset are others, as after a truncation that has grown past the offset again. was is
-// how long it was when it was last looked at.
-func (g *generation) changed() (yes bool, was int64, err error) {
+// changed tells whether what was read of the file is not in it any more, with more bytes that were fetched: it is
+// shorter, or the bytes at its beginning or before the offset are others, as after a truncation that has grown past
+// the offset again. was is how long it was when it was last looked at.
+func (g *generation) changed(more int) (yes bool, was int64, err error) {
 	if g.z != nil {
 		return false, g.size, nil
 	}
@@ -130,11 +139,13 @@ func (g *generation) changed() (yes bool, was int64, err error) {
 	}
 	was = g.size
 	g.size = info.Size()
-	if !g.proves(g.f, g.size) {
-		return true, was, nil
-	}
-	g.extend()
-	return false, was, nil
+	return g.size < g.off+int64(more) || !g.proves(g.f, g.size), was, nil
+}
+
+// stands tells whether the file still holds what was read of it.
+func (g *generation) stands() bool {
+	info, err := g.f.Stat()
+	return err != nil || g.z != nil || g.proves(g.f, info.Size())
 }
 
 // intact gives how much of a file that has changed is still what was read of it.
@@ -168,7 +179,6 @@ func (g *generation) restart(keep int64) (lost int64) {
 	} else {
 		g.off, g.mark, g.trail, g.lineAt, g.lineMark = 0, g.mark[:0], newTrail(0), 0, g.lineMark[:0]
 	}
-	g.extend()
 	return lost
 }
 

@@ -28,16 +28,23 @@ const (
 // follower reads one path over all its rotations.
 type follower struct {
 	path    string
+	disk    *disk
 	target  string // what the path linked to when it was opened
 	lines   *decode.Stream
 	live    *generation
+	next    *generation   // what is to be live, while what came before it is looked for
+	ahead   *generation   // what the path named after the last look had asked it
 	old     []*generation // rotated away, oldest first; read before the live one
 	opened  bool          // the path has been opened once: whatever comes next is read from its start
+	again   bool          // it has been looked at since
 	seen    time.Time     // when the path last named the live file
 	scanned time.Time
 	listed  time.Time     // when the folder had changed as the files beside the path were last listed
 	waits   bool          // a rotated file is not decided on yet
 	met     int           // rotated files that were taken in
+	unmet   int           // files that came under the path and were not had, as far as can be told yet
+	told    bool          // the file that the path names now was among the arrivals
+	gone    int           // those that were not had at all
 	fresh   []*generation // of them, those that the last scan took
 	health  traffic.Health
 	detail  string
@@ -94,39 +101,56 @@ func (f *follower) patience(g *generation, i int) time.Duration {
 
 // look compares the path with the file that is held open.
 func (f *follower) look(t *Tail, now time.Time) {
-	info, err := os.Stat(f.path)
+	f.again = f.opened
+	came := t.wake.caught(f.path) // before the path is asked: whatever is in it came before what the path names now
+	info, next, err := f.ask(t)
+	f.next = next
+	defer func() { f.next = nil }()
 	f.retire(t, info, err, now)
-	before := f.met
-	vanished := f.caught(t, info, now)
-	switch {
-	case f.live != nil:
-		f.rescan(t, now)
-		return
-	case err == nil && f.promote(info):
-		f.health, f.detail = traffic.Live, ""
-		return
-	case err == nil && t.ledger.holds(info):
-		f.health, f.detail = traffic.Live, "" // another name of a file that is read already
+	f.past(t, now)
+	f.arrivals(t, came, info, now)
+	if f.live != nil || err == nil && (f.promote(info) || t.ledger.holds(info)) {
+		if next != nil {
+			next.close()
+		}
+		if f.live != nil {
+			f.rescan(t, now)
+		}
+		f.health, f.detail = traffic.Live, "" // where it is not live, it is another name of a file that is read already
 		return
 	}
-	again := f.opened
 	if f.resumed != nil {
 		f.resumes(t)
 	}
 	f.fresh = nil
-	if again {
+	if f.again {
 		f.scan(t, now, nil)
 	}
-	if err == nil {
-		if err = f.open(t, now); err == nil && again && f.live != nil {
+	if next != nil {
+		if err = f.open(t, next, err, now); err == nil && f.again && f.live != nil {
 			f.live.follows(f.fresh) // as it may have been copied and truncated before it was ever seen
 			f.slipped(t, now)
 		}
 	}
-	if lost := vanished - (f.met - before); lost > 0 {
-		t.say(fmt.Sprintf("a file called %s came and went before it could be opened (%d times): what it held is missing", f.path, lost))
-	}
 	f.explain(err)
+}
+
+// ask asks what the path names now. A file that nobody has is opened at once: in a moment its name may be another's.
+func (f *follower) ask(t *Tail) (info os.FileInfo, next *generation, err error) {
+	info, err = f.disk.stat(f.path)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case f.ahead != nil && os.SameFile(info, f.ahead.info):
+		next, f.ahead = f.ahead, nil
+		return info, next, nil
+	case f.live != nil && os.SameFile(info, f.live.info), t.ledger.holds(info):
+		return info, nil, nil
+	}
+	if next, err = t.open(f.path); next == nil {
+		return nil, nil, err
+	}
+	return next.info, next, err
 }
 
 // retire puts the live file into the queue when the path does not name it any more.
@@ -135,7 +159,7 @@ func (f *follower) retire(t *Tail, info os.FileInfo, err error, now time.Time) {
 		return
 	}
 	g := f.live
-	if yes, was, err := g.changed(); err == nil && yes {
+	if yes, was, err := g.changed(0); err == nil && yes {
 		t.rewritten(f, g, was, now) // its copies come before it, and are not to be taken for something else
 	}
 	f.live = nil
@@ -157,43 +181,10 @@ func (f *follower) promote(info os.FileInfo) bool {
 	return true
 }
 
-// caught takes the files that the waker opened the moment they appeared under the path, but for the one that
-// the path names now. It gives how many were gone before they could be opened.
-func (f *follower) caught(t *Tail, info os.FileInfo, now time.Time) (vanished int) {
-	files, vanished := t.wake.caught(f.path)
-	for _, file := range files {
-		g, err := adopt(file)
-		if g == nil {
-			continue
-		}
-		var from int64
-		p, known := t.ledger.of(g.id, g.f, g.size)
-		if known {
-			from = p.off
-		}
-		g.path = f.path
-		switch {
-		case err != nil, !t.running, info != nil && os.SameFile(info, g.info), known && g.size <= p.off,
-			t.ledger.holds(g.info), !f.take(t, g, verdict{off: from}, now):
-			g.close()
-		}
-	}
-	return vanished
-}
-
 // rescan looks now and then for rotated files that have grown, or that could not be decided on.
 func (f *follower) rescan(t *Tail, now time.Time) {
 	if info, err := f.live.f.Stat(); err != nil || !f.live.proves(f.live.f, info.Size()) {
 		return // it was truncated: that is seen to first
-	}
-	if f.live.off == 0 {
-		// What was written, copied and truncated since the last look has left no other trace than its copy.
-		if at := f.changedAt(); !at.Equal(f.listed) || now.Sub(at) < time.Second {
-			f.fresh = nil
-			f.slipped(t, now)
-			f.live.follows(f.fresh)
-			return
-		}
 	}
 	if !f.waits && now.Sub(f.scanned) < rescanEvery {
 		return
@@ -228,9 +219,26 @@ func (f *follower) slipped(t *Tail, now time.Time) {
 		f.waits, f.listed = false, f.changedAt()
 		return
 	}
-	if info, err := os.Stat(f.path); err == nil && f.live != nil && os.SameFile(info, f.live.info) {
+	if info, err := f.disk.stat(f.path); err == nil && f.live != nil && os.SameFile(info, f.live.info) {
 		f.scan(t, now, nil)
+		if f.live.untouched() {
+			f.live.follows(f.fresh)
+		}
 	}
+}
+
+// unseen looks for what was written, copied and truncated while nothing was read of the live file: it has left no
+// other trace than its copy. It tells whether there is something, which comes first.
+func (f *follower) unseen(t *Tail, now time.Time) bool {
+	if f.live.off > 0 || f.live.z != nil || !f.again {
+		return false
+	}
+	if at := f.changedAt(); at.Equal(f.listed) && now.Sub(at) >= time.Second {
+		return false
+	}
+	met := f.met
+	f.slipped(t, now)
+	return f.met > met
 }
 
 // explain says why the path cannot be read, if it cannot.
@@ -252,18 +260,15 @@ func (f *follower) explain(err error) {
 	}
 }
 
-// open opens what the path names now. The first file is read from where the options say; one that came
+// open makes the file live that the path names now. The first one is read from where the options say; one that came
 // later is read whole, and one that was read before under another name from where that ended.
-func (f *follower) open(t *Tail, now time.Time) error {
-	g, err := t.open(f.path)
+func (f *follower) open(t *Tail, g *generation, err error, now time.Time) error {
 	if errors.Is(err, errGzip) && (t.opt.Once || t.opt.FromStart) {
 		g.unpack(0) // a finished file
 		err = nil
 	}
 	if err != nil {
-		if g != nil {
-			g.close()
-		}
+		g.close()
 		return err
 	}
 	g.path = f.path
@@ -289,6 +294,12 @@ func (f *follower) open(t *Tail, now time.Time) error {
 	f.target, _ = filepath.EvalSymlinks(f.path)
 	if !f.opened {
 		f.begin(t)
+	}
+	switch {
+	case f.told:
+		g.met = metByEvent
+	case f.again:
+		g.met = metByLook
 	}
 	g.grew = now
 	f.live, f.opened, f.seen = g, true, now
@@ -339,8 +350,21 @@ func (f *follower) drop(t *Tail, i int, now time.Time) {
 	}
 	if info, err := g.f.Stat(); err == nil && !deleted(info) {
 		t.ledger.note(g.reached())
+	} else {
+		t.ledger.noteGone(g.reached()) // there may be a copy of it
 	}
 	g.close()
+}
+
+// known are the files that a copy can be of.
+func (f *follower) known() []*generation {
+	out := f.files()
+	for _, g := range []*generation{f.next, f.ahead} {
+		if g != nil {
+			out = append(out, g)
+		}
+	}
+	return out
 }
 
 // files are those that are open, oldest first.

@@ -17,6 +17,7 @@ type Ledger struct {
 	held   map[identity]string // by which source
 	places map[identity]place
 	order  []identity // of places, oldest first
+	ended  uint64     // files that were noted without a number of their own
 }
 
 // NewLedger makes an empty ledger.
@@ -63,6 +64,19 @@ func (l *Ledger) note(p place) {
 		}
 		l.order = slices.Delete(l.order, 0, over)
 	}
+}
+
+// noteGone remembers how far a file was read that no name leads to any more: by what it held, since its number is
+// given to another file.
+func (l *Ledger) noteGone(p place) {
+	if p.packed || p.off == 0 {
+		return
+	}
+	l.mu.Lock()
+	l.ended++
+	p.id = identity{^uint64(0), l.ended}
+	l.mu.Unlock()
+	l.note(p)
 }
 
 // of gives how far a file was read before, if it was: the same inode and the same bytes.

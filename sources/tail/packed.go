@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 )
@@ -83,7 +82,7 @@ func (z *unpacker) ends(g *generation, err error) error {
 
 // matchPacked finds out of which of some places a compressed file is the rest, by the bytes at their offsets.
 // The place that was read furthest wins, those with fewer than least bytes left out; none is -1. It ends early, without a match, when stop says so.
-func matchPacked(f *os.File, places []place, least int64, stop func() bool) (int, error) {
+func matchPacked(f logFile, places []place, least int64, stop func() bool) (int, error) {
 	if i := wholePacked(f, places); i >= 0 {
 		return i, nil
 	}
@@ -121,7 +120,7 @@ func matchPacked(f *os.File, places []place, least int64, stop func() bool) (int
 }
 
 // wholePacked tells by the sum and length at the end of a compressed file whether it is one that was read whole.
-func wholePacked(f *os.File, places []place) int {
+func wholePacked(f logFile, places []place) int {
 	end := make([]byte, 8)
 	info, err := f.Stat()
 	if err != nil || info.Size() < 18 {

@@ -3,7 +3,6 @@ package tail
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +23,7 @@ func (t *Tail) expand() {
 			t.say(fmt.Sprintf("%s names more than %d files: the others are not read; give a narrower pattern", t.opt.Path, maxPaths))
 			break
 		}
-		f := &follower{path: p, health: traffic.Starting}
+		f := &follower{path: p, disk: t.disk, health: traffic.Starting}
 		lines, err := t.newStream(t.misreads(f))
 		if err != nil {
 			continue // the options were tried in New
@@ -64,7 +63,7 @@ func (t *Tail) named() (paths []string, many bool) {
 // out, and so is what rotation has made, unless all is to be read from the start.
 func (t *Tail) folder(dir string) []string {
 	t.wake.folder(dir)
-	entries, err := os.ReadDir(dir)
+	entries, err := t.disk.list(dir)
 	if err != nil {
 		t.say(fmt.Sprintf("%s cannot be listed: %v", dir, err))
 		return nil
@@ -91,17 +90,17 @@ func (t *Tail) folder(dir string) []string {
 
 // isText tells whether a file is one to look into. What cannot be opened is: the follower says why it cannot.
 func (t *Tail) isText(path string) bool {
-	info, err := os.Stat(path)
+	info, err := t.disk.stat(path)
 	if err != nil || !info.Mode().IsRegular() {
 		return false
 	}
-	f, err := t.openFile(path)
+	f, err := t.disk.open(path)
 	if err != nil {
 		return true
 	}
 	defer func() { _ = f.Close() }() // opened for reading
 	head := make([]byte, 512)
-	n, _ := io.ReadFull(f, head)
+	n, _ := f.ReadAt(head, 0)
 	head = head[:n]
 	if bytes.HasPrefix(head, gzipMagic) {
 		return t.opt.FromStart || t.opt.Once
@@ -135,7 +134,7 @@ func (t *Tail) forget() {
 	}
 	t.order = slices.DeleteFunc(t.order, func(p string) bool {
 		f := t.follow[p]
-		if p == t.opt.Path || f.live != nil || len(f.old) > 0 || f.health != traffic.Waiting || !f.opened || f.pending() {
+		if p == t.opt.Path || f.live != nil || f.ahead != nil || len(f.old) > 0 || f.health != traffic.Waiting || !f.opened || f.pending() {
 			return false
 		}
 		n := f.lines.Tally()

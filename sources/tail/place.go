@@ -50,6 +50,14 @@ type place struct {
 	whole bool
 }
 
+// offset is where to go on in a file, whose start it is unless it is known.
+func (p *place) offset(known bool) int64 {
+	if known {
+		return p.off
+	}
+	return 0
+}
+
 // proves tells whether r, of the given size, holds the bytes that were read. A place without bytes proves nothing.
 func (p *place) proves(r io.ReaderAt, size int64) bool {
 	return size >= p.off && holds(r, 0, p.head) && holds(r, p.off-int64(len(p.mark)), p.mark)

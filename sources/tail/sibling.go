@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,8 +19,10 @@ import (
 // rotated since: what lies there with an older time was put there, not rotated.
 const beforeLook = time.Minute
 
-// leastCopy is how many bytes it takes to tell a copy.
-const leastCopy = 32
+const (
+	leastCopy = 32          // bytes that it takes to tell a copy
+	inMaking  = time.Second // for how long after its last byte a shorter one may still grow
+)
 
 // sibling is a file beside a followed one whose name says that it was rotated out of its place.
 type sibling struct {
@@ -48,9 +52,9 @@ func isRotated(base, name string) bool {
 
 // siblings lists the rotated files beside a path, and beside the file that it links to, oldest first.
 func (f *follower) siblings() []sibling {
-	out := siblings(f.path)
+	out := f.disk.siblings(f.path)
 	if f.target != "" && f.target != f.path {
-		out = append(out, siblings(f.target)...)
+		out = append(out, f.disk.siblings(f.target)...)
 	}
 	slices.SortStableFunc(out, func(a, b sibling) int {
 		return cmp.Or(a.info.ModTime().Compare(b.info.ModTime()), cmp.Compare(a.path, b.path))
@@ -58,12 +62,12 @@ func (f *follower) siblings() []sibling {
 	return slices.CompactFunc(out, func(a, b sibling) bool { return a.path == b.path })
 }
 
-func siblings(path string) []sibling {
+func (d *disk) siblings(path string) []sibling {
 	dir, base := filepath.Split(path)
 	if dir == "" {
 		dir = "."
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := d.list(dir)
 	if err != nil {
 		return nil
 	}
@@ -72,7 +76,7 @@ func siblings(path string) []sibling {
 		if e.IsDir() || !isRotated(base, e.Name()) {
 			continue
 		}
-		if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && info.Mode().IsRegular() {
+		if info, err := d.stat(filepath.Join(dir, e.Name())); err == nil && info.Mode().IsRegular() {
 			out = append(out, sibling{filepath.Join(dir, e.Name()), info})
 		}
 	}
@@ -83,23 +87,19 @@ func siblings(path string) []sibling {
 // writer adds to them is new.
 func (f *follower) begin(t *Tail) {
 	for _, s := range f.siblings() {
-		if t.follow[s.path] == nil { // else it has a follower of its own
-			f.settle(t, s)
+		if t.follow[s.path] != nil || t.ledger.holds(s.info) || t.ledger.knows(s.info) {
+			continue // the first has a follower of its own
+		}
+		if g, err := t.open(s.path); g != nil {
+			g.path = f.path
+			t.settle(g, err)
+			g.close()
 		}
 	}
 }
 
-// settle remembers a file as read to its end.
-func (f *follower) settle(t *Tail, s sibling) {
-	if t.ledger.holds(s.info) || t.ledger.knows(s.info) {
-		return
-	}
-	g, err := t.open(s.path)
-	if g == nil {
-		return
-	}
-	defer g.close()
-	g.path = f.path
+// settle remembers an open file as read to its end. Its name is not asked again: it may be another's by now.
+func (t *Tail) settle(g *generation, err error) {
 	switch _, known := t.ledger.of(g.id, g.f, g.size); {
 	case known && !g.packed:
 	case errors.Is(err, errGzip), g.seek(g.size) == nil:
@@ -112,13 +112,22 @@ func (f *follower) settle(t *Tail, s sibling) {
 // if there is one. It gives the copy that goes on where of was read to.
 func (f *follower) scan(t *Tail, now time.Time, of *generation) (rest *generation) {
 	f.scanned, f.waits, f.listed, f.fresh = now, false, f.changedAt(), nil
-	for _, s := range f.siblings() {
+	beside := f.siblings()
+	if len(beside) == 0 {
+		return nil
+	}
+	f.peek(t, now)
+	for _, s := range beside {
 		if t.ledger.holds(s.info) || t.ledger.knows(s.info) {
 			continue
 		}
 		g, err := t.open(s.path)
 		if g == nil {
-			continue // gone again, or it may not be read
+			if errors.Is(err, fs.ErrPermission) && s.info.ModTime().After(f.seen.Add(-beforeLook)) {
+				f.waits = true
+				t.say(fmt.Sprintf("%s was rotated and may not be read: give read permission to this user; it is tried again by itself", s.path))
+			}
+			continue // or it is gone again
 		}
 		g.path = f.path
 		v := verdict{what: passes}
@@ -135,21 +144,47 @@ func (f *follower) scan(t *Tail, now time.Time, of *generation) (rest *generatio
 			}
 			continue
 		}
-		g.close()
 		switch v.what {
 		case settled:
-			f.settle(t, s)
+			t.settle(g, err)
 		case waits:
 			f.waits = true
 		case passes, taken:
 		}
+		g.close()
 	}
 	return rest
 }
 
+// peek opens what the path names now, if nobody has it yet, so that a copy of it is known as one. It is kept for the
+// next look, as its name may be gone by then.
+func (f *follower) peek(t *Tail, now time.Time) {
+	info, err := f.disk.stat(f.path)
+	if err != nil || t.ledger.holds(info) || f.next != nil && os.SameFile(info, f.next.info) || f.ahead != nil && os.SameFile(info, f.ahead.info) {
+		return
+	}
+	f.past(t, now)
+	if g, err := t.open(f.path); err == nil {
+		g.met, g.path, f.ahead = metByLook, f.path, g
+	} else if g != nil {
+		g.close()
+	}
+}
+
+// past takes the file that was opened ahead of a look, when the path names another one by now.
+func (f *follower) past(t *Tail, now time.Time) {
+	g := f.ahead
+	if f.ahead = nil; g == nil {
+		return
+	}
+	if p, known := t.ledger.of(g.id, g.f, g.size); t.ledger.holds(g.info) || known && g.size <= p.off || !f.take(t, g, verdict{off: p.offset(known)}, now) {
+		g.close()
+	}
+}
+
 // changedAt is when something appeared beside the path, or went.
 func (f *follower) changedAt() time.Time {
-	info, err := os.Stat(filepath.Dir(cmp.Or(f.target, f.path)))
+	info, err := f.disk.stat(filepath.Dir(cmp.Or(f.target, f.path)))
 	if err != nil {
 		return time.Time{}
 	}
@@ -191,10 +226,8 @@ func (f *follower) judge(t *Tail, g, of *generation) verdict {
 			return verdict{what: settled}
 		}
 	}
-	for _, h := range f.files() {
-		if h.contains(g) {
-			return verdict{what: waits} // what it holds is read from the file itself, unless that is truncated
-		}
+	if f.copies(g, t.opt.Kit.Now()) {
+		return verdict{what: waits} // what it holds is read from the file itself, unless that is truncated
 	}
 	var read int64 // of a file that this is a copy of
 	for _, p := range t.ledger.under(f.path) {
@@ -214,12 +247,26 @@ func (f *follower) judge(t *Tail, g, of *generation) verdict {
 	return verdict{what: taken}
 }
 
+// copies tells whether g is a copy of a file at hand: of what it is, or of what it was before a truncation that has
+// not been seen to.
+func (f *follower) copies(g *generation, now time.Time) bool {
+	for _, h := range f.known() {
+		if h.contains(g, now.Sub(g.info.ModTime()) < inMaking) {
+			return true
+		}
+		if whole, part := h.copiedBy(g); (whole || part) && h.off > 0 && !h.stands() {
+			return true
+		}
+	}
+	return false
+}
+
 // copiedBy tells whether c begins with all that was read of a file that was truncated since, whole, or holds a
 // part of that.
 func (g *generation) copiedBy(c *generation) (whole, part bool) {
 	n := min(len(g.head), len(c.head))
 	switch {
-	case g.z != nil || n == 0 || !bytes.Equal(g.head[:n], c.head[:n]):
+	case g.z != nil || n == 0 || !bytes.Equal(g.head[:n], c.head[:n]), g.off == 0 && n < len(g.head):
 		return false, false
 	case c.size >= g.off:
 		return holds(c.f, g.off-int64(len(g.mark)), g.mark), false
@@ -227,11 +274,26 @@ func (g *generation) copiedBy(c *generation) (whole, part bool) {
 	return false, g.trail.intact(c.f, c.size) == c.size
 }
 
+// copied tells how much of a file that nothing was read of stands in the files that were found beside it.
+func (f *follower) copied(g *generation) (size int64) {
+	for _, c := range f.old {
+		n := min(len(g.head), len(c.head))
+		switch info, err := c.f.Stat(); {
+		case err != nil, c == g, !c.found:
+		case c.z != nil:
+			return math.MaxInt64 // it cannot be told without unpacking it
+		case bytes.Equal(g.head[:n], c.head[:n]):
+			size = max(size, info.Size())
+		}
+	}
+	return size
+}
+
 // contains tells whether c is a copy of a file as it is, which may still be in the making. A few bytes are not
-// enough to tell: all lines of a log may begin with them.
-func (g *generation) contains(c *generation) bool {
+// enough to tell, as all lines of a log may begin with them, unless they were written this moment.
+func (g *generation) contains(c *generation, now bool) bool {
 	info, err := g.f.Stat()
-	if g.z != nil || err != nil || c.size > info.Size() || c.size < leastCopy {
+	if g.z != nil || err != nil || c.size > info.Size() || c.size < leastCopy && !now {
 		return false
 	}
 	end, err := bytesBefore(c.f, c.size, markSize)
@@ -250,7 +312,7 @@ func (f *follower) judgePacked(t *Tail, s sibling, g, of *generation) verdict {
 			return verdict{taken, of.off, of}
 		}
 	}
-	held := f.files()
+	held := f.known()
 	var places []place
 	for _, h := range held {
 		places = append(places, h.asItIs())
@@ -302,6 +364,9 @@ func (f *follower) take(t *Tail, g *generation, v verdict, now time.Time) bool {
 		return false
 	}
 	g.grew, g.found = now, true
+	if g.met == metFirst {
+		g.met = metBeside
+	}
 	f.queue(g)
 	f.met++
 	return true

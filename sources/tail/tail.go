@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"signalbox/internal/traffic"
@@ -62,31 +61,32 @@ type Options struct {
 
 // Tail is a source that follows a log. It implements sources.Source.
 type Tail struct {
-	opt      Options
-	openFile func(path string) (*os.File, error)
-	notify   func() (*watcher, error)
-	halted   func() bool // Run is to end: what takes long gives up
-	wake     *waker
-	ledger   *Ledger
-	buf      []byte
-	out      []traffic.Record
-	lines    traffic.Lines   // between the records of out
-	numbers  *traffic.Places // of the places that lines name; nil: none are made
-	aside    []misread       // lines that could not be read, between the records of out
-	follow   map[string]*follower
-	order    []string
-	looked   time.Time // when the path was last expanded
-	busy     bool      // the last step has read something
-	running  bool      // the first look is over: what appears now is new
-	dropped  int64
-	cut      int64
-	gone     decode.Tally // of files that a glob names no more
-	bytes    int64
-	rested   int64 // bytes when it last waited
-	read     time.Time
-	notes    []note
-	unknown  traffic.UnknownPlaces
-	unkept   string // why how far was read is not kept, "" where it is
+	opt     Options
+	disk    *disk
+	notify  func() (*watcher, error)
+	halted  func() bool // Run is to end: what takes long gives up
+	wake    *waker
+	ledger  *Ledger
+	buf     []byte
+	out     []traffic.Record
+	lines   traffic.Lines   // between the records of out
+	numbers *traffic.Places // of the places that lines name; nil: none are made
+	aside   []misread       // lines that could not be read, between the records of out
+	follow  map[string]*follower
+	order   []string
+	looked  time.Time // when the path was last expanded
+	busy    bool      // the last step has read something
+	running bool      // the first look is over: what appears now is new
+	dropped int64
+	missed  int64 // times when lines may be missing, and nobody can say how many
+	cut     int64
+	gone    decode.Tally // of files that a glob names no more
+	bytes   int64
+	rested  int64 // bytes when it last waited
+	read    time.Time
+	notes   []note
+	unknown traffic.UnknownPlaces
+	unkept  string // why how far was read is not kept, "" where it is
 
 	mu       sync.Mutex // guards what follows, for Examples and Proposal while Run is on
 	examples []string
@@ -112,7 +112,7 @@ func New(opt Options) (*Tail, error) {
 		opt.Ledger = NewLedger()
 	}
 	t := &Tail{
-		opt: opt, openFile: openToRead, notify: notifications, halted: func() bool { return false }, wake: newWaker(nil), ledger: opt.Ledger,
+		opt: opt, disk: realDisk(), notify: notifications, halted: func() bool { return false }, wake: newWaker(nil, nil), ledger: opt.Ledger,
 		buf: make([]byte, blockSize), follow: make(map[string]*follower),
 	}
 	if opt.Lines && opt.Misread == nil {
@@ -164,7 +164,7 @@ func (t *Tail) Run(ctx context.Context, emit sources.Emit) error {
 func (t *Tail) runFiles(ctx context.Context, emit sources.Emit) (err error) {
 	t.halted = func() bool { return ctx.Err() != nil }
 	if !t.opt.NoNotify {
-		t.wake = newWaker(t.notify)
+		t.wake = newWaker(t.notify, t.disk)
 	}
 	defer t.wake.close()
 	defer t.closeAll()
@@ -270,6 +270,13 @@ func ended(ctx context.Context, err error) error {
 // step reads one block from each file. It tells whether there is more to read.
 func (t *Tail) step() bool {
 	more := false
+	if n := t.wake.overflowed(); n > 0 {
+		t.missed += int64(n)
+		t.say("the system has dropped events: of a file that came and went meanwhile nothing is known")
+		for _, f := range t.follow {
+			f.forgetArrivals()
+		}
+	}
 	for _, path := range t.order {
 		f := t.follow[path]
 		now := t.opt.Kit.Now()
@@ -283,69 +290,41 @@ func (t *Tail) step() bool {
 	return more
 }
 
-// block reads one block of a file, after a look whether it was truncated.
+// block reads one block of a file. Only after the block was read is it looked whether the file is still the one that
+// is known: what a truncation in between would have put into the block is not taken for the old file's.
 func (t *Tail) block(f *follower, g *generation, now time.Time, buf []byte) int {
-	yes, was, err := g.changed()
-	if err == nil && yes {
-		t.rewritten(f, g, was, now)
-		return 1 // look again: a copy comes first
-	}
-	n := 0
-	f.lines.Shorten(f.fill == nil)
+	block, err := g.fetch(f.fill.limit(g, f.live, buf))
 	if err == nil {
-		n, err = g.read(f.fill.limit(g, f.live, buf), func(l decode.Line) { f.lines.Take(l, now) })
+		var yes bool
+		var was int64
+		if yes, was, err = g.changed(len(block)); err == nil && yes {
+			t.rewritten(f, g, was, now)
+			return 1 // look again: a copy comes first
+		}
 	}
 	if err != nil {
 		f.health, f.detail = traffic.Failing, err.Error()+"; it is tried again by itself"
 		return 0
 	}
-	if n > 0 {
-		g.grew = now
-		t.bytes += int64(n)
-		t.read = now
+	if g == f.live && f.unseen(t, now) {
+		return 1 // the same
 	}
-	return n
-}
-
-// rewritten sees to a file whose bytes are not those that were read: it was truncated, or written anew in
-// place. What was not read yet may stand in a copy; what stands nowhere any more is counted and said.
-func (t *Tail) rewritten(f *follower, g *generation, was int64, now time.Time) {
-	var lost, keep int64
-	rest := f.scan(t, now, g)
-	switch {
-	case rest != nil:
-		rest.split, g.split = g.split, decode.Splitter{Lost: g.split.Lost, Cuts: g.split.Cuts}
-		rest.split.Lost, rest.split.Cuts = 0, 0
-		rest.lineAt, rest.lineMark, rest.lineHead = g.lineAt, g.lineMark, slices.Clone(g.lineHead)
-		g.lineAt = g.off // the copy has the rest of the line
-		if rest.z == nil {
-			lost = max(0, was-rest.size)
-		}
-	case g.off == 0 && g.before != nil:
-		lost = max(0, was-g.before.size) // the copy was met before the truncation was
-	default:
-		lost = max(0, was-g.off)
-		keep = g.intact()
+	if len(block) == 0 {
+		return 0
 	}
-	if keep == 0 {
-		g.follows(f.fresh)
-	}
-	if lost += g.restart(keep); lost > 0 {
-		t.dropped += lost
-		t.say(fmt.Sprintf("%s was truncated and no copy of it was found: at least %d bytes that were not read are missing", f.path, lost))
-	}
-}
-
-// openToRead opens a file, and does not wait for the writer of a pipe that has taken its name.
-func openToRead(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) //nolint:wrapcheck // each caller says what it was for
+	f.lines.Shorten(f.fill == nil)
+	g.accept(block, func(l decode.Line) { f.lines.Take(l, now) })
+	g.grew = now
+	t.bytes += int64(len(block))
+	t.read = now
+	return len(block)
 }
 
 // open opens a file to read it. A compressed one comes with errGzip, and is to be closed all the same.
 func (t *Tail) open(path string) (*generation, error) {
-	file, err := t.openFile(path)
+	file, err := t.disk.open(path)
 	if err != nil {
-		return nil, fmt.Errorf("opening: %w", err)
+		return nil, err
 	}
 	return adopt(file)
 }
@@ -388,6 +367,9 @@ func (t *Tail) closeAll() {
 	for _, f := range t.follow {
 		for _, g := range f.files() {
 			g.close()
+		}
+		if f.ahead != nil {
+			f.ahead.close()
 		}
 	}
 }

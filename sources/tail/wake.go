@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	maxCaught   = 64 // files of one path that were opened as they appeared and not looked at yet
+	maxCaught   = 256 // files of one path that were opened as they appeared and not looked at yet
 	watchAgain  = 10 * time.Second
 	folderCheck = time.Second
 )
@@ -41,12 +41,15 @@ func notifications() (*watcher, error) {
 // a followed path is opened at once, so that it is not lost when it is gone again before anybody looks.
 type waker struct {
 	events  *watcher // nil: poll only
+	disk    *disk
 	wake    chan struct{}
 	folders map[string]*watchedFolder
 	done    sync.WaitGroup
 
 	mu   sync.Mutex // guards what follows
 	seen map[string]*appeared
+	left string // the path that the last event has taken the name from
+	over int
 }
 
 // watchedFolder is a folder that is watched, or cannot be.
@@ -57,14 +60,38 @@ type watchedFolder struct {
 
 // appeared is what has appeared under a path since it was last asked.
 type appeared struct {
-	files    []*os.File
-	vanished int
+	came []arrival
+	away bool // what was there was renamed, and nothing has come since
+}
+
+// arrival is one event of a file that has come under a path, or had come and was renamed.
+type arrival struct {
+	file  logFile // what the path named as the event was seen to, which may be a later file; nil: nothing
+	moved bool    // it is known by its new name
+	back  bool    // it may be a file that was there before
+}
+
+func (a arrival) close() {
+	if a.file != nil {
+		_ = a.file.Close() // opened for reading
+	}
+}
+
+func (a *appeared) add(v arrival) {
+	switch {
+	case v.moved && v.file == nil: // it went on, or out of sight
+		return
+	case len(a.came) >= maxCaught:
+		v.close()
+		v.file = nil
+	}
+	a.came = append(a.came, v)
 }
 
 // newWaker makes a waker. Where there are no events, because none are wanted or the system has none left, the
 // poll does it alone.
-func newWaker(start func() (*watcher, error)) *waker {
-	w := &waker{wake: make(chan struct{}, 1), folders: make(map[string]*watchedFolder), seen: make(map[string]*appeared)}
+func newWaker(start func() (*watcher, error), disk *disk) *waker {
+	w := &waker{disk: disk, wake: make(chan struct{}, 1), folders: make(map[string]*watchedFolder), seen: make(map[string]*appeared)}
 	if start == nil {
 		return w
 	}
@@ -87,12 +114,15 @@ func (w *waker) forward() {
 			if !ok {
 				return
 			}
-			if e.Has(fsnotify.Create) {
-				w.catch(e.Name)
-			}
-		case _, ok := <-w.events.errors:
+			w.note(e)
+		case err, ok := <-w.events.errors:
 			if !ok {
 				return
+			}
+			if errors.Is(err, fsnotify.ErrEventOverflow) {
+				w.mu.Lock()
+				w.over++
+				w.mu.Unlock()
 			}
 		}
 		select {
@@ -100,6 +130,45 @@ func (w *waker) forward() {
 		default: // a wake-up waits already
 		}
 	}
+}
+
+// note opens what has appeared under a path, or what was there and has another name now.
+func (w *waker) note(e fsnotify.Event) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	name := filepath.Clean(e.Name)
+	left := w.left
+	w.left = ""
+	switch {
+	case e.Has(fsnotify.Create):
+		if a := w.seen[left]; a != nil && left != name {
+			a.add(arrival{file: w.open(name), moved: true})
+		}
+		if a := w.seen[name]; a != nil {
+			back := a.away && left != "" || isLink(name)
+			a.away = false
+			a.add(arrival{file: w.open(name), back: back})
+		}
+	case e.Has(fsnotify.Rename):
+		w.left = name // the next event is of its new name
+		if a := w.seen[name]; a != nil {
+			a.away = true
+		}
+	}
+}
+
+// open opens a file that may be gone already: then it gives nil.
+func (w *waker) open(path string) logFile {
+	f, err := w.disk.open(path)
+	if err != nil {
+		return nil
+	}
+	return f
+}
+
+func isLink(path string) bool {
+	info, err := os.Lstat(path)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
 }
 
 // expect has what appears under a path opened at once.
@@ -115,48 +184,37 @@ func (w *waker) expect(path string) {
 }
 
 func (w *waker) unexpect(path string) {
-	files, _ := w.caught(path)
-	for _, f := range files {
-		_ = f.Close()
+	for _, a := range w.caught(path) {
+		a.close()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.seen, filepath.Clean(path))
 }
 
-func (w *waker) catch(path string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	a := w.seen[filepath.Clean(path)]
-	if a == nil || len(a.files) >= maxCaught {
-		return
-	}
-	f, err := openToRead(path)
-	switch {
-	case err == nil:
-		a.files = append(a.files, f)
-	case errors.Is(err, fs.ErrNotExist):
-		if _, err := os.Lstat(path); err != nil { // else a link that leads nowhere
-			a.vanished++
-		}
-	}
-}
-
-// caught hands over the files that have appeared under a path, which are the caller's to close, and says how
-// many were gone before they could be opened.
-func (w *waker) caught(path string) (files []*os.File, vanished int) {
+// caught hands over what has appeared under a path, in order, to be closed by the caller.
+func (w *waker) caught(path string) []arrival {
 	if w.events == nil {
-		return nil, 0
+		return nil
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a := w.seen[filepath.Clean(path)]
 	if a == nil {
-		return nil, 0
+		return nil
 	}
-	files, vanished = a.files, a.vanished
-	a.files, a.vanished = nil, 0
-	return files, vanished
+	came := a.came
+	a.came = nil
+	return came
+}
+
+// overflowed tells how often since it was last asked the system has dropped events, and with them what they told.
+func (w *waker) overflowed() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.over
+	w.over = 0
+	return n
 }
 
 // watch watches the folder of a path, and that of the file that it links to.
