@@ -30,7 +30,7 @@ func (d *Desk) planStep(c PlanStep, reply func(Result, error)) {
 	}
 	a := s.Blocks[c.Block].Action
 	if a.Do == runbook.DoRelease {
-		d.release(r, reply)
+		d.release(r, a, reply)
 		return
 	}
 	lv, err := runbook.Resolve(r.book, a, r.walk)
@@ -52,18 +52,6 @@ func leverValue(v runbook.Value) (json.RawMessage, error) {
 		return json.Marshal(v.String())
 	}
 	return v.JSON(0)
-}
-
-// release plans taking back the newest lever of the run that is still out: one after the other, so that
-// each can be seen to be safe before the next.
-func (d *Desk) release(r *run, reply func(Result, error)) {
-	for i := len(d.levers) - 1; i >= 0; i-- {
-		if l := d.levers[i]; l.plan.Change.Run == r.id && l.out() {
-			d.planRevert(PlanRevert{Lever: l.id}, reply)
-			return
-		}
-	}
-	reply(Result{}, &Refused{What: "release", Why: "no lever of this run is out", Try: "mark the step done (d)"})
 }
 
 // planRevert shows what taking a lever back would do.
@@ -169,11 +157,7 @@ func (d *Desk) actionOf(r *run, l *lever) *runbook.Action {
 // actionWords says what an action would do, resolved as far as it can be.
 func (d *Desk) actionWords(r *run, a *runbook.Action) (words, disabled string) {
 	if a.Do == runbook.DoRelease {
-		live := d.liveLevers(r.id)
-		if len(live) == 0 {
-			return "take back the levers of this run", "none of them is out"
-		}
-		return "take back " + live[len(live)-1] + fmt.Sprintf(" (%d out)", len(live)), ""
+		return d.releaseWords(r, a)
 	}
 	lv, err := runbook.Resolve(r.book, a, r.walk)
 	if err != nil {
