@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"signalbox/internal/desk"
@@ -16,6 +17,10 @@ type autopilot struct {
 	say  func(format string, args ...any)
 	// pace is how long a human needs to read a step; an operator who acts in no time proves nothing.
 	pace time.Duration
+	// patience is how long a wait is waited for before the autopilot goes on without it; 0: to its end. The wait before a
+	// release is always waited for: going back too early is how an incident begins again.
+	patience time.Duration
+	knows    map[string]string // fields and answers, by name
 }
 
 // fly waits for a burst that a runbook fits and walks it. It ends when the runbook does, or ctx.
@@ -28,6 +33,9 @@ func (p *autopilot) fly(ctx context.Context) error {
 	if _, err := p.desk.Do(ctx, desk.StartRun{Book: book, Burst: burst}); err != nil {
 		return ended(err)
 	}
+	if err := p.fill(ctx); err != nil {
+		return ended(err)
+	}
 	for ctx.Err() == nil {
 		run := p.desk.Snapshot().Run
 		if run == nil || run.Finished {
@@ -35,6 +43,22 @@ func (p *autopilot) fly(ctx context.Context) error {
 		}
 		if err := p.step(ctx, run); err != nil {
 			return ended(err)
+		}
+	}
+	return nil
+}
+
+// fill gives the run's fields that are open what the operator knows.
+func (p *autopilot) fill(ctx context.Context) error {
+	run := p.desk.Snapshot().Run
+	if run == nil {
+		return nil
+	}
+	for _, f := range run.Fields {
+		if value := p.knows[f.Name]; value != "" && value != f.Value {
+			if _, err := p.desk.Do(ctx, desk.Choose{Var: f.Name, Value: value}); p.refused(err) != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -81,9 +105,9 @@ func (p *autopilot) step(ctx context.Context, run *desk.RunView) error {
 func (p *autopilot) block(ctx context.Context, s desk.StepView, n int, b runbook.Block) error {
 	switch {
 	case b.Ask != nil && s.Blocks[n].Answer == "":
-		value := "none"
-		if len(b.Ask.Choices) > 0 {
-			value = b.Ask.Choices[0]
+		value := p.knows[b.Ask.Var]
+		if value == "" || len(b.Ask.Choices) > 0 && !slices.Contains(b.Ask.Choices, value) {
+			value = append(b.Ask.Choices, "none")[0]
 		}
 		_, err := p.desk.Do(ctx, desk.Choose{Var: b.Ask.Var, Value: value})
 		return p.refused(err)
@@ -127,13 +151,14 @@ func (p *autopilot) act(ctx context.Context, block int) error {
 
 // leave goes where the step's checks and branches say, once its waits are over; else to the next step.
 func (p *autopilot) leave(ctx context.Context, s desk.StepView) error {
+	since := time.Now()
 	for {
 		now := p.desk.Snapshot().Run
 		if now == nil || now.Finished || now.Steps[now.Current].Step.Slug != s.Step.Slug {
 			return nil // an answer or a wait has moved the walk on
 		}
 		st := now.Steps[now.Current]
-		if open(st) {
+		if open(st) && (p.patience == 0 || time.Since(since) < p.patience || beforeRelease(now)) {
 			if err := p.rest(ctx, p.pace); err != nil {
 				return err
 			}
@@ -144,6 +169,10 @@ func (p *autopilot) leave(ctx context.Context, s desk.StepView) error {
 				return nil
 			}
 		}
+		if open(st) {
+			_, err := p.desk.Do(ctx, desk.StepSkip{Reason: "autopilot: a drill has no time for a longer wait"})
+			return err
+		}
 		_, err := p.desk.Do(ctx, desk.StepDone{Note: "by the autopilot"})
 		var r *desk.Refused
 		if errors.As(err, &r) {
@@ -151,6 +180,16 @@ func (p *autopilot) leave(ctx context.Context, s desk.StepView) error {
 		}
 		return err
 	}
+}
+
+// beforeRelease tells whether the step after the current one takes levers back.
+func beforeRelease(run *desk.RunView) bool {
+	if run.Current+1 >= len(run.Steps) {
+		return false
+	}
+	return slices.ContainsFunc(run.Steps[run.Current+1].Step.Blocks, func(b runbook.Block) bool {
+		return b.Action != nil && b.Action.Do == runbook.DoRelease
+	})
 }
 
 // open tells whether a wait of the step goes on.

@@ -212,7 +212,8 @@ func (g *game) play(ctx context.Context) error {
 	if g.opts.autopilot {
 		client := g.station.desk.Connect()
 		defer client.Close()
-		pilot := &autopilot{desk: client, say: g.say, pace: g.opts.pace}
+		s := g.fleet.Scenario()
+		pilot := &autopilot{desk: client, say: g.say, pace: g.opts.pace, patience: s.Patience, knows: s.Knows}
 		go func() { flown <- pilot.fly(ctx) }()
 	} else {
 		flown <- nil

@@ -36,6 +36,13 @@ type Scenario struct {
 	Capacity     map[string]int `yaml:"capacity"` // requests a minute, by deployment; absent: unbounded
 	Faults       []Fault        `yaml:"faults"`
 	Consequences []Expectation  `yaml:"consequences"`
+	// Runbook is the one that fits; only the score and tests read it, like the declared faults.
+	Runbook string `yaml:"runbook"`
+	// Knows is what the operator of such a gateway knows or finds out: fields and answers of runbooks by their names.
+	Knows map[string]string `yaml:"knows"`
+	// Patience is how long such an operator waits in one step, of a drill that is over before a provider's minute is; 0: to
+	// the end of the wait.
+	Patience time.Duration `yaml:"patience"`
 }
 
 // GatewayTuning is how the scenario's gateway instances are set up.
