@@ -208,6 +208,14 @@ func TestProbeOfAStep(t *testing.T) {
 	if sent := d.sent(); len(sent) != 1 || sent[0] != (desk.ProbeStep{Step: now.Step.Slug}) {
 		t.Errorf("sent %v", sent)
 	}
+	now.Step.Blocks[0].Probe.Model = "$fallback"
+	s.Run.Fields = []desk.FieldView{{Name: "fallback", Prompt: "which?", Optional: true}}
+	m.touch()
+	m.paint()
+	if text := readerText(m); !strings.Contains(text, "fill fallback") {
+		t.Errorf("nobody asks for the model of the probe:\n%s", text)
+	}
+	s.Run.Fields[0].Value = "claude-sonnet"
 	now.Blocks[0].State, now.Blocks[0].Truth, now.Blocks[0].Text = "answered", desk.CheckFalse, "auth: 401 in 80ms"
 	m.touch()
 	m.paint()

@@ -38,11 +38,21 @@ func awaits(r *desk.RunView, b *runbook.Block, v *desk.BlockView) bool {
 	case b.Action != nil:
 		return (v.State == "" || v.State == "planned") && (v.Disabled == "" || openField(r) != nil)
 	case b.Probe != nil:
-		return v.State == "" && v.Disabled == ""
+		return v.State == "" && (v.Disabled == "" || probedField(r, b.Probe) != nil)
 	case len(b.Branch) > 0:
 		return v.Goto != ""
 	}
 	return b.Wait != nil && v.Open
+}
+
+// probedField is the field that names the model of a probe, while it is open.
+func probedField(r *desk.RunView, p *runbook.Probe) *desk.FieldView {
+	for i := range r.Fields {
+		if x := &r.Fields[i]; p.Model == "$"+x.Name && x.Value == "" {
+			return x
+		}
+	}
+	return nil
 }
 
 // openField is the first field that the operator is asked for and that has no value: one that the book needs, or one that
@@ -122,6 +132,9 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 		return "plan " + v.Action, func(m *model) tea.Cmd {
 			return m.askPlan("planning "+v.Action, desk.PlanStep{Block: i, Step: s.Step.Slug})
 		}
+	case b.Probe != nil && probedField(r, b.Probe) != nil:
+		x := *probedField(r, b.Probe)
+		return "fill " + x.Name, func(m *model) tea.Cmd { return m.fill(x) }
 	case b.Probe != nil && v.Disabled != "":
 		return "", func(m *model) tea.Cmd { m.say(sayRefused, v.Action+": "+v.Disabled); return nil }
 	case b.Probe != nil:
