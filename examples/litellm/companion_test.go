@@ -296,7 +296,7 @@ func checkDeadline(t *testing.T, p *proxy) {
 // checkContract tries the companion as a stranger's gateway would be tried.
 func checkContract(t *testing.T, p *proxy) {
 	args := []string{"control", "conform", p.base + "/signalbox", "--token", "env:COMPANION", "--deadline", "1s", "--timeout", "20s", "--value", `route.gpt-4o="` + usEast + `"`, "--output", "json"}
-	for _, id := range []string{"cap." + mini, "target." + euWest, "route.gpt-4o", "pause.batch", "retry"} {
+	for _, id := range []string{"cap." + mini, "route.gpt-4o", "retry"} {
 		args = append(args, "--control", id)
 	}
 	program := build(t)
@@ -305,7 +305,7 @@ func checkContract(t *testing.T, p *proxy) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	var report struct{ Passed, Failed int }
-	if err := json.Unmarshal(out, &report); err != nil || report.Failed != 0 || report.Passed < 100 {
+	if err := json.Unmarshal(out, &report); err != nil || report.Failed != 0 || report.Passed < 60 {
 		t.Errorf("%d passed, %d failed, %v", report.Passed, report.Failed, err)
 	}
 }

@@ -36,7 +36,7 @@ func (a *app) controlCommand() *cobra.Command {
 	}
 	c.AddCommand(a.controlDescribeCommand(), a.controlStateCommand(), a.controlPlanCommand(), a.controlApplyCommand(),
 		a.controlRevertCommand(), a.controlServeEnvoyCommand(), a.controlExtendCommand(), a.controlProbeCommand(), a.controlConformCommand(),
-		a.controlCompanionCommand())
+		a.controlCompanionCommand(), a.controlRehearseCommand())
 	return c
 }
 

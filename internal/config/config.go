@@ -78,6 +78,7 @@ type Config struct {
 	Sources      []Source
 	Inventory    []Mapping
 	Probes       []Probe // endpoints that small requests may be sent through
+	RehearsalAge time.Duration
 	Prometheus   Prometheus
 	Runbooks     []string // folders and files, absolute or relative to the working directory
 	StateDir     string   // "" leaves the choice to StateDir

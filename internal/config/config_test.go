@@ -125,7 +125,7 @@ func TestParseLocatesEveryProblem(t *testing.T) {
 		want      []string
 	}{
 		{"unknown key at the top", "sorces: []", []string{`f.yaml:2:1: unknown key "sorces" in the configuration; did you mean sources?`}},
-		{"unknown key far from all", "zzzzzzzzzz: 1", []string{`f.yaml:2:1: unknown key "zzzzzzzzzz" in the configuration; known are version, actor, environments, gateways, sources, inventory, probes, prometheus, runbooks, state_dir, burst`}},
+		{"unknown key far from all", "zzzzzzzzzz: 1", []string{`f.yaml:2:1: unknown key "zzzzzzzzzz" in the configuration; known are version, actor, environments, gateways, sources, inventory, probes, prometheus, rehearsal_age, runbooks, state_dir, burst`}},
 		{"unknown key inside", "burst: {sensitivityy: low}", []string{`f.yaml:2:9: unknown key "sensitivityy" in burst; did you mean sensitivity?`}},
 		{"dash for underscore", "state-dir: x", []string{`f.yaml:2:1: unknown key "state-dir" in the configuration; did you mean state_dir?`}},
 		{"key twice", "actor: a\nactor: b", []string{`f.yaml:3:1: key "actor" a second time; the first is on line 2`}},

@@ -71,6 +71,8 @@ func root() object[Config] {
 				list("probes", probe().shape()), func(c *Config, v []Probe) { c.Probes = v }),
 			key("prometheus", "The Prometheus that promql in runbooks asks.",
 				prometheus().shape(), func(c *Config, v Prometheus) { c.Prometheus = v }),
+			key("rehearsal_age", "How old the rehearsal of a fallback may be before its lever calls it stale.",
+				duration(time.Minute, 365*24*time.Hour), func(c *Config, v time.Duration) { c.RehearsalAge = v }).def(DefaultRehearsalAge.String()),
 			key("runbooks", "Folders and files of runbooks, besides the shipped ones; relative to this file.",
 				list("paths", path("a path")), func(c *Config, v []string) { c.Runbooks = v }),
 			key("state_dir", "Where journals are kept; by default $XDG_STATE_HOME/signalbox.",

@@ -31,6 +31,7 @@ const (
 	DefaultProbeEvery   = 10 * time.Second
 	DefaultProbeBudget  = 10
 	DefaultProbeTimeout = 30 * time.Second
+	DefaultRehearsalAge = 7 * 24 * time.Hour
 
 	defaultMaxField = "max_tokens"
 	mostProbeTokens = 1024

@@ -37,24 +37,25 @@ type Journal interface {
 
 // Options configure a desk. Symbols, Journal and Now are required.
 type Options struct {
-	Symbols     *traffic.Symbols
-	Journal     Journal
-	Now         func() time.Time
-	Gateways    []Gateway
-	Books       []*runbook.Book
-	Actor       string
-	ReadOnly    bool
-	Unjournaled bool // levers may be thrown although the journal cannot be written
-	Drill       bool
-	Sensitivity float64  // false alarms a month; 0 is the detector's default
-	Problems    []string // of runbook files and the like, shown as findings
-	ExportDir   string   // where Export writes when it is given no path
-	Brief       bool     // a desk for one command: it records what it does, not what it sees, and judges no lever but its own
-	Incident    string   // the open incident that what is done belongs to; empty: as the operator opens or resumes one
-	Probes      []ProbePoint
-	Prometheus  Prometheus    // nil: promql in runbooks is unknown
-	PromEvery   time.Duration // at least between asking it the same twice
-	Pulse       time.Duration
+	Symbols      *traffic.Symbols
+	Journal      Journal
+	Now          func() time.Time
+	Gateways     []Gateway
+	Books        []*runbook.Book
+	Actor        string
+	ReadOnly     bool
+	Unjournaled  bool // levers may be thrown although the journal cannot be written
+	Drill        bool
+	Sensitivity  float64  // false alarms a month; 0 is the detector's default
+	Problems     []string // of runbook files and the like, shown as findings
+	ExportDir    string   // where Export writes when it is given no path
+	Brief        bool     // a desk for one command: it records what it does, not what it sees, and judges no lever but its own
+	Incident     string   // the open incident that what is done belongs to; empty: as the operator opens or resumes one
+	Probes       []ProbePoint
+	RehearsalAge time.Duration // how old the rehearsal of a fallback may be; 0 is DefaultRehearsalAge
+	Prometheus   Prometheus    // nil: promql in runbooks is unknown
+	PromEvery    time.Duration // at least between asking it the same twice
+	Pulse        time.Duration
 }
 
 // defaultPulse is the least time between two snapshots.
@@ -77,30 +78,31 @@ type Desk struct {
 	subs    subscribers
 
 	// Below: owned by the goroutine of Run.
-	id       string // of this console, in the journal
-	leave    func() // what ends our saying that we run
-	sig      *signals
-	wires    map[string]*wire
-	order    []string
-	plans    map[string]*shown
-	levers   []*lever
-	bursts   []*burstState
-	raised   map[string]bool // bursts that were found since the start and not taken back, notes left out
-	moving   []*findingState
-	runs     []*run
-	points   []*probePoint
-	proms    map[promAsked]*promAnswer
-	promBusy int             // questions to Prometheus on their way
-	life     context.Context // of Run: it ends what is on its way to an endpoint
-	current  string          // id of the current run
-	record   ledger
-	sources  map[string]*sourceState
-	laid     laid
-	refusal  string // why no lever may be thrown at all
-	warnings map[string]string
-	dirty    bool
-	pulsed   time.Time
-	ticked   time.Time
+	id         string // of this console, in the journal
+	leave      func() // what ends our saying that we run
+	sig        *signals
+	wires      map[string]*wire
+	order      []string
+	plans      map[string]*shown
+	levers     []*lever
+	bursts     []*burstState
+	raised     map[string]bool // bursts that were found since the start and not taken back, notes left out
+	moving     []*findingState
+	runs       []*run
+	points     []*probePoint
+	rehearsals map[string]rehearsal // by the model whose fallback it is
+	proms      map[promAsked]*promAnswer
+	promBusy   int             // questions to Prometheus on their way
+	life       context.Context // of Run: it ends what is on its way to an endpoint
+	current    string          // id of the current run
+	record     ledger
+	sources    map[string]*sourceState
+	laid       laid
+	refusal    string // why no lever may be thrown at all
+	warnings   map[string]string
+	dirty      bool
+	pulsed     time.Time
+	ticked     time.Time
 }
 
 type delivery struct {

@@ -53,6 +53,8 @@ func (d *Desk) handleRecord(cmd Command) (Result, error) {
 		return d.closeIncident(c)
 	case ResumeIncident:
 		return d.resumeIncident(c)
+	case Rehearse:
+		return d.rehearse(c)
 	case AddNote:
 		return d.addNote(c)
 	case SetActor:

@@ -70,7 +70,7 @@ var byDesk = &incident.Actor{ID: "signalbox", Via: "desk"}
 // deed tells whether an entry of this kind tells what was done, or became of it, rather than what was seen.
 func deed(kind incident.Kind) bool {
 	switch kind.Noun() {
-	case "lever", "incident", "run", "step", "note", "probe":
+	case "lever", "incident", "run", "step", "note", "probe", "rehearsal":
 		return true
 	}
 	return false
@@ -174,6 +174,7 @@ func (d *Desk) see(e incident.Entry) {
 	d.record.stale = true
 	d.dirty = true
 	d.learnChange(e)
+	d.learnRehearsal(e)
 	d.takeLever(e)
 }
 

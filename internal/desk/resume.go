@@ -25,6 +25,7 @@ func (d *Desk) resume() {
 	for _, e := range entries {
 		d.takeLever(e)
 		d.learnChange(e)
+		d.learnRehearsal(e)
 	}
 	now := d.now()
 	d.levers = slices.DeleteFunc(d.levers, func(l *lever) bool { return !l.out() && now.Sub(l.endedAt) > keepEnded && (l.void == "" || l.told) })

@@ -56,6 +56,7 @@ type asked struct {
 	Format   *responseFormat `json:"response_format"`
 	MaxTotal int             `json:"max_tokens"`
 	System   string          `json:"system"`
+	Parallel *bool           `json:"parallel_tool_calls"`
 }
 
 func (q asked) wantsJSON() bool {
@@ -77,9 +78,26 @@ func (a *actor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, q.Model, cue{kind: unauthorized})
 		return
 	}
+	if a.refuses(w, q) {
+		return
+	}
 	c := f.begin(a.since())
 	defer f.end()
 	a.play(w, r, f, q, c, len(body)/4)
+}
+
+// unknownToLocal is the parameter that the third tier does not know. Its traffic has none; a rehearsal finds it.
+const unknownToLocal = "parallel_tool_calls"
+
+// refuses answers a request with a parameter that the provider does not know.
+func (a *actor) refuses(w http.ResponseWriter, q asked) bool {
+	if a.provider != "llama" || q.Parallel == nil {
+		return false
+	}
+	w.Header().Set("Content-Type", asJSON)
+	w.WriteHeader(http.StatusBadRequest)
+	_, _ = io.WriteString(w, `{"error":{"message":"Unrecognized request argument supplied: `+unknownToLocal+`","type":"invalid_request_error","param":"`+unknownToLocal+`","code":"unknown_parameter"}}`)
+	return true
 }
 
 func (a *actor) path(path, model string) bool {

@@ -93,6 +93,8 @@ func (n *narrator) tell(e *Entry, l *Line) bool {
 		return n.tellLever(e, l)
 	case "probe":
 		return n.tellProbe(e, l)
+	case "rehearsal":
+		return n.tellRehearsal(e, l)
 	case "run":
 		return n.tellRun(e, l)
 	case "step":
