@@ -124,6 +124,29 @@ func TestClassifyAccessLines(t *testing.T) {
 	}
 }
 
+// What an allowance, a status, a model that cannot be loaded and a caller that left are worded as.
+func TestClassifyByMeaning(t *testing.T) {
+	tests := map[string]Class{
+		"this key is limited to 500 API calls / month":                              QuotaExhausted,
+		"exceeded the limit of 20 requests/day":                                     QuotaExhausted,
+		"You have reached the trial limit":                                          QuotaExhausted,
+		"limited to 20 requests / minute: too many requests":                        RateLimited,
+		"relay error: status code is 400":                                           BadRequest,
+		"the answer has a status code of 503":                                       Unavailable,
+		"error: the model service is unable to process your request":                Unavailable,
+		"llama runner has terminated: error loading model: out of memory":           ServerError,
+		"503: loading model":                                                        Unavailable,
+		"Authentication with a key is refused: key authentication is disabled here": Auth,
+		"[INFO] Client disconnected. Stopping generation":                           Cancelled,
+		"INFO client connected, 12 of 64 slots in use, 3 requests / day on average": None,
+	}
+	for text, want := range tests {
+		if v := Classify(Input{Text: text}); v.Class != want {
+			t.Errorf("got %s (%s), want %s: %s", v.Class, v.Why, want, text)
+		}
+	}
+}
+
 // The reference gateway's own codes and words.
 func TestClassifyReferenceGateway(t *testing.T) {
 	tests := []struct {

@@ -71,7 +71,7 @@ type asks struct {
 // tellers are read in the same pass as the rules' words.
 var tellers = append([]teller{
 	{words: []string{
-		"status", "status code", "code", "http", "|http/1.1", "|http/1.0", "|http/2.0", "|http/2", "|http/3", "|http/3.0", "error", "failed", "returned", "responded with", "response",
+		"status", "status code", "status code is", "status code of", "status is", "status of", "code", "http", "|http/1.1", "|http/1.0", "|http/2.0", "|http/2", "|http/3", "|http/3.0", "error", "failed", "returned", "responded with", "response",
 		"[", "(", "):", "状态码", "错误", "错误码", "http错误",
 	}, kinds: markLead},
 	{words: []string{"client error", "server error", "status code", "overloaded", "insufficient balance"}, kinds: markReason},
@@ -101,7 +101,7 @@ var tellers = append([]teller{
 		"error", "fail", "exception", "traceback", "timeout", "timed out", "abort", "panic", "cannot", "closed", "terminated", "invalid", "unable", "denied", "exceeded", "reset by",
 		"finish reason", "filter", "disconnect", "rejected",
 	}, kinds: markTrouble},
-	{words: []string{"|error|", "|errors|", "error:", "error]", "|fail", "exception", "abort", "refused", "cancel", "错误", "失败"}, kinds: markFailing},
+	{words: []string{"|error|", "|errors|", "error:", "error]", "|fail", "exception", "abort", "refused", "cancel", "client disconnect", "client has disconnect", "错误", "失败"}, kinds: markFailing},
 	{words: waitWords},
 	{words: upWords},
 	{words: []string{httpWord, flagsWord, haproxyWord, termWord, stateWord, dumpWord}},

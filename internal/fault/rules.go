@@ -31,7 +31,7 @@ var accountRules = []rule{
 			a: accounts, within: 48,
 			b: []string{"suspended", "deactivated", "|banned|", "has been disabled", "is disabled", "was disabled", "been blocked", "been restricted", "is restricted", "been locked", "is locked", "been frozen", "been terminated", "封禁", "冻结", "禁用", "停用"},
 		}},
-		not: []string{"service disabled", "has not been used in project", "it is disabled. enable it", "you have been blocked"},
+		not: []string{"authentication is disabled", "auth is disabled", "service disabled", "has not been used in project", "it is disabled. enable it", "you have been blocked"},
 	},
 }
 
@@ -61,10 +61,10 @@ var moneyRules = []rule{
 	},
 	{
 		name: "allowance of a day or more", class: QuotaExhausted, from: "Groq, Google, OpenRouter, Anthropic limits", doc: []string{"(TPD)", "(RPD)", "PerDay", "free-models-per-day", "5-hour limit", "5 hour limit"},
-		any: []string{"limit for today", "plan limit", "limit of your plan", "reset your limit", "limit will reset", "limit resets", "limit reached · resets", "hour limit reached", "weekly limit", "daily limit", "daily quota"},
+		any: []string{"limit for today", "plan limit", "trial limit", "trial request limit", "trial usage limit", "limit of your plan", "reset your limit", "limit will reset", "limit resets", "limit reached · resets", "hour limit reached", "weekly limit", "daily limit", "daily quota"},
 		near: []near{{
 			a: []string{"limit", "quota", "usage", "allowance", "too many tokens", "too many requests"}, within: 64,
-			b: []string{"per day", "|daily", "|today|", "24 hours", "per week", "this week", "this month", "per month", "5 hour", "resets at", "will reset at", "每日", "今日", "每天"},
+			b: []string{"per day", "|daily", "|today|", "24 hours", "per week", "this week", "this month", "per month", "calls / month", "calls/month", "requests / month", "requests/month", "tokens/month", "calls / day", "calls/day", "requests / day", "requests/day", "tokens/day", "5 hour", "resets at", "will reset at", "每日", "今日", "每天"},
 		}},
 		not: []string{"x ratelimit", "ratelimit limit"},
 	},

@@ -51,7 +51,7 @@ var capacityRules = []rule{
 			"saturated", "负载已", "负载过", "负载较", "负载太", "已满", "饱和", "过载", "服务器繁忙", "系统繁忙", "繁忙", "拥挤", "访问量过大", "算力不足", "资源不足",
 		},
 		near: []near{{a: []string{"|queue", "|slots", "|slot", "|server", "|model", "|service", "|system", "|cluster", "|engine"}, b: []string{"|busy|", "|full|", "overload", "at capacity"}, within: 24}},
-		not:  []string{"port is busy", "not busy", "full traceback", "full stack"},
+		not:  []string{"if the model is busy", "port is busy", "not busy", "full traceback", "full stack"},
 	},
 	{
 		name: "rate code", class: RateLimited, confidence: sure, from: "OpenAI, Anthropic, Mistral, Groq, AWS, Azure, Alibaba error references", doc: []string{

@@ -52,7 +52,7 @@ var identityRules = []rule{
 			"invalid api key", "incorrect api key", "invalid x api key", "api key not valid", "invalid authentication", "unauthorized", "access denied", "access is denied", "token has expired", "token expired", "expired token", "token is expired", "you have been blocked",
 			"attention required! cloudflare", "attention required! | cloudflare", "just a moment...", "error 1020", "don't have access", "do not have access", "does not have access", "not have permission", "no permission", "not authorized", "not allowed to", "|forbidden|", "auth credentials",
 			"missing api key", "no api key", "api key is required", "api key required", "provide an api key", "provide your api key", "api key is not set", "api key not set", "invalid token", "invalid api token", "invalid access token", "api key is invalid", "api key not found",
-			"api key is missing", "api key was not", "api key client option must be set", "api key must be", "not logged in", "please log in", "please login", "log in again", "login required", "please run /login", "use case form", "key not found in", "not found in db", "automated queries",
+			"api key is missing", "api key was not", "api key client option must be set", "api key must be", "not logged in", "please log in", "please login", "log in again", "login required", "authentication is disabled", "auth is disabled", "please run /login", "use case form", "key not found in", "not found in db", "automated queries",
 			"secret with the name", "operation not allowed", "virtual network/firewall", "invalid subscription", "failed authentication", "authentication failed", "authentication fail", "authentication required", "auth failed", "authorization failed",
 			"invalid auth", "token is invalid", "invalid bearer", "not allowed for this organization", "invalid key", "key is invalid", "key has expired", "key expired", "expired key", "api key has been revoked", "key revoked", "wrong api key",
 			"invalid signature", "unable to authenticate", "ip not allowed", "not whitelisted", "not in allowlist", "无效的令牌", "鉴权", "未授权", "认证失败", "身份验证", "无权", "无效的api", "密钥无效", "未登录",
@@ -69,7 +69,7 @@ var identityRules = []rule{
 var outputRules = []rule{
 	{name: "unavailable code", class: Unavailable, from: "AWS, OpenAI, llama.cpp, HuggingFace", doc: []string{
 		"ServiceUnavailableException", "loading model", "model is loading", "is currently loading",
-	}},
+	}, not: []string{"error loading model", "failed loading model", "while loading model"}},
 	{name: "output cut", class: Truncated, from: "OpenAI SDKs, pydantic, V8, Go", doc: []string{"EOF while parsing", "unexpected end of json", "LengthFinishReason", "Unexpected end of JSON input"}, any: []string{"unterminated json", "truncated json", "json is truncated", "output was truncated", "response was truncated"}, not: []string{"tool call"}},
 	{name: "output code", class: InvalidOutput, confidence: sure, from: "Google, Groq, Vercel AI SDK, LangChain, LiteLLM, instructor", doc: []string{
 		"MALFORMED_FUNCTION_CALL", "tool_use_failed", "NoObjectGenerated", "OutputParserException", "invalid_output", "invalid_tool_call", "UNEXPECTED_TOOL_CALL", "json_validate_failed", "AI_JSONParseError", "failed to process successful response", "AI_TypeValidation", "ToolCallParse", "InvalidToolArguments", "InvalidToolInput",
@@ -90,6 +90,6 @@ var outputRules = []rule{
 			{a: []string{"schema|"}, b: []string{"output does not match", "response does not match", "output doesn't match", "output did not match", "output violates", "mismatch"}, within: 40},
 			{a: []string{"|empty|", "|blank|"}, b: []string{"response", "content", "completion", "candidates", "choices", "|answer", "|reply", "output"}, within: 28},
 		},
-		not: []string{"invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token <", "parse request", "request was malformed", "loads request", "invalid tool schema", "invalid tools"},
+		not: []string{"empty reply from server", "invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token <", "parse request", "request was malformed", "loads request", "invalid tool schema", "invalid tools"},
 	},
 }

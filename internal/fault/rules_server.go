@@ -43,7 +43,7 @@ var serverRules = []rule{
 	{
 		name: "unavailable words", class: Unavailable, from: "OpenAI, llama.cpp", doc: []string{"service_unavailable_error", "unavailable_error"}, faint: []string{"maintenance", "draining", "starting up", "is starting", "is loading", "warm up", "warming up", "维护", "加载中", "estimated time", "unavailable"},
 		any: []string{
-			"service unavailable", "temporarily unavailable", "is unavailable", "currently unavailable", "still loading", "not ready", "is down|", "server unavailable", "shutting down", "not yet ready",
+			"service unavailable", "temporarily unavailable", "is unavailable", "currently unavailable", "still loading", "not ready", "is down|", "server unavailable", "shutting down", "not yet ready", "unable to process your request", "unable to process the request", "unable to process this request",
 			"not initialized", "health check failed", "healthcheck failed", "unable to start", "failed to start", "暂不可用", "服务不可用", "正在启动", "不可用",
 		}, weak: true,
 	},
