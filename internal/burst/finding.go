@@ -209,9 +209,24 @@ func (l *Lookout) forget(sec int64) {
 
 // inBurst gives the burst that explains that a place fails: one that lasts, else the latest that has ended after a time.
 func (l *Lookout) inBurst(where traffic.Scope, endedAfter int64) (Burst, bool) {
+	return l.burstWhere(endedAfter, func(scope traffic.Scope) bool { return scope.Overlaps(where) && covers(scope, where) })
+}
+
+// burstAt is the same of a spot. A model's requests fall from where it fails, though that may be one provider or region of it.
+func (l *Lookout) burstAt(s *spot, endedAfter int64) (Burst, bool) {
+	model := traffic.Model.String()
+	return l.burstWhere(endedAfter, func(scope traffic.Scope) bool {
+		if !scope.Overlaps(s.where) {
+			return false
+		}
+		return covers(scope, s.where) || (s.kind == aModel && scope[model] == s.where[model])
+	})
+}
+
+func (l *Lookout) burstWhere(endedAfter int64, fits func(traffic.Scope) bool) (Burst, bool) {
 	var best Burst
 	for _, b := range l.bursts {
-		if !b.Scope.Overlaps(where) || !covers(b.Scope, where) || (!b.Live() && b.Ended.Unix() < endedAfter) {
+		if !fits(b.Scope) || (!b.Live() && b.Ended.Unix() < endedAfter) {
 			continue
 		}
 		newer := b.Live() != best.Live() && b.Live() || b.Live() == best.Live() && cmp.Or(b.Onset.Compare(best.Onset), cmp.Compare(b.ID, best.ID)) > 0

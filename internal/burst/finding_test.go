@@ -153,6 +153,19 @@ const (
 	other   = "openai/gpt-4o/us-east"
 )
 
+// A gateway that logs requests only, each with the deployment that answered in the end, names the model that it fell from.
+func TestCascadeFromAModelOfAGatewayThatTellsRequestsOnly(t *testing.T) {
+	p := newPost()
+	failing := flow{dep: primary, side: "client", rate: 20, share: 0.9, class: "bad_gateway"}
+	p.run(300, flow{dep: primary, side: "client", rate: 20, share: 0.005, class: "bad_gateway"}, flow{dep: next, side: "client", rate: 5})
+	p.burst("b0", traffic.Scope{"provider": "openai", "model": "gpt-4o-mini"})
+	p.burst("b1", traffic.Scope{"provider": "azure", "model": "gpt-4o", "region": "eu-west"})
+	p.run(40, failing, flow{dep: next, side: "client", rate: 20, share: 0.3, class: "rate_limited", fell: "gpt-4o", fellRate: 15})
+	if f := p.only(t, Cascade); f.Where["deployment"] != next || f.Burst != "b1" {
+		t.Errorf("%+v", f)
+	}
+}
+
 var azureDown = traffic.Scope{"provider": "azure", "region": "eu-west"}
 
 func TestCascade(t *testing.T) {

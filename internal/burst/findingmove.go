@@ -37,15 +37,19 @@ func (l *Lookout) moved(sec int64, m move, n int64) {
 }
 
 // sources gives the targets that the requests of a move fell from. A deployment is asked for first: of two models of
-// one name, one may be an alias.
+// one name, one may be an alias. Where a gateway tells only requests, with the deployment that answered in the end, no
+// target bears the name of a model: then it is all that was asked of it.
 func (l *Lookout) sources(m *moving) []*spot {
 	if m.known == len(l.places) {
 		return m.sources
 	}
 	m.known, m.sources = len(l.places), nil
-	for _, d := range []traffic.Dim{traffic.Deployment, traffic.Model} {
+	for _, by := range []struct {
+		kind uint8
+		dim  traffic.Dim
+	}{{aTarget, traffic.Deployment}, {aTarget, traffic.Model}, {aModel, traffic.Model}} {
 		for _, s := range l.places {
-			if s.kind == aTarget && s.key[d] == m.from && s != m.target && l.asks(s.key, m.to.key[traffic.Gateway]) {
+			if s.kind == by.kind && s.key[by.dim] == m.from && s != m.target && l.asks(s.key, m.to.key[traffic.Gateway]) {
 				m.sources = append(m.sources, s)
 			}
 		}
@@ -89,7 +93,7 @@ func (l *Lookout) cascades(sec int64) {
 			continue
 		}
 		for _, from := range l.sources(m) {
-			b, ok := l.inBurst(from.where, sec-recentSecs)
+			b, ok := l.burstAt(from, sec-recentSecs)
 			if !ok || covers(b.Scope, m.target.where) {
 				continue
 			}
@@ -169,7 +173,7 @@ func (l *Lookout) stuckMoves(sec int64) {
 		if len(from) == 0 {
 			continue
 		}
-		b, ok := l.inBurst(from[0].where, sec-keepBurst)
+		b, ok := l.burstAt(from[0], sec-keepBurst)
 		if !ok || b.Live() || sec-b.Ended.Unix() < stuckSecs || float64(n) < 2*m.habit[b.ID]*stuckSecs {
 			continue
 		}

@@ -214,6 +214,7 @@ func (w *watch) weigh(sec int64) {
 		}
 	}
 	w.gather(sec)
+	wary := w.wary(sec)
 	for _, c := range w.fired {
 		for s := range signals {
 			n := c.now.n[s]
@@ -222,11 +223,20 @@ func (w *watch) weigh(sec int64) {
 			}
 			p0 := 0.0
 			if c.now.failed.has(s) {
-				p0 = traits[s].boundary(n, c.now.e[s], c.now.v[s], c.now.c[s])
+				p0 = min(0.9, wary*traits[s].boundary(n, c.now.e[s], c.now.v[s], c.now.c[s]))
 			}
 			c.stats[s].push(sec, n, c.now.k[s], c.now.e[s], p0, c.phi0(), !w.eps[s].on)
 		}
 	}
+}
+
+// fresh is for how many seconds traffic has to be seen before it is known how much failures come and go by themselves:
+// a busy place is soon sure of its rate, and still has not seen a quarter of an hour of it.
+const fresh = 180
+
+// wary is how many times as many failures as usual are normal: twice as many at first, and no more than usual in the end.
+func (w *watch) wary(sec int64) float64 {
+	return 1 + max(0, 1-float64(sec-w.born)/fresh)
 }
 
 // gather adds up what the cuts saw. What a burst explains is left out.
