@@ -98,7 +98,15 @@ func start(t *testing.T, upstreams map[string]http.HandlerFunc) *edge {
 		t.Cleanup(u.Close)
 		cfg = strings.ReplaceAll(cfg, addr, u.Listener.Addr().String())
 	}
-	for name, text := range map[string]string{"haproxy.cfg": cfg, "models.map": read(t, "models.map")} {
+	files := map[string]string{"haproxy.cfg": cfg}
+	maps, err := filepath.Glob("*.map")
+	if err != nil || len(maps) != 5 {
+		t.Fatalf("%v, %v", maps, err)
+	}
+	for _, name := range maps {
+		files[name] = read(t, name)
+	}
+	for name, text := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -63,7 +63,9 @@ func startEdge(t *testing.T, replace ...string) *edge {
 		"bind 127.0.0.1:8480", "bind unix@front.sock", "127.0.0.1:8404", freePort(t),
 		"127.0.0.1:9101", e.eu.addr(), "127.0.0.1:9102", e.us.addr(), "127.0.0.1:9103", e.other.addr(),
 	}, replace...)...)
-	for _, name := range []string{"haproxy.cfg", "models.map", "signalbox.yaml"} {
+	for _, name := range []string{
+		"haproxy.cfg", "models.map", "signalbox.yaml", "signalbox-refuse-workload.map", "signalbox-cap-model.map", "signalbox-cap-workload.map", "signalbox-force-model.map",
+	} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "examples", "haproxy", name))
 		if err != nil {
 			t.Fatal(err)

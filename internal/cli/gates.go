@@ -60,7 +60,7 @@ func (a *app) driver(ctx context.Context, cfg *config.Config, g config.Gateway, 
 		}
 	case config.GatewayHAProxy:
 		spec.Driver = haproxy.New(haproxy.Options{
-			Gateway: g.Name, Instances: haproxyInstances(g), Timeout: g.Timeout, Resolve: deploymentsOf(cfg),
+			Gateway: g.Name, Instances: haproxyInstances(g), Timeout: g.Timeout, Resolve: deploymentsOf(cfg), Maps: g.Maps,
 		})
 	case config.GatewayEnvoy:
 		spec.Driver = envoyDriver(cfg, g)

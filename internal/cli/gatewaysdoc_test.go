@@ -27,7 +27,7 @@ func described() []struct {
 	}{
 		{contract.New(contract.Options{}).Describe(), "the drill's gateway, a real HTTP server on loopback; and servers that fail on cue"},
 		{litellm.New(litellm.Options{}).Describe(), "LiteLLM 1.106.2 with two workers and the companion, each lever under requests, with its end and its undo; without the companion, on the same one"},
-		{haproxy.New(haproxy.Options{}).Describe(), "HAProxy 2.6, each lever under requests, with its undo"},
+		{haproxy.New(haproxy.Options{Maps: true}).Describe(), "HAProxy 2.6 with the configuration of [examples/haproxy](../examples/haproxy/README.md), each lever under requests, with its undo"},
 		{envoy.New(envoy.Options{}).Describe(), "Envoy 1.40, each lever under requests, with its undo, in the admin layer and with Signalbox as its runtime source: there Envoy itself holds the deadline, and a restart forgets nothing. What follows is of the admin layer"},
 		{nginx.New(nginx.Options{}).Describe(), "nginx 1.22, each lever under requests, with its undo"},
 	}
@@ -91,7 +91,11 @@ func gatewayTables() string {
 				fmt.Fprintf(&b, " The deadline is held by the %s; lock: %s; until it is in force: %s.\n\n", a.Holder, a.Lock, a.Delay)
 			}
 			if a.Why != "" {
-				fmt.Fprintf(&b, "- `%s` (%s): %s.\n", verbs[i], a.Fitness, strings.TrimRight(a.Why, "."))
+				held := ""
+				if first := d.Ability(verbs[0]).Holder; a.Holder != "" && a.Holder != first {
+					held = "; its deadline is held by the " + a.Holder
+				}
+				fmt.Fprintf(&b, "- `%s` (%s): %s%s.\n", verbs[i], a.Fitness, strings.TrimRight(a.Why, "."), held)
 			}
 		}
 	}

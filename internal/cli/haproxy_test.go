@@ -87,8 +87,8 @@ func (x *terminal) walkToDrain(t *testing.T) {
 	x.press(t, "d")
 	x.sees(t, "3. Reduce load safely", "step 3 of")
 	x.press(t, "d")
-	x.sees(t, "3a. Pause batch work", "cannot:", "HAProxy knows no")
-	x.skip(t, "HAProxy has no pause for batch work")
+	x.sees(t, "3a. Pause batch work", "workload.pause batch")
+	x.skip(t, "there is no batch work here")
 	x.sees(t, "step 5 of", "cap.set gpt-4o/azure-eu-west to 4")
 	x.skip(t, "fast 502s: an outage, no overload")
 	x.sees(t, "step 6 of", "3c. See whether it helped", "WAIT")
@@ -260,7 +260,7 @@ func (e *edge) judgeRecord(t *testing.T) {
 	if want := []string{"cap.set reverted yes yes yes", "target.out reverted yes yes yes"}; !slices.Equal(levers, want) {
 		t.Errorf("the export has the levers %q, not %q", levers, want)
 	}
-	for _, want := range []string{"ready -> drain", "50 -> 2", "helped", "HAProxy has no pause for batch work", "spare the region that is left", "gpt-4o@eu-west"} {
+	for _, want := range []string{"ready -> drain", "50 -> 2", "helped", "there is no batch work here", "spare the region that is left", "gpt-4o@eu-west"} {
 		if !strings.Contains(md, want) {
 			t.Errorf("the Markdown lacks %q:\n%s", want, md)
 		}

@@ -104,6 +104,7 @@ type Gateway struct {
 	Nginx     Nginx
 	LeastCap  int // the least that cap.set may leave to an instance; 0: what the gateway allows
 	Runtime   Runtime
+	Maps      bool // haproxy: its configuration has maps of levers
 	Token     Secret
 	Timeout   time.Duration // of one call to one instance
 	At        Pos

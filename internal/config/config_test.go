@@ -196,6 +196,7 @@ func TestParseLocatesEveryProblem(t *testing.T) {
 			`f.yaml:4:60: the runtime of another gateway is served at "127.0.0.1:1"; that one is on line 3`,
 		}},
 		{"a runtime of another kind", "gateways: [{name: a, kind: contract, instances: ['http://h'], runtime: {listen: '127.0.0.1:1'}}]", []string{`f.yaml:2:72: runtime belongs to kind envoy, not contract`}},
+		{"maps of another kind", "gateways: [{name: a, kind: contract, instances: ['http://h'], maps: on}]", []string{`f.yaml:2:69: maps belong to kind haproxy, not contract`}},
 		{"instance twice", "gateways: [{name: edge, kind: contract, instances: ['http://h', 'http://h']}]", []string{`f.yaml:2:52: instance "http://h" stands here twice`}},
 		{"wrong address", "gateways: [{name: e, kind: haproxy, instances: ['http://h', 'unix:', 'tcp:h:0']}]", []string{
 			`f.yaml:2:48: instance "http://h" is not a runtime socket; write unix:/run/haproxy.sock or tcp:127.0.0.1:9999`,

@@ -20,10 +20,13 @@ func runtime() object[Runtime] {
 	}
 }
 
-// checkRuntimes wants the runtime of each gateway at an address of its own.
+// checkRuntimes wants the runtime of each gateway at an address of its own, and keys of one kind of gateway there only.
 func checkRuntimes(r *report, c *Config) {
 	seen := make(map[string]int)
 	for _, g := range c.Gateways {
+		if at, there := g.keys["maps"]; there && g.Kind != GatewayHAProxy && g.Kind != "" {
+			r.add(at, "maps belong to kind haproxy, not "+g.Kind, "")
+		}
 		at, there := g.keys["runtime"]
 		switch {
 		case there && g.Kind != GatewayEnvoy && g.Kind != "":

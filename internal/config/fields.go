@@ -120,6 +120,8 @@ func gateway() object[Gateway] {
 				nginx().shape(), func(g *Gateway, v Nginx) { g.Nginx = v }),
 			key("least_cap", "The least that cap.set may leave to an instance; without it, what the gateway allows.",
 				howMany(), func(g *Gateway, v int64) { g.LeastCap = int(v) }),
+			key("maps", "haproxy: on where its configuration has the maps and rules of examples/haproxy: levers that HAProxy itself ends on time.",
+				onOff(), func(g *Gateway, v bool) { g.Maps = v }).def("off"),
 			key("runtime", "envoy: where Signalbox serves the runtime of these Envoys, for Envoy itself to end levers on time; without it levers are set in the admin layer.",
 				runtime().shape(), func(g *Gateway, v Runtime) { g.Runtime = v }),
 			key("token", "Where the token of the control contract is kept.",

@@ -22,7 +22,11 @@ func (d *Driver) Apply(ctx context.Context, p gateway.Plan, idemKey string) (gat
 	if err != nil {
 		return gateway.Receipt{}, err
 	}
-	return d.unlocked(commands).Apply(ctx, p, idemKey), nil
+	rec := d.unlocked(commands).Apply(ctx, p, idemKey)
+	if at := p.Deadline.At; p.Deadline.Holder == gateway.HeldByGateway && !at.IsZero() {
+		rec.ExpiresAt = &at
+	}
+	return rec, nil
 }
 
 // unlocked changes one server after the other, by these commands; a revert builds its own.
@@ -34,6 +38,9 @@ func (d *Driver) unlocked(commands []string) gateway.Unlocked {
 		},
 		Set: func(ctx context.Context, i int, ip gateway.InstancePlan, want gateway.Value, r gateway.InstanceReceipt) gateway.InstanceReceipt {
 			at := slices.IndexFunc(d.peers, func(p peer) bool { return p.name == ip.Name }) // Look has found it
+			if isMap(ip.Control) {
+				return d.sendMap(ctx, d.peers[at], commands[i], ip, r)
+			}
 			return d.sendAndLook(ctx, d.peers[at], commands[i], ip, want, r)
 		},
 		Restarted: func(ip gateway.InstancePlan, now gateway.Glance) string {
@@ -108,6 +115,10 @@ func pair(p gateway.Plan, calls []gateway.Call) ([]string, error) {
 			continue
 		}
 		ip := p.Instances[i]
+		if isMap(ip.Control) && fitsMap(c.Body, ip.Control, ip.After, ip.Before) {
+			out[i] = c.Body
+			continue
+		}
 		if c.Body != commandFor(ip.Control, ip.After) && c.Body != commandFor(ip.Control, ip.Before) {
 			return nil, fmt.Errorf("plan %s has a command for %s that does not fit its values; plan again", p.ID, ip.Control)
 		}
@@ -154,6 +165,13 @@ func (d *Driver) look(ctx context.Context, ip gateway.InstancePlan) (gateway.Gla
 		r := d.read(ctx, p)
 		if r.err != nil {
 			return gateway.Glance{}, r.err
+		}
+		if isMap(ip.Control) {
+			e, ok := r.proc.entry(ip.Control)
+			if !ok {
+				return gateway.Glance{}, fmt.Errorf("%s has no entry %s any more; read again", p.where(), redact.Outside(ip.Control, 200))
+			}
+			return gateway.Glance{Value: e.value(), Rev: "pid " + r.proc.pid}, nil
 		}
 		word, id, _ := strings.Cut(ip.Control, " ")
 		s, ok := r.proc.find(id)

@@ -1,6 +1,7 @@
 // Package haproxy drives HAProxy through its runtime socket. A deployment is a server, named backend/server.
 // The socket has no lock and no deadlines, and a reload forgets what was set through it: the driver compares
-// before and after it writes, and says who has to end a change.
+// before and after it writes, and says who has to end a change. Where HAProxy's configuration has rules for it, levers are
+// entries of maps with a time in them, and HAProxy ends them by itself.
 package haproxy
 
 import (
@@ -36,6 +37,8 @@ type Options struct {
 	// Resolve gives the deployments (backend/server) that a scope covers exactly, from the inventory; none where
 	// servers alone cannot hit it. Nil: a scope has to name its deployment.
 	Resolve func(traffic.Scope) []string
+	// Maps says that HAProxy's configuration has the maps and rules of examples/haproxy: levers that it ends by itself.
+	Maps    bool
 	Timeout time.Duration // of one command; 0 means 3 s
 	// Dial connects to a socket; nil uses the net package. It is the seam for jump hosts.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -125,12 +128,38 @@ func (d *Driver) Describe() gateway.Description {
 		case gateway.TargetOut, gateway.TargetIn:
 			a = gateway.Ability{Fitness: gateway.Native, Why: "server state drain: what runs may finish; a reload forgets it, unless a server-state-file keeps it"}
 		}
+		if m, ok := d.byMap(v, a); ok {
+			desc.Abilities = append(desc.Abilities, m)
+			continue
+		}
 		if a.Fitness == gateway.Native {
 			a.Verb, a.Dims, a.Holder, a.Lock, a.Delay = v, []string{"deployment"}, gateway.HeldByConsole, "none", "at once"
 		}
 		desc.Abilities = append(desc.Abilities, a)
 	}
 	return desc
+}
+
+// byMap describes a verb for which the configuration has maps.
+func (d *Driver) byMap(v gateway.Verb, a gateway.Ability) (gateway.Ability, bool) {
+	if !d.opts.Maps {
+		return a, false
+	}
+	m := gateway.Ability{Verb: v, Fitness: gateway.Native, Holder: gateway.HeldByGateway, Lock: "none", Delay: "at once"}
+	switch v {
+	case gateway.CapSet, gateway.CapLift:
+		m.Dims, m.Excess, m.Holder = []string{"deployment", "model", "workload"}, gateway.ExcessWaits, gateway.HeldByConsole
+		m.Why = "of a server: " + a.Why + "; of a model or a workload: an entry of a map with a deadline that HAProxy itself holds, and 429 at once for what is over it"
+	case gateway.WorkloadPause, gateway.WorkloadResume:
+		m.Dims, m.Excess, m.Why = []string{"workload"}, gateway.ExcessRejected, "an entry of a map, by `maps: on` and the rules of examples/haproxy; a reload ends it"
+	case gateway.ShedSet, gateway.ShedLift:
+		m.Dims, m.Excess, m.Why = []string{"workload"}, gateway.ExcessRejected, "the same, for a share of the requests"
+	case gateway.RouteForce, gateway.RouteUnforce:
+		m.Dims, m.Why = []string{"model"}, "the same, to another backend; the model's name in the body stays as it is"
+	default:
+		return a, false
+	}
+	return m, true
 }
 
 // Read reads all instances at once.
@@ -166,7 +195,10 @@ func (d *Driver) readAll(ctx context.Context, peers []peer) []reading {
 
 func (d *Driver) read(ctx context.Context, p peer) reading {
 	r := reading{peer: p}
-	if r.proc, r.err = p.process(ctx); r.err == nil {
+	if r.proc, r.err = p.process(ctx); r.err == nil && d.opts.Maps {
+		r.err = p.readMaps(ctx, &r.proc)
+	}
+	if r.err == nil {
 		r.bases, r.note = d.remember(p.name, r.proc)
 	}
 	return r

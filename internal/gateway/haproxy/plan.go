@@ -32,12 +32,30 @@ func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gat
 	if err != nil {
 		return gateway.Plan{}, err
 	}
-	if err := b.parseValue(); err != nil {
+	verb := d.mapVerb(c.Verb, what)
+	if verb == "" {
+		err = b.parseValue()
+	}
+	if err != nil {
 		return gateway.Plan{}, err
 	}
 	b.readings = d.readAll(ctx, peers)
 	if err := heardAny(d.opts.Gateway, b.readings); err != nil {
 		return gateway.Plan{}, err
+	}
+	if verb != "" {
+		done, err := b.planMaps(verb, what)
+		if err == nil && done {
+			err = b.worthwhile(ctx)
+		}
+		if err != nil || done {
+			b.judgeMaps()
+			b.plan.Digest = b.plan.Sum()
+			return b.plan, err
+		}
+		if err := b.parseValue(); err != nil {
+			return gateway.Plan{}, err
+		}
 	}
 	if b.servers, err = d.servers(&b, what); err != nil {
 		return gateway.Plan{}, err

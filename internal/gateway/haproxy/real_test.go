@@ -110,17 +110,21 @@ func startHAProxy(t *testing.T, eu, us *upstream) *realHAProxy {
 	if err := os.WriteFile(filepath.Join(dir, "h.cfg"), []byte(cfg), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h := &realHAProxy{dir: dir, binary: binary}
-	h.client = &http.Client{Transport: &http.Transport{
+	h := &realHAProxy{dir: dir, binary: binary, client: frontOf(dir)}
+	t.Cleanup(h.client.CloseIdleConnections)
+	t.Cleanup(h.kill)
+	h.start(t)
+	return h
+}
+
+// frontOf is a client of the gateway that listens in a folder.
+func frontOf(dir string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
 		MaxIdleConnsPerHost: 100,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, "front.sock"))
 		},
 	}}
-	t.Cleanup(h.client.CloseIdleConnections)
-	t.Cleanup(h.kill)
-	h.start(t)
-	return h
 }
 
 func (h *realHAProxy) start(t *testing.T) {

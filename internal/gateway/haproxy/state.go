@@ -15,6 +15,9 @@ import (
 	"signalbox/internal/traffic"
 )
 
+// sameClock is how far another machine's clock may seem to be off.
+const sameClock = 3 * time.Second
+
 // maxServers bounds what is read of one process.
 const maxServers = 10000
 
@@ -43,7 +46,9 @@ type process struct {
 	pid     string
 	version string
 	uptime  time.Duration
+	clock   time.Time // of its machine
 	servers []server
+	maps    []mapEntry
 	odd     []string
 }
 
@@ -146,6 +151,7 @@ func parseProcess(info, states, stats string) (process, error) {
 func parseInfo(text string) (process, error) {
 	var p process
 	var up string
+	var began int64
 	for line := range strings.Lines(text) {
 		k, v, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		switch k {
@@ -155,6 +161,8 @@ func parseInfo(text string) (process, error) {
 			p.version = redact.Outside(v, 60)
 		case "Uptime_sec":
 			up = v
+		case "Start_time_sec":
+			began = count(v)
 		case "DroppedLogs":
 			if n := count(v); n > 0 {
 				p.remark("HAProxy has dropped %d lines of its log since it started: what is counted from the log is too low; `nbthread 1` or a log target over UDP ends that", n)
@@ -166,6 +174,12 @@ func parseInfo(text string) (process, error) {
 		return process{}, errors.New("the answer to \"show info\" has no Pid and Uptime_sec")
 	}
 	p.uptime = time.Duration(secs) * time.Second
+	// Both numbers are cut to the second, so that their sum is up to two seconds late: where it says nothing else, our
+	// own clock is the better one. Older versions do not say when they began.
+	p.clock = time.Now()
+	if theirs := time.Unix(began, 0).Add(p.uptime + time.Second); began > 0 && theirs.Sub(p.clock).Abs() > sameClock {
+		p.clock = theirs
+	}
 	return p, nil
 }
 
@@ -329,6 +343,9 @@ func (r reading) state(gw string) gateway.InstanceState {
 			gateway.Control{ID: limitID(s.id()), Verb: gateway.CapSet, Scope: scope(), Value: limitValue(s.limit), Base: limitValue(r.bases[s.id()])},
 			gateway.Control{ID: stateID(s.id()), Verb: stateVerb, Scope: scope(), Value: stateValue(s.state()), Base: stateValue(s.configured())},
 		)
+	}
+	for _, e := range r.proc.maps {
+		out.Controls = append(out.Controls, e.control(gw))
 	}
 	sort.Slice(out.Controls, func(i, j int) bool { return out.Controls[i].ID < out.Controls[j].ID })
 	return out
