@@ -75,7 +75,7 @@ func ended(err error) error {
 func (p *autopilot) waitForBurst(ctx context.Context) (burst, book string, err error) {
 	for {
 		for _, o := range p.desk.Snapshot().Offers {
-			if o.Fits && o.Burst != "" {
+			if o.Fits && pages(p.desk.Snapshot(), o.Burst) {
 				return o.Burst, o.ID, nil
 			}
 		}
@@ -85,6 +85,11 @@ func (p *autopilot) waitForBurst(ctx context.Context) (burst, book string, err e
 			return "", "", context.Cause(ctx)
 		}
 	}
+}
+
+// pages tells whether a burst is one that wakes somebody: nobody walks a runbook by itself for a note.
+func pages(s *desk.Snapshot, burst string) bool {
+	return slices.ContainsFunc(s.Bursts, func(b desk.BurstView) bool { return b.ID == burst && b.Page })
 }
 
 // step does what the current step wants, then goes to where its branch says or to the next.

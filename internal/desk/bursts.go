@@ -223,19 +223,26 @@ func (d *Desk) bestOffer(b *burstState) runbook.Offer {
 	return offers[0]
 }
 
-// offers lists the runbooks: those that fit the newest live burst first, with why.
+// offers lists the runbooks: those that fit the newest live burst first, with why, then the one that fits each note best.
 func (d *Desk) offers() []OfferView {
 	var out []OfferView
 	fits := map[string]bool{}
-	for _, b := range d.bursts {
-		if !b.Ended.IsZero() || !b.Pages() {
-			continue
+	add := func(o runbook.Offer, burst string) {
+		if o.Book != nil && !fits[o.Book.ID] {
+			fits[o.Book.ID] = true
+			out = append(out, OfferView{ID: o.Book.ID, Title: o.Book.Title, Fits: true, Why: o.Why, Burst: burst, Armed: o.Book.Armed})
 		}
-		for _, o := range runbook.Offers(d.o.Books, viewOf(b), facts{d: d, now: d.now()}) {
-			if !fits[o.Book.ID] {
-				fits[o.Book.ID] = true
-				out = append(out, OfferView{ID: o.Book.ID, Title: o.Book.Title, Fits: true, Why: o.Why, Burst: b.ID, Armed: o.Book.Armed})
+	}
+	for _, b := range d.bursts {
+		if b.Ended.IsZero() && b.Pages() {
+			for _, o := range runbook.Offers(d.o.Books, viewOf(b), facts{d: d, now: d.now()}) {
+				add(o, b.ID)
 			}
+		}
+	}
+	for _, b := range d.bursts {
+		if b.Ended.IsZero() && !b.Pages() {
+			add(b.match, b.ID) // as found at its last revision: there may be many notes
 		}
 	}
 	for _, b := range d.o.Books {
