@@ -102,8 +102,7 @@ func (d *Desk) decline(c Decline) (Result, error) {
 	if s.lever != "" {
 		return Result{Text: "nothing was sent"}, nil // the lever is out as before
 	}
-	s.plan.Change.Incident = d.record.open
-	err := d.recordLever(incident.LeverDeclined, s.asLever(), "")
+	err := d.recordLever(incident.LeverDeclined, s.asLever(d.record.open), "")
 	return Result{Text: "nothing was sent"}, err
 }
 

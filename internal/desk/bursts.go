@@ -158,7 +158,7 @@ func (d *Desk) joinIncident(b *burstState) {
 		}
 	}
 	for _, l := range d.levers {
-		if l.plan.Change.Incident == d.record.open && d.leverWhere(l).Overlaps(b.Scope) {
+		if l.incident == d.record.open && d.leverWhere(l).Overlaps(b.Scope) {
 			b.incident = d.record.open
 			return
 		}

@@ -53,13 +53,14 @@ func (d *Desk) extend(c Extend, reply func(Result, error)) {
 // extendHere moves a deadline that a console holds: it is where the journal says.
 func (d *Desk) extendHere(l *lever, ends time.Time, reason string, reply func(Result, error)) {
 	before := l.ends
-	l.ends, l.lost = ends, false
+	l.endAt(ends)
+	l.lost = false
 	err := d.recordLever(incident.LeverExtended, l, reason)
 	if err == nil && l.lost {
 		err = &Refused{What: "extend", Why: "it was taken back meanwhile"}
 	}
 	if err != nil {
-		l.ends = before
+		l.endAt(before)
 		reply(Result{}, err)
 		return
 	}
@@ -92,7 +93,7 @@ func (d *Desk) extended(w *wire, l *lever, r gateway.Receipt, err error, reason 
 	}
 	l.receipt = r
 	if r.ExpiresAt != nil {
-		l.ends = *r.ExpiresAt
+		l.endAt(*r.ExpiresAt)
 	}
 	err = d.recordLever(incident.LeverExtended, l, reason)
 	reply(Result{Text: "extended to " + l.ends.UTC().Format("15:04:05") + " UTC", Lever: l.id}, err)

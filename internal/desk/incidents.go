@@ -21,13 +21,13 @@ func (d *Desk) openIncident(c OpenIncident) (Result, error) {
 		title = d.defaultTitle()
 	}
 	now := d.now()
-	id := incident.NewID("inc", now, nil)
+	id := d.comingIncident()
 	env, _ := d.environment()
 	data := incident.IncidentData{Title: title, Severity: c.Severity, Drill: d.o.Drill, Env: env}
 	if err := d.write(entryDraft{kind: incident.IncidentOpened, incident: id, data: data}); err != nil {
 		return Result{}, err
 	}
-	d.record.open = id
+	d.record.open, d.record.next = id, ""
 	d.record.sampled = now
 	if err := d.link(id, now); err != nil {
 		return Result{}, err
@@ -292,3 +292,15 @@ func (d *Desk) writeStopped() {
 }
 
 func (d *Desk) incidentID() string { return d.record.open }
+
+// comingIncident gives the id of the open incident or, where none is, of the next one: a gateway is told the incident with
+// the plan, and the lever itself may open it.
+func (d *Desk) comingIncident() string {
+	if d.record.open != "" {
+		return d.record.open
+	}
+	if d.record.next == "" {
+		d.record.next = incident.NewID("inc", d.now(), nil)
+	}
+	return d.record.next
+}

@@ -18,6 +18,7 @@ type ledger struct {
 	since   int64            // entries up to here were there before this console
 	mine    map[int64]bool   // entries that this console wrote: another's facts are about another's gateways
 	open    string           // id of the open incident
+	next    string           // id of the one that is opened next, where a plan has named it already
 	all     []incident.Incident
 	err     string
 	pending []incident.Draft // what could not be written, oldest first
@@ -208,7 +209,7 @@ func (d *Desk) recordLever(kind incident.Kind, l *lever, why string) error {
 		data.Value = l.plan.Change.Value
 	}
 	if len(l.plan.Instances) > 0 {
-		data.Before, data.After = valueWords(l.plan.Instances[0].Before), valueWords(l.plan.Instances[0].After)
+		data.Before, data.After = valueWords(first(l.plan).Before), valueWords(first(l.plan).After)
 	}
 	if !l.ends.IsZero() {
 		ends := l.ends
@@ -226,7 +227,7 @@ func (d *Desk) recordLever(kind incident.Kind, l *lever, why string) error {
 	if err != nil {
 		return fmt.Errorf("writing lever %s down: %w", l.id, err)
 	}
-	e := entryDraft{kind: kind, incident: l.plan.Change.Incident, run: l.plan.Change.Run, step: l.plan.Change.Step, data: data}
+	e := entryDraft{kind: kind, incident: l.incident, run: l.plan.Change.Run, step: l.plan.Change.Step, data: data}
 	switch kind {
 	case incident.LeverPlanned, incident.LeverDeclined, incident.LeverRequested, incident.LeverExtendRequested, incident.LeverExtended:
 	case incident.LeverRevertRequested:

@@ -19,6 +19,7 @@ type lever struct {
 	receipt   gateway.Receipt
 	key       string // idempotency key, stored before sending
 	by        string
+	incident  string    // that it belongs to
 	at        time.Time // requested
 	acceptAt  time.Time
 	ends      time.Time
@@ -44,6 +45,7 @@ type lever struct {
 	overdue                    bool      // its deadline has passed, and that has been acted on
 	undoing                    bool      // taking it back was asked for
 	again                      time.Time // when to try again what a deadline asks for
+	tries                      int       // how often that was tried
 }
 
 // out tells whether the lever acts, or may act, on the gateway.
@@ -53,6 +55,13 @@ func (l *lever) out() bool {
 		return false
 	}
 	return true
+}
+
+// endAt moves the deadline; what was tried at the old one counts no more.
+func (l *lever) endAt(at time.Time) {
+	if !l.ends.Equal(at) {
+		l.ends, l.overdue, l.again, l.tries = at, false, time.Time{}, 0
+	}
 }
 
 // touches tells whether the lever and the plan move the same control on some instance.
@@ -118,6 +127,9 @@ func changeWords(p gateway.Plan) string {
 	var parts []string
 	seen := map[string]bool{}
 	for _, i := range p.Instances {
+		if leftOut(i) {
+			continue
+		}
 		w := valueWords(i.Before) + " -> " + valueWords(i.After)
 		if !seen[w] {
 			seen[w] = true
@@ -136,7 +148,7 @@ func (l *lever) view() LeverView {
 		SelfEnds: l.plan.Deadline.Holder == gateway.HeldByGateway,
 		Accepted: l.accepted, Reported: l.reported, Obeyed: l.obeyed, ObeyedWhy: l.obeyedWhy,
 		Outcome: l.outcome, OutcomeBy: l.outcomeBy, Drift: l.drift, Err: l.err,
-		Incident: l.plan.Change.Incident, Run: l.plan.Change.Run, Step: l.plan.Change.Step,
+		Incident: l.incident, Run: l.plan.Change.Run, Step: l.plan.Change.Step,
 	}
 	if all > 0 {
 		v.AcceptedN = fmt.Sprintf("%d/%d", ok, all)
@@ -191,27 +203,73 @@ func (l *lever) actedAs() (name, via string) {
 	return name, via
 }
 
-// instanceHas counts the planned instances whose last read shows the wanted value, and those that could not be read.
-func (l *lever) instanceHas(w *wire, want func(gateway.InstancePlan) gateway.Value) (have, unread int, other string) {
+// moved are the instances that the lever changes something on, and those that it was kept from. What was so already tells
+// nothing of it.
+func (l *lever) moved() []gateway.InstancePlan {
+	var out []gateway.InstancePlan
 	for _, p := range l.plan.Instances {
+		if leftOut(p) || !gateway.Same(p.Before, p.After) {
+			out = append(out, p)
+		}
+	}
+	if len(out) == 0 {
+		return l.plan.Instances
+	}
+	return out
+}
+
+// leftOut tells whether nothing was sent to an instance because it could not be read when the lever was planned.
+func leftOut(p gateway.InstancePlan) bool { return p.Skip != "" && p.Rev == "" }
+
+// first gives an instance that the plan changes something on.
+func first(p gateway.Plan) gateway.InstancePlan {
+	for _, i := range p.Instances {
+		if !leftOut(i) {
+			return i
+		}
+	}
+	return gateway.InstancePlan{}
+}
+
+// has counts the instances whose last read shows what the lever set, and those that could not be read; other tells of one
+// that shows something else.
+func (l *lever) has(w *wire) (have, unread int, other string) { return l.compare(w, true) }
+
+// back counts those that show what was there before. One that was left out is as it was.
+func (l *lever) back(w *wire) (back, unread int, other string) { return l.compare(w, false) }
+
+func (l *lever) compare(w *wire, after bool) (same, unread int, other string) {
+	for _, p := range l.moved() {
+		want := p.Before
+		if after {
+			want = p.After
+		}
 		c, ok := w.control(p.Name, p.Control)
 		switch {
+		case leftOut(p) && after:
+			other = p.Name + " was left out: " + p.Skip
+		case leftOut(p):
+			same++
 		case !ok:
 			unread++
-		case gateway.Same(c.Value, want(p)):
-			have++
+		case gateway.Same(c.Value, want) && (!after || l.signed(c)):
+			same++
 		default:
-			other = fmt.Sprintf("%s on %s should be %s and is %s", p.Control, p.Name, valueWords(want(p)), valueWords(c.Value))
+			other = fmt.Sprintf("%s on %s should be %s and is %s", p.Control, p.Name, valueWords(want), valueWords(c.Value))
 			if c.SetBy != "" {
 				other += " (set by " + c.SetBy + ")"
 			}
 		}
 	}
-	return have, unread, other
+	return same, unread, other
 }
 
-func planAfter(p gateway.InstancePlan) gateway.Value  { return p.After }
-func planBefore(p gateway.InstancePlan) gateway.Value { return p.Before }
+// signed tells whether a control can be as this lever has set it: not where the gateway says that somebody else did.
+func (l *lever) signed(c gateway.Control) bool {
+	who, _ := l.actedAs()
+	return c.SetBy == "" || c.SetBy == l.plan.Change.Actor || c.SetBy == who ||
+		c.Reason == l.plan.Change.Reason && c.Incident == l.plan.Change.Incident && c.Incident != ""
+}
 
 // alarm says what is wrong with a lever, and what to do; empty: nothing is.
 func (l *lever) alarm() string {

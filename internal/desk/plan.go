@@ -39,8 +39,8 @@ type shown struct {
 }
 
 // asLever is the plan as the journal knows levers.
-func (s *shown) asLever() *lever {
-	return &lever{id: s.id, plan: s.plan, ends: s.plan.Deadline.At}
+func (s *shown) asLever(incident string) *lever {
+	return &lever{id: s.id, incident: incident, plan: s.plan, ends: s.plan.Deadline.At}
 }
 
 // wireFor finds the gateway that a scope means, and says why where it cannot.
@@ -162,7 +162,7 @@ func (d *Desk) planLever(c PlanLever, run, step string, block int, reply func(Re
 	}
 	change := gateway.Change{
 		Verb: gateway.Verb(c.Verb), Scope: scope, TTL: clampTTL(c.TTL), Reason: c.Reason,
-		Actor: d.actor, Incident: d.incidentID(), Run: run, Step: step,
+		Actor: d.actor, Incident: d.comingIncident(), Run: run, Step: step,
 	}
 	now := d.now()
 	err = w.ask(func(ctx context.Context, drv gateway.Driver) func() {
@@ -228,7 +228,7 @@ func (d *Desk) planned(w *wire, p gateway.Plan, block int, err error, reply func
 	s := &shown{plan: p, block: block, id: d.newID("lev")}
 	s.view = d.planView(w, p)
 	if s.view.Whole, err = json.Marshal(p); err == nil {
-		err = d.recordLever(incident.LeverPlanned, s.asLever(), "")
+		err = d.recordLever(incident.LeverPlanned, s.asLever(d.record.open), "")
 	}
 	if err != nil {
 		reply(Result{}, fmt.Errorf("writing the plan down: %w", err))

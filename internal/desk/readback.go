@@ -24,9 +24,9 @@ func (d *Desk) judge(w *wire, l *lever) {
 const lateSpan = time.Minute
 
 func (d *Desk) judgeRead(w *wire, l *lever) {
-	have, unread, other := l.instanceHas(w, planAfter)
-	back, _, _ := l.instanceHas(w, planBefore)
-	all := len(l.plan.Instances)
+	have, unread, other := l.has(w)
+	back, _, _ := l.back(w)
+	all := len(l.moved())
 	past := !l.ends.IsZero() && !d.now().Before(l.ends.Add(-time.Second))
 	switch {
 	case l.state == LeverInDoubt:
@@ -59,7 +59,7 @@ func (d *Desk) judgeInForce(w *wire, l *lever) {
 			return
 		case !ends.IsZero() && ends.Sub(l.ends).Abs() > endSlack:
 			was := l.ends
-			l.ends, l.overdue = ends, false
+			l.endAt(ends)
 			_ = d.recordLever(incident.LeverReadBack, l, "the gateway ends it at "+ends.UTC().Format(time.TimeOnly)+" UTC; here it was "+was.UTC().Format(time.TimeOnly))
 		}
 		if d.now().After(l.ends.Add(goneGrace)) {
@@ -69,8 +69,7 @@ func (d *Desk) judgeInForce(w *wire, l *lever) {
 	}
 	l.drift = ""
 	if l.state == LeverPartial {
-		l.state, l.accepted, l.reported, l.err = LeverActive, Yes, Pending, ""
-		d.setReported(l, Yes, "in force on all instances by now")
+		d.inForce(l, LeverActive, incident.LeverApplied, "in force on all instances by now")
 		return
 	}
 	d.setReported(l, Yes, "")
@@ -83,7 +82,7 @@ const endSlack = 2 * time.Second
 func (l *lever) instanceEnds(w *wire) (ends time.Time, endless bool) {
 	for _, p := range l.plan.Instances {
 		if p.Skip != "" {
-			continue // it was so already, with an end of its own
+			continue // it was so already, with an end of its own, or was left out
 		}
 		c, ok := w.control(p.Name, p.Control)
 		switch {
@@ -99,12 +98,12 @@ func (l *lever) instanceEnds(w *wire) (ends time.Time, endless bool) {
 
 // settleDoubt decides a lever in doubt by reading, never by repeating.
 func (d *Desk) settleDoubt(l *lever, have, back, unread int, other string) {
-	all := len(l.plan.Instances)
+	all := len(l.moved())
 	switch {
 	case have == all:
-		d.inForce(l, LeverActive, "in doubt, read back: in force on all instances")
+		d.inForce(l, LeverActive, incident.LeverReadBack, "in doubt, read back: in force on all instances")
 	case unread == 0 && have > 0:
-		d.inForce(l, LeverPartial, "in doubt, read back: in force on some instances only; "+other)
+		d.inForce(l, LeverPartial, incident.LeverReadBack, "in doubt, read back: in force on some instances only; "+other)
 	case unread > 0:
 		return // asked again with the next read
 	case l.undoing:
@@ -126,7 +125,7 @@ func (d *Desk) settleDoubt(l *lever, have, back, unread int, other string) {
 }
 
 // inForce is a lever of which reading has shown that the gateway has it.
-func (d *Desk) inForce(l *lever, state, why string) {
+func (d *Desk) inForce(l *lever, state string, kind incident.Kind, why string) {
 	if l.undoing {
 		l.askedBack, l.undoing = true, false // the undo may still take effect
 	}
@@ -137,21 +136,34 @@ func (d *Desk) inForce(l *lever, state, why string) {
 	if l.acceptAt.IsZero() {
 		l.acceptAt = d.now()
 	}
-	_ = d.recordLever(incident.LeverReadBack, l, why)
+	_ = d.recordLever(kind, l, why)
 }
 
 // judgeLate looks for a lever that counts as ended although its answer was lost: the gateway may have been slow, not deaf.
 func (d *Desk) judgeLate(w *wire, l *lever) {
-	have, _, _ := l.instanceHas(w, planAfter)
+	have, _, _ := l.has(w)
 	if have == 0 || d.leverBeside(l) {
 		return
 	}
-	state := LeverActive
-	if have < len(l.plan.Instances) {
-		state = LeverPartial
+	d.outAgain(w, l, "it was sent, its answer was lost, and it took effect late")
+}
+
+// stillInForce is a lever that was taken back, as the gateway said, and that it reports all the same.
+func (d *Desk) stillInForce(w *wire, l *lever) {
+	l.undoing = true
+	d.outAgain(w, l, "the gateway said that it was taken back, and reports it still in force")
+}
+
+// outAgain puts a lever that counted as ended among those that are out.
+func (d *Desk) outAgain(w *wire, l *lever, why string) {
+	have, _, _ := l.has(w)
+	state, kind := LeverActive, incident.LeverApplied
+	if have < len(l.moved()) {
+		state, kind = LeverPartial, incident.LeverPartial
 	}
-	l.endedAt, l.undoing = time.Time{}, false
-	d.inForce(l, state, "it was sent, its answer was lost, and it took effect late")
+	l.endedAt = time.Time{}
+	d.inForce(l, state, kind, why)
+	l.drift = why
 }
 
 // leverBeside tells whether another lever is out on the same control, so that what is read is that one's.
@@ -166,9 +178,12 @@ func (d *Desk) leverBeside(l *lever) bool {
 
 // judgeUndone checks that an undo is reported back.
 func (d *Desk) judgeUndone(w *wire, l *lever) {
-	have, unread, other := l.instanceHas(w, planBefore)
+	back, unread, other := l.back(w)
+	have, _, _ := l.has(w)
 	switch {
-	case have == len(l.plan.Instances):
+	case have > 0 && !d.leverBeside(l):
+		d.stillInForce(w, l)
+	case back == len(l.moved()):
 		d.setReported(l, Yes, "the values from before are reported back")
 	case unread > 0:
 		return // asked again with the next read

@@ -14,6 +14,8 @@ const (
 	readOut   = 2 * time.Second
 	// goneGrace is how long after its deadline a lever may still be reported before that is an alarm.
 	goneGrace = 3 * time.Second
+	// mostPatience is the longest pause between two tries of ending a lever at its deadline.
+	mostPatience = time.Minute
 	// obeyWindow is how long obedience is looked for before the honest answer is "no".
 	obeyWindow = 60 * time.Second
 )
@@ -82,27 +84,32 @@ func (d *Desk) tickLevers() {
 	}
 }
 
-// watchDeadline ends what the console holds, and raises what the gateway should have ended.
+// watchDeadline ends what the console holds, and what the gateway should have ended and has not.
 func (d *Desk) watchDeadline(l *lever, now time.Time) {
 	if l.ends.IsZero() || now.Before(l.ends) || l.state == LeverReverting || l.state == LeverInDoubt {
 		return
 	}
+	why := "deadline reached; the console holds it"
 	if l.plan.Deadline.Holder == gateway.HeldByGateway {
-		if now.After(l.ends.Add(goneGrace)) && !l.overdue {
+		if !l.overdue && now.After(l.ends.Add(goneGrace)) {
+			l.overdue = true
 			if w := d.wires[l.plan.Gateway]; w != nil {
-				l.overdue = true
-				d.readBack(w)
+				d.readBack(w) // it may have ended it
 			}
 		}
-		return
+		if now.Before(l.ends.Add(2 * goneGrace)) {
+			return
+		}
+		why = "past its deadline, and the gateway has not ended it"
 	}
 	if now.Before(l.again) {
 		return
 	}
-	l.again = now.Add(goneGrace) // a gateway that is away is asked until it answers
+	l.again = now.Add(min(goneGrace<<l.tries, mostPatience)) // a gateway that is away is asked until it answers
+	l.tries = min(l.tries+1, 10)
 	l.due = true
-	if err := d.sendRevert(l, "deadline reached; the console holds it", true); err != nil {
-		l.err = "deadline reached, but it could not be taken back: " + err.Error()
+	if err := d.sendRevert(l, why, true); err != nil {
+		l.err = why + ", but it could not be taken back: " + err.Error()
 		d.dirty = true
 	}
 }

@@ -35,11 +35,8 @@ func (d *Desk) throw(c Throw, reply func(Result, error)) {
 		reply(Result{}, err)
 		return
 	}
-	s.plan.Change.Incident = d.incidentID() // opened by this very lever, or since the plan was shown
-	s.plan.Change.Actor = d.actor           // at a hand-over, whoever confirms
-	s.plan.Digest = s.plan.Sum()
 	l := &lever{
-		id: s.id, plan: s.plan, key: d.newID("key"), by: d.actor, at: d.now(), state: LeverRequested,
+		id: s.id, incident: d.incidentID(), plan: s.plan, key: d.newID("key"), by: d.actor, at: d.now(), state: LeverRequested,
 		accepted: Pending, reported: Pending, obeyed: Pending, ends: s.plan.Deadline.At, ward: incident.Ward{Owner: d.id},
 	}
 	d.levers = append(d.levers, l)

@@ -96,7 +96,7 @@ func (d *Desk) leverViews() []LeverView {
 		l := d.levers[i]
 		if l.out() {
 			out = append(out, l.view())
-		} else if l.plan.Change.Incident == d.record.open || d.now().Sub(l.endedAt) < keepSettled {
+		} else if l.incident == d.record.open || d.now().Sub(l.endedAt) < keepSettled {
 			ended = append(ended, l.view())
 		}
 	}

@@ -61,7 +61,7 @@ func (d *Desk) takeLever(e incident.Entry) {
 	}
 	l := d.leverByID(data.ID)
 	if e.Kind == incident.LeverRequested && l == nil {
-		l = &lever{id: data.ID, key: data.IdemKey, by: e.Actor.ID, at: e.At, state: LeverRequested, accepted: Pending, reported: Pending, obeyed: Pending}
+		l = &lever{id: data.ID, key: data.IdemKey, by: e.Actor.ID, incident: e.Incident, at: e.At, state: LeverRequested, accepted: Pending, reported: Pending, obeyed: Pending}
 		if json.Unmarshal(data.Plan, &l.plan) != nil {
 			return
 		}
@@ -108,7 +108,7 @@ func (l *lever) take(e incident.Entry, data *incident.LeverData) {
 		_ = json.Unmarshal(data.Receipt, &l.receipt) // a receipt that cannot be read leaves the lever to the read-back
 	}
 	if data.ExpiresAt != nil && e.Kind != incident.LeverExtendRequested && e.Kind != incident.LeverExtendFailed {
-		l.ends = *data.ExpiresAt
+		l.endAt(*data.ExpiresAt)
 	}
 	l.accepted, l.reported, l.obeyed = cmp.Or(data.Accepted, l.accepted), cmp.Or(data.Reported, l.reported), cmp.Or(data.Obeyed, l.obeyed)
 	l.outcome, l.err = cmp.Or(data.Outcome, l.outcome), data.Err
@@ -131,9 +131,9 @@ func (l *lever) take(e incident.Entry, data *incident.LeverData) {
 func (l *lever) follow(kind incident.Kind, at time.Time) {
 	switch kind {
 	case incident.LeverApplied:
-		l.state, l.acceptAt = LeverActive, at
+		l.state, l.acceptAt, l.undoing = LeverActive, at, false
 	case incident.LeverPartial:
-		l.state, l.acceptAt = LeverPartial, at
+		l.state, l.acceptAt, l.undoing = LeverPartial, at, false
 	case incident.LeverFailed:
 		l.state, l.endedAt = LeverFailed, at
 	case incident.LeverInDoubt:
@@ -151,14 +151,12 @@ func (l *lever) follow(kind incident.Kind, at time.Time) {
 
 func (l *lever) wasReadBack(at time.Time) {
 	switch {
-	case l.state != LeverInDoubt && l.state != LeverPartial && !(l.doubted && !l.out()):
+	case l.state != LeverInDoubt:
 	case l.reported == "partial":
 		l.follow(incident.LeverPartial, at)
-		l.undoing = false
 	case l.accepted == Yes && l.reported == Yes:
 		l.follow(incident.LeverApplied, at)
-		l.undoing = false
-	case l.state == LeverInDoubt && l.reported == No:
+	case l.reported == No:
 		l.follow(incident.LeverFailed, at)
 	}
 }
@@ -209,10 +207,10 @@ func (d *Desk) drives(l *lever) bool {
 
 // takeUp makes this console the one that looks after a lever.
 func (d *Desk) takeUp(l *lever) error {
-	before := l.state
 	if err := d.claim(incident.LeverAdopted, l, "the console that looked after it has ended"); err != nil {
 		return err
 	}
+	before := l.state // only now: with the claim came what that console had written last
 	what := "the console ended before the gateway had answered"
 	switch before {
 	case LeverReverting:

@@ -35,7 +35,6 @@ type Lever struct {
 	Extended    int    // how often its deadline was moved
 	Seq         int64  // of its last entry
 	undoing     bool   // the last thing asked for was its end
-	doubted     bool   // whether it was applied was once in doubt: it may take effect late
 	ward        Ward
 }
 
@@ -116,7 +115,7 @@ func (l *Lever) move(e *Entry, d *LeverData) {
 		}
 		l.end(LeverIsFailed, e, d)
 	case LeverInDoubt:
-		l.State, l.doubted = LeverIsInDoubt, l.doubted || !l.undoing
+		l.State = LeverIsInDoubt
 	case LeverReadBack:
 		l.readBack(e, d)
 	case LeverExtended:
@@ -132,7 +131,11 @@ func (l *Lever) move(e *Entry, d *LeverData) {
 	}
 }
 
+// applied puts the lever in force; also one that counted as ended, where it took effect late.
 func (l *Lever) applied(state string, at time.Time) {
+	if !l.Live() {
+		l.EndedAt, l.EndedBy, l.EndReason, l.undoing = nil, Actor{}, "", false
+	}
 	l.State = state
 	if l.AppliedAt == nil {
 		l.AppliedAt = &at
@@ -149,14 +152,10 @@ func (l *Lever) end(state string, e *Entry, d *LeverData) {
 	l.EndReason = cmp.Or(l.EndReason, d.Why, d.Err)
 }
 
-// readBack resolves a doubt, or finds a lever in force after all; otherwise it only confirms.
+// readBack resolves a doubt; otherwise it only confirms.
 func (l *Lever) readBack(e *Entry, d *LeverData) {
-	late := l.doubted && !l.Live() && d.Reported != "no" || l.State == LeverIsPartial && d.Accepted == "yes"
-	if !l.InDoubt() && !late {
+	if !l.InDoubt() {
 		return
-	}
-	if late {
-		l.EndedAt, l.EndedBy, l.EndReason = nil, Actor{}, ""
 	}
 	switch d.Reported {
 	case "yes":

@@ -142,7 +142,7 @@ func leverDetail(k Kind, d, known *LeverData) string {
 		if known.Holder != "" && known.Holder != "gateway" {
 			text += " (NOT self-reverting, held by " + known.Holder + ")"
 		}
-		return text
+		return text + after(d.Why)
 	case LeverFailed, LeverInDoubt, LeverPartial, LeverExtendFailed:
 		return after(cmp.Or(d.Err, d.Why))
 	case LeverReadBack:
