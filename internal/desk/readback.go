@@ -41,7 +41,7 @@ func (d *Desk) judgeRead(w *wire, l *lever) {
 	case back == all && past:
 		d.endLever(l, LeverExpired, incident.LeverExpired, "the "+l.plan.Deadline.Holder+" ended it at its deadline")
 	case have == 0 && unread == 0 && past:
-		d.endLever(l, LeverExpired, incident.LeverExpired, "its deadline has passed, and it is in force nowhere; "+other)
+		d.endLever(l, LeverExpired, incident.LeverExpired, "its deadline has passed, and it is not in force on any instance; "+other)
 	case l.plan.Deadline.Holder == gateway.HeldByGateway && back == all:
 		d.driftTo(l, other+": taken back before its deadline, or the gateway restarted")
 	default:
@@ -111,16 +111,16 @@ func (d *Desk) settleDoubt(l *lever, have, back, unread int, other string) {
 		if back < all {
 			l.reported, l.drift = No, other
 		}
-		d.endLever(l, LeverReverted, incident.LeverReverted, "undo in doubt, read back: in force nowhere")
+		d.endLever(l, LeverReverted, incident.LeverReverted, "undo in doubt, read back: not in force on any instance")
 	case d.now().After(l.ends):
 		l.reported = No
-		d.endLever(l, LeverExpired, incident.LeverExpired, "in doubt, read back past its deadline: in force nowhere")
+		d.endLever(l, LeverExpired, incident.LeverExpired, "in doubt, read back past its deadline: not in force on any instance")
 	default:
-		l.reported, l.accepted, l.err = No, No, "read back: in force nowhere"
+		l.reported, l.accepted, l.err = No, No, "read back: not in force on any instance"
 		if back < all {
 			l.drift = other
 		}
-		d.endLever(l, LeverFailed, incident.LeverReadBack, "in doubt, read back: in force nowhere")
+		d.endLever(l, LeverFailed, incident.LeverReadBack, "in doubt, read back: not in force on any instance")
 	}
 }
 
