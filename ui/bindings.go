@@ -88,6 +88,7 @@ func paneKeys() []binding {
 		{mode: modeBook, keys: []string{"v"}, help: "fill or change a field of the run", why: (*model).whyNoRun, act: (*model).fieldKey},
 		{mode: modeBook, keys: []string{"w"}, help: "all steps of the run: how they ended, what is next; enter reads one", why: (*model).whyNoRun, act: (*model).stepsKey},
 		{mode: modeBook, keys: []string{"t"}, help: "read the whole runbook, with its headings and links", act: (*model).readKey},
+		{mode: modeBook, keys: []string{"T"}, help: "what changed in the runbook's file; takes it for this run", why: (*model).whyNotNewer, act: (*model).newerKey},
 		{mode: modeBook, keys: []string{"o"}, help: "choose another runbook", act: (*model).offersKey},
 		{mode: modeBook, keys: []string{"A"}, help: "end the run; its levers stay out and are listed", why: (*model).whyNoRun, act: (*model).abortKey},
 		{mode: modeLevers, keys: []string{"enter"}, help: "everything about the lever", act: (*model).leverEnter},

@@ -115,3 +115,44 @@ func cleanLines(s string) string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+func (m *model) whyNotNewer() string {
+	if why := m.whyNoRun(); why != "" {
+		return why
+	}
+	if r, _ := m.running(); r.Newer == nil {
+		return "it has not changed"
+	}
+	return ""
+}
+
+// newerKey shows how the runbook on disk differs from the one of the run. The run goes over to it on y alone.
+func (m *model) newerKey() tea.Cmd {
+	r, _ := m.running()
+	n := r.Newer
+	var text []line
+	for _, s := range n.Steps {
+		text = append(text, line{strong, s.Kind, s.Title})
+		for _, l := range s.Lines {
+			st := plainStyle
+			switch {
+			case strings.HasPrefix(l, "+"):
+				st = good
+			case strings.HasPrefix(l, "-"):
+				st = bad
+			}
+			text = append(text, line{st, "  ", l})
+		}
+	}
+	if len(n.Steps) == 0 {
+		text = append(text, line{plainStyle, "", "no step differs"})
+	}
+	text = append(text, line{dim, "", "finished steps stay as they were"})
+	if n.Disabled != "" {
+		m.say(sayRefused, n.Disabled)
+		return nil
+	}
+	return m.open(&sure{title: "the runbook has changed", text: text, foot: "takes the new version for this run", yes: func(m *model) tea.Cmd {
+		return m.do("taking the new version", desk.TakeBook{SHA256: n.SHA256}, nil)
+	}}, byKey)
+}

@@ -81,6 +81,7 @@ func (a *app) watch(ctx context.Context, files []string, o watchOptions) error {
 	if err != nil {
 		return err
 	}
+	var notices []string
 	if err := a.prepare(cfg, &o); err != nil {
 		return err
 	}
@@ -91,10 +92,10 @@ func (a *app) watch(ctx context.Context, files []string, o watchOptions) error {
 			}
 		}()
 		if notice := o.offsets.Notice(); notice != "" {
-			problems = append(problems, notice)
+			notices = append(notices, notice)
 		}
 	}
-	st, err := a.openStation(ctx, plan{cfg: cfg, books: books, sensitivity: sensitivity(cfg), problems: problems})
+	st, err := a.openStation(ctx, plan{cfg: cfg, books: books, sensitivity: sensitivity(cfg), problems: slices.Concat(problems, notices)})
 	if err != nil {
 		return err
 	}
@@ -106,7 +107,7 @@ func (a *app) watch(ctx context.Context, files []string, o watchOptions) error {
 	if a.terminal() && !o.plain && !o.once && o.output != "json" {
 		client = func(ctx context.Context) error { return a.console(ctx, st) }
 	}
-	err = st.run(ctx, client)
+	err = st.run(ctx, a.withBooks(cfg, st.desk, notices, client))
 	if errors.Is(err, context.Canceled) {
 		err = nil
 	}

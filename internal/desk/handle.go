@@ -83,6 +83,10 @@ func (d *Desk) handleRun(cmd Command) (Result, error) {
 		return d.choose(c)
 	case AbortRun:
 		return d.abortRun(c)
+	case LoadBooks:
+		return d.loadBooks(c)
+	case TakeBook:
+		return d.takeBook(c)
 	}
 	return Result{}, fmt.Errorf("the desk knows no command %T", cmd)
 }

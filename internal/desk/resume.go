@@ -36,6 +36,7 @@ func (d *Desk) resume() {
 // resumeRuns folds the walks of open incidents.
 func (d *Desk) resumeRuns(entries []incident.Entry) {
 	steps := map[string][]runbook.Entry{}
+	titles := map[string]string{}
 	var order []*run
 	for _, e := range entries {
 		if e.Run == "" {
@@ -47,10 +48,16 @@ func (d *Desk) resumeRuns(entries []incident.Entry) {
 			if e.Decode(&data) != nil {
 				continue
 			}
+			r := &run{id: e.Run, incident: e.Incident, stops: map[string]int{}}
 			if b := d.book(data.Book); b != nil && b.SHA256 == data.BookSHA {
-				order = append(order, &run{id: e.Run, incident: e.Incident, book: b, stops: map[string]int{}})
-			} else {
-				d.finding("run "+e.Run, "a run of "+data.Title+" cannot be taken up: the runbook has changed or is gone")
+				r.book = b
+			}
+			order, titles[e.Run] = append(order, r), data.Title
+		case e.Kind == incident.RunRebased:
+			var data rebased
+			if e.Decode(&data) == nil {
+				order = d.resumeRebased(order, e.Run, data)
+				delete(steps, e.Run)
 			}
 		case e.Kind.Noun() == "step" || e.Kind == incident.Note:
 			var data stepEntry
@@ -60,7 +67,11 @@ func (d *Desk) resumeRuns(entries []incident.Entry) {
 		}
 	}
 	for _, r := range order {
-		r.walk = runbook.Fold(r.book, steps[r.id])
+		if r.book == nil {
+			d.finding("run "+r.id, "a run of "+titles[r.id]+" cannot be taken up: the runbook has changed or is gone")
+			continue
+		}
+		r.walk = runbook.FoldFrom(r.walk, r.book, steps[r.id])
 		if r.walk.Live() {
 			d.runs = append(d.runs, r)
 		}
@@ -91,3 +102,17 @@ func (d *Desk) resumable() []ResumeView {
 
 // mayResume keeps drills and real incidents apart.
 func (d *Desk) mayResume(i incident.Incident) bool { return i.Drill == d.o.Drill }
+
+// resumeRebased takes a run that went over to another version of its runbook up from the walk as it stood then.
+func (d *Desk) resumeRebased(order []*run, id string, data rebased) []*run {
+	for _, r := range order {
+		if r.id != id {
+			continue
+		}
+		r.book, r.walk = nil, data.Walk
+		if b := d.book(data.Book); b != nil && b.SHA256 == data.BookSHA {
+			r.book = b
+		}
+	}
+	return order
+}

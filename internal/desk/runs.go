@@ -23,6 +23,7 @@ type run struct {
 	results  map[int]runbook.Result // of the current step's checks, by block; for an arm of a branch the winning one
 	arms     map[int]string         // of the current step's branches: where they would go
 	stops    map[string]int         // by lever: how often in a row its stop-if was true
+	fresh    *runbook.Book          // the version on disk, where it is another; nil: the same
 	verified map[string]verdict     // by lever: what the action's verify says
 }
 

@@ -14,7 +14,7 @@ func (d *Desk) runView(now time.Time) *RunView {
 	if r == nil {
 		return nil
 	}
-	v := &RunView{ID: r.id, Book: r.book.ID, Title: r.walk.Fill(r.book.Title), Burst: r.walk.Burst, Finished: !r.walk.Live()}
+	v := &RunView{ID: r.id, Book: r.book.ID, Title: r.walk.Fill(r.book.Title), Burst: r.walk.Burst, Finished: !r.walk.Live(), Changed: r.changedWords(), Newer: r.changeView()}
 	for i, s := range r.book.Steps {
 		st := r.walk.Step(s.Slug)
 		sv := StepView{Step: filled(r, s), State: string(st.State), Reason: st.Reason, At: st.At}

@@ -263,7 +263,8 @@ type RunView struct {
 	Steps           []StepView
 	Fields          []FieldView // variables; those without a value are to be filled
 	Finished        bool
-	Changed         string // the file changed since the run pinned it
+	Newer           *NewerBook // what differs; nil: nothing
+	Changed         string     // the file changed since the run pinned it
 }
 
 // StepView is one step of a run: the text is drawn from Step, the state comes from the walk.
@@ -287,6 +288,13 @@ type BlockView struct {
 	Disabled string // why the action cannot be thrown, or the probe not be sent
 	Answer   string // of an ask
 	Action   string // the action or probe in words, resolved: "cap.set azure-eu-west-gpt-4o to 4 for 15m"
+}
+
+// NewerBook is how the runbook on disk differs from the one that a run began with.
+type NewerBook struct {
+	SHA256   string // of the version on disk
+	Steps    []runbook.StepChange
+	Disabled string // why the run cannot go over
 }
 
 // FieldView is one variable of a run.

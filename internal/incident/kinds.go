@@ -44,9 +44,10 @@ const (
 
 // Runs of a runbook (RunData).
 const (
-	RunOpened Kind = "run.opened"
-	RunClosed Kind = "run.closed"
-	RunEpoch  Kind = "run.epoch" // another console owns the run from here on
+	RunOpened  Kind = "run.opened"
+	RunClosed  Kind = "run.closed"
+	RunRebased Kind = "run.rebased" // the run went over to another version of its runbook, as the operator wanted
+	RunEpoch   Kind = "run.epoch"   // another console owns the run from here on
 )
 
 // Steps of a run (StepData).

@@ -176,6 +176,8 @@ func (n *narrator) tellRun(e *Entry, l *Line) bool {
 		l.Text = "runbook begun: " + name
 	case RunClosed:
 		l.Text = "runbook ended: " + name + bracket(d.State) + after(d.Reason)
+	case RunRebased:
+		l.Text = "runbook taken in its new version: " + name
 	case RunEpoch:
 		l.Text = fmt.Sprintf("%s takes the runbook over: %s", cmp.Or(d.Owner, e.Actor.ID), name)
 		l.Group = Handover
