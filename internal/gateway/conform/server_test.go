@@ -19,14 +19,15 @@ type model struct {
 	*httptest.Server
 	fault string
 
-	mu       sync.Mutex
-	version  int
-	order    []string
-	controls map[string]*knob
-	keys     map[string]remembered
-	events   []map[string]any
-	late     map[string]any // what a server that is late still shows
-	lateEnd  time.Time
+	mu        sync.Mutex
+	version   int
+	order     []string
+	controls  map[string]*knob
+	keys      map[string]remembered
+	events    []map[string]any
+	uses      map[string]int
+	late      map[string]any // what a server that is late still shows
+	lateReads int            // how often it still does
 }
 
 type knob struct {
@@ -34,7 +35,7 @@ type knob struct {
 	min, max float64
 	deadline time.Time
 	toggles  int
-	busy     string
+	last     string // the version before the present one
 }
 
 type remembered struct {
@@ -44,7 +45,7 @@ type remembered struct {
 }
 
 func newModel(t *testing.T, fault string) *model {
-	m := &model{fault: fault, controls: make(map[string]*knob), keys: make(map[string]remembered)}
+	m := &model{fault: fault, controls: make(map[string]*knob), keys: make(map[string]remembered), uses: make(map[string]int)}
 	m.add("cap.eu", "cap", map[string]any{"deployment": "eu"}, 50.0)
 	m.add("pause.batch", "pause", map[string]any{"workload": "batch"}, false)
 	m.add("retry", "retry", map[string]any{}, map[string]any{"max_attempts": 3.0, "timeout": "60s"})
@@ -127,15 +128,13 @@ func (m *model) decide(r *http.Request, raw []byte) (int, string, []byte) {
 		return m.problem(400, "bad_body", r)
 	}
 	whole := r.Method + r.URL.Path + string(raw)
-	if old, ok := m.keys[key]; ok && key != "" && !m.is("keys forgotten") {
+	m.uses[key]++
+	if old, ok := m.keys[key]; ok && key != "" && !m.is("keys forgotten") && !(m.is("key raced") && m.uses[key] == 3) {
 		if old.print != whole {
 			if m.is("key taken for another") {
 				return 200, old.etag, old.body
 			}
 			return m.problem(422, "key_reused", r)
-		}
-		if old.body == nil {
-			return m.problem(409, "key_in_flight", r)
 		}
 		return 200, old.etag, old.body
 	}
@@ -143,23 +142,9 @@ func (m *model) decide(r *http.Request, raw []byte) (int, string, []byte) {
 	if !ok {
 		return m.problem(404, "no_such_control", r)
 	}
-	if m.is("key raced") && k.busy != "" && k.busy != key {
-		return m.problem(409, "key_in_flight", r)
-	}
-	if rev != k.wire["version"] {
+	stale := m.is("lost update") && rev == k.last || key != "" && m.is("key raced") && m.uses[key] == 3
+	if rev != k.wire["version"] && !stale {
 		return m.moved(k)
-	}
-	if !dry && (m.is("lost update") || m.is("key raced")) { // read here, written later: others get in between
-		if m.is("lost update") {
-			m.keys[key] = remembered{print: whole}
-		} else {
-			k.busy = key
-		}
-		m.mu.Unlock()
-		time.Sleep(30 * time.Millisecond)
-		m.mu.Lock()
-		delete(m.keys, key)
-		k.busy = ""
 	}
 	return m.change(r, k, body, change{key: key, print: whole, extend: extend, dry: dry})
 }
@@ -230,7 +215,7 @@ func (m *model) change(r *http.Request, k *knob, body map[string]any, c change) 
 
 func (m *model) commit(k *knob, kind string, fields map[string]any, end time.Time, body map[string]any, c change) (int, string, []byte) {
 	before := clone(k.wire)
-	k.deadline = end
+	k.deadline, k.last = end, fmt.Sprint(before["version"])
 	m.version++
 	for f, v := range fields {
 		k.wire[f] = v
@@ -245,7 +230,7 @@ func (m *model) commit(k *knob, kind string, fields map[string]any, end time.Tim
 	case m.is("accepted but ignored") && kind == "set":
 		k.wire, k.deadline = before, time.Time{}
 	case m.is("late propagation") && kind == "set":
-		m.late, m.lateEnd = before, time.Now().Add(150*time.Millisecond)
+		m.late, m.lateReads = before, 2
 	case m.is("success false") && kind == "set":
 		b = []byte(`{"success": false, "message": "try later"}`)
 	case m.is("extend ends it") && kind == "extended":
@@ -305,7 +290,8 @@ func (m *model) list() []byte {
 	var all []any
 	for _, id := range m.order {
 		one := m.controls[id].wire
-		if m.late != nil && m.late["id"] == id && time.Now().Before(m.lateEnd) {
+		if m.late != nil && m.late["id"] == id && m.lateReads > 0 {
+			m.lateReads--
 			one = m.late
 		}
 		if m.is("no deadline shown") {
