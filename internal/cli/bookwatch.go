@@ -50,7 +50,10 @@ func (a *app) watchBooks(ctx context.Context, cfg *config.Config, d *desk.Desk, 
 		select {
 		case <-ctx.Done():
 			return
-		case <-w.Errors: // events were lost: read all
+		case _, open := <-w.Errors: // events were lost: read all
+			if !open {
+				return
+			}
 			rest.Reset(bookRest)
 		case e := <-w.Events:
 			if e.Op != fsnotify.Chmod {
