@@ -364,7 +364,7 @@ func TestKilledBetweenRequestAndAnswer(t *testing.T) {
 				x.seesNot(t, "before the gateway had")
 				undo(t, x, "cap.set gpt-4o/azure-us-east") // from the journal alone: this console never planned it
 			} else {
-				x.sees(t, "0 out", "failed", "in force nowhere")
+				x.sees(t, "0 out", "failed", "not in force")
 			}
 			if s := x.text(); strings.Contains(s, "not ours") {
 				t.Errorf("our own change is shown as somebody else's:\n%s", s)
