@@ -112,10 +112,8 @@ func (c *controls) state(ctx context.Context, names []string, all bool, output s
 			}
 		}
 	}
-	for _, l := range c.Snapshot().Levers {
-		if l.Out {
-			out.Levers = append(out.Levers, lineOfLever(l))
-		}
+	for _, l := range r.Levers {
+		out.Levers = append(out.Levers, lineOfLever(l))
 	}
 	if output == "json" {
 		err = c.app.json(out)

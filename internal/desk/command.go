@@ -161,6 +161,7 @@ type Result struct {
 	Asking   bool            // of Evaluate: a server is still being asked; ask again
 	Live     []string        // levers still out, in words
 	Gateways []GatewayState  // of Look
+	Levers   []LeverView     // of Look: those that are out, held against what was read
 }
 
 // Confirmations that a plan asks for.

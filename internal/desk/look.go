@@ -2,6 +2,8 @@ package desk
 
 import (
 	"cmp"
+	"fmt"
+	"strings"
 
 	"signalbox/internal/gateway"
 )
@@ -34,6 +36,11 @@ func (d *Desk) look(reply func(Result, error)) {
 		r := Result{Text: "the gateways were read"}
 		for _, name := range d.order {
 			r.Gateways = append(r.Gateways, d.gatewayState(d.wires[name]))
+		}
+		for i := len(d.levers) - 1; i >= 0; i-- {
+			if d.levers[i].out() {
+				r.Levers = append(r.Levers, d.leverState(d.levers[i]))
+			}
 		}
 		reply(r, nil)
 	}
@@ -99,6 +106,40 @@ func (d *Desk) controlState(w *wire, instance string, c gateway.Control) Control
 		_, s.Drift = d.ownership(w, instance, c)
 	}
 	return s
+}
+
+// leverState holds a lever against what was just read. What the record says of a lever that another console looks after, or
+// looked after when it ended, may be older than that. Nothing is written: to settle it is up to who owns it.
+func (d *Desk) leverState(l *lever) LeverView {
+	l.orphan = l.out() && d.gone(l)
+	v := l.view()
+	w := d.wires[l.plan.Gateway]
+	if w == nil || w.state.At.IsZero() || d.owns(l) || l.asking {
+		return v
+	}
+	have, unread, other := l.has(w)
+	back, _, was := l.back(w)
+	all := len(l.moved())
+	text := fmt.Sprintf("as just read, in force on %d of %d instances", have, all)
+	switch {
+	case unread > 0:
+		v.Reported = CannotTell
+		text += fmt.Sprintf(", and %d cannot be read", unread)
+	case have == all && v.Reported != Yes:
+		v.Reported, v.Drift = Yes, ""
+	case have == all:
+	default:
+		v.Reported, v.Drift = No, cmp.Or(other, was)
+	}
+	if v.State != LeverInDoubt {
+		return v
+	}
+	if back == all {
+		text += ": all are as before"
+	}
+	v.Drift = "" // while nobody knows whether it was set, nothing has drifted
+	v.Err = strings.TrimPrefix(v.Err+"; "+text, "; ")
+	return v
 }
 
 // leverOn finds the lever that is out on a control of an instance.
