@@ -50,20 +50,73 @@ func TestTokensAreUnknownWhereNobodyLogsThem(t *testing.T) {
 
 // HAProxy lets what is over a server's cap wait in the queue of the backend.
 func TestObeyedCapCountsTheQueueOfTheGroup(t *testing.T) {
-	d, now := sighted(), time.Now()
-	gauge := func(deployment string, name traffic.GaugeName, v float64) traffic.Gauge {
-		return traffic.Gauge{Key: d.key(map[traffic.Dim]string{traffic.Gateway: "edge", traffic.Deployment: deployment}), Name: name, Value: v, At: now}
-	}
-	d.sig.apply(traffic.Batch{Source: "page", Kind: traffic.ScrapeSource, Gauges: []traffic.Gauge{
-		gauge("gpt-4o/eu", traffic.Inflight, 2), gauge("gpt-4o/eu", traffic.Queue, 0), gauge("gpt-4o", traffic.Queue, 5),
-	}}, now)
-	l := &lever{plan: gateway.Plan{
-		Gateway: "edge", Instances: []gateway.InstancePlan{{Name: "edge"}},
-		Change: gateway.Change{Verb: gateway.CapSet, Scope: traffic.Scope{"deployment": "gpt-4o/eu"}, Value: json.RawMessage("4")},
-	}}
-	if p := d.proveCap(l); p.fact != Yes || !strings.Contains(p.why, "5 wait") {
+	p := proofs(t, 0, [3]float64{2, 0, 5}, [3]float64{2, 0, 5})
+	if p[0].fact != Pending || p[1].fact != Yes || !strings.Contains(p[1].why, "5 wait") {
 		t.Errorf("%+v", p)
 	}
+}
+
+// A cap is obeyed where the traffic shows it, and not where there is little traffic just then, or none.
+func TestObeyedCapIsSeenInTheTraffic(t *testing.T) {
+	for name, c := range map[string]struct {
+		was  float64 // in flight when it was planned
+		seen [][3]float64
+		want string
+	}{
+		"at the cap":                         {3, [][3]float64{{4}, {4}}, Yes},
+		"over it before, near it now":        {9, [][3]float64{{3}, {2}}, Yes},
+		"over it":                            {9, [][3]float64{{9}, {9}}, No},
+		"one low value":                      {9, [][3]float64{{9}, {3}}, Pending},
+		"low values between high ones":       {9, [][3]float64{{3}, {9}, {4}}, Pending},
+		"over it before, and traffic ended":  {9, [][3]float64{{0}, {0}, {0}}, CannotTell},
+		"over it before, and traffic faded":  {9, [][3]float64{{1}, {1}}, CannotTell},
+		"always under it":                    {2, [][3]float64{{2}, {3}, {2}}, CannotTell},
+		"over it again after it was obeyed":  {9, [][3]float64{{4}, {4}, {6}}, No},
+		"some wait, few of them run already": {0, [][3]float64{{1, 3}, {1, 3}}, Yes},
+	} {
+		all := proofs(t, c.was, c.seen...)
+		if p := all[len(all)-1]; p.fact != c.want {
+			t.Errorf("%s: %+v, not %s", name, p, c.want)
+		}
+	}
+	d, now := sighted(), time.Now()
+	d.inflight(now.Add(-2*time.Second), [3]float64{4, 3, 3})
+	l := capOf4(9)
+	l.acceptAt = now
+	if p := d.proveCap(l); p.fact != Pending {
+		t.Errorf("what was seen before the gateway had accepted it shows %+v", p)
+	}
+}
+
+// proofs gives what a cap of 4 looks like after each of these values of in flight, its queue and the queue of its group,
+// five seconds apart.
+func proofs(t *testing.T, was float64, values ...[3]float64) (all []proof) {
+	t.Helper()
+	d, l, now := sighted(), capOf4(was), time.Now()
+	d.now = func() time.Time { return now }
+	for _, v := range values {
+		d.inflight(now, v)
+		all = append(all, d.proveCap(l))
+		now = now.Add(5 * time.Second)
+	}
+	return all
+}
+
+func capOf4(was float64) *lever {
+	return &lever{plan: gateway.Plan{
+		Gateway: "edge", Instances: []gateway.InstancePlan{{Name: "edge"}}, Blast: gateway.Blast{Inflight: was},
+		Change: gateway.Change{Verb: gateway.CapSet, Scope: traffic.Scope{"deployment": "gpt-4o/eu"}, Value: json.RawMessage("4")},
+	}}
+}
+
+// inflight tells the desk what runs and waits.
+func (d *Desk) inflight(at time.Time, v [3]float64) {
+	gauge := func(deployment string, name traffic.GaugeName, v float64) traffic.Gauge {
+		return traffic.Gauge{Key: d.key(map[traffic.Dim]string{traffic.Gateway: "edge", traffic.Deployment: deployment}), Name: name, Value: v, At: at}
+	}
+	d.sig.apply(traffic.Batch{Source: "page", Kind: traffic.ScrapeSource, Gauges: []traffic.Gauge{
+		gauge("gpt-4o/eu", traffic.Inflight, v[0]), gauge("gpt-4o/eu", traffic.Queue, v[1]), gauge("gpt-4o", traffic.Queue, v[2]),
+	}}, at)
 }
 
 // states is a desk that was told a few states of one deployment, and one request.

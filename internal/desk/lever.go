@@ -38,6 +38,7 @@ type lever struct {
 	orphan    bool   // the console that looked after it has ended
 
 	accepted, reported, obeyed string
+	under                      capped // of a cap
 	obeyedWhy                  string
 	outcome, outcomeBy         string
 	looks                      int // outcome looks already taken

@@ -72,7 +72,9 @@ func (d *Desk) prove(l *lever) proof {
 	return blind("no signal of %s shows %s", l.plan.Gateway, c.Verb)
 }
 
-// proveCap wants the in-flight gauge at or under the cap, after it had been over it, or with a queue.
+// proveCap wants the in-flight gauge at or under the cap for a while, and a sign that more would run if it could: some of
+// it waits, it stands at the cap, or it was over the cap before and is not far below it now. One low value proves nothing,
+// and neither does traffic that has gone.
 func (d *Desk) proveCap(l *lever) proof {
 	scope := traffic.Scope{"gateway": l.plan.Gateway, "deployment": l.plan.Change.Scope["deployment"]}
 	var limit float64
@@ -80,9 +82,12 @@ func (d *Desk) proveCap(l *lever) proof {
 		return blind("the cap is no number")
 	}
 	limit *= float64(len(l.plan.Instances)) // each instance holds its own cap
-	now, ok := d.sig.gauge(scope, traffic.Inflight, d.now())
+	now, at, ok := d.sig.gaugeAt(scope, traffic.Inflight, d.now())
 	if !ok {
 		return blind("no in-flight signal for %s", scopeWords(scope))
+	}
+	if at.Before(l.acceptAt) {
+		return notYet("no in-flight signal since it was accepted")
 	}
 	queue, hasQueue := d.sig.gauge(scope, traffic.Queue, d.now())
 	if group, _, member := strings.Cut(scope["deployment"], "/"); member { // HAProxy queues for a backend, not for its server
@@ -94,13 +99,30 @@ func (d *Desk) proveCap(l *lever) proof {
 	if hasQueue {
 		text += fmt.Sprintf(", %.0f wait", queue)
 	}
-	switch {
-	case now > limit:
+	if now > limit {
+		l.under = capped{}
 		return notSeen("%s", text)
-	case l.plan.Blast.Inflight > limit || (hasQueue && queue > 0) || now == limit:
-		return seen("%s (was %.0f)", text, l.plan.Blast.Inflight)
 	}
-	return blind("%s: traffic stays under the cap by itself", text)
+	if l.under.since.IsZero() {
+		l.under.since = at
+	}
+	was := l.plan.Blast.Inflight
+	if queue > 0 || now == limit && limit > 0 || was > limit && now >= limit/2 {
+		l.under.pressed = at
+	}
+	switch {
+	case l.under.pressed.IsZero():
+		return blind("%s (was %.0f): traffic stays under the cap by itself", text, was)
+	case at.Sub(l.under.since) < obeySpan:
+		return notYet("%s: looking for %s at or under the cap", text, obeySpan)
+	}
+	return seen("%s (was %.0f)", text, was)
+}
+
+// capped is what the in-flight signal has shown of a cap since it was last over it.
+type capped struct {
+	since   time.Time // the first value at or under the cap
+	pressed time.Time // the last one that shows that more would run without the cap
 }
 
 // proveQuiet wants no new attempt in the scope while the gateway serves others.

@@ -249,6 +249,12 @@ func add(a, b board.Window) board.Window {
 
 // gauge sums a gauge over the keys of a scope; ok is false where nothing fresh tells it.
 func (s *signals) gauge(scope traffic.Scope, name traffic.GaugeName, now time.Time) (float64, bool) {
+	v, _, ok := s.gaugeAt(scope, name, now)
+	return v, ok
+}
+
+// gaugeAt is gauge with the time of the oldest of what was summed.
+func (s *signals) gaugeAt(scope traffic.Scope, name traffic.GaugeName, now time.Time) (float64, time.Time, bool) {
 	v, _, age, ok := s.board.Gauge(scope.Selector(s.syms), name, now)
-	return v, ok && age < 30*time.Second
+	return v, now.Add(-age), ok && age < 30*time.Second
 }
