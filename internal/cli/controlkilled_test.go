@@ -110,17 +110,20 @@ func (g *slowGateway) killedAt(t *testing.T, dir string, nth int, late bool, arg
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	left := make(chan error, 1)
-	go func() { left <- cmd.Wait() }()
+	left := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // ProcessState tells how it ended
+		close(left)
+	}()
 	defer g.letGo()
 	select {
 	case <-g.held:
 		_ = cmd.Process.Kill()
 		<-left
 		return true
-	case err := <-left:
-		if err != nil {
-			t.Errorf("nobody killed it, and it ends with %v", err)
+	case <-left:
+		if !cmd.ProcessState.Success() {
+			t.Errorf("nobody killed it, and it ends with %v", cmd.ProcessState)
 		}
 		return false
 	case <-time.After(patience):

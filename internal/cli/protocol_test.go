@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -35,6 +36,7 @@ type process struct {
 	fuse   atomic.Int64 // how many more steps (entries, changes sent, answers) it lives; 0: as long as it likes
 	done   chan error
 	cancel func()
+	key    traffic.Key // of its traffic
 }
 
 // burnt counts one step of the protocol, and tells whether the process has died of it.
@@ -85,6 +87,97 @@ type saga struct {
 	past  []*process
 	n     int
 	wrong []string
+	load  load
+
+	obeyed int    // how often the record calls a lever obeyed
+	hush   func() // ends the traffic
+}
+
+// load is the traffic of the world as the consoles hear of it. demand is what would run if nothing held it back.
+type load struct {
+	mu      sync.Mutex
+	demand  int
+	ignores bool // what is set and reported holds nothing back
+	dips    bool // every third second there is little of it
+	seats   [2]*process
+	seen    []sample
+}
+
+// sample is what ran in a second.
+type sample struct {
+	at      time.Time
+	running int
+}
+
+// flow tells both consoles each second what runs, until ctx ends.
+func (s *saga) flow(ctx context.Context) {
+	for tick := 0; ctx.Err() == nil; tick++ {
+		values, _ := s.world.values()
+		most := 0
+		for _, v := range values {
+			most += v
+		}
+		s.load.mu.Lock()
+		running, seats := s.load.demand, s.load.seats
+		if s.load.dips && tick%3 == 0 {
+			running /= 4
+		}
+		if !s.load.ignores {
+			running = min(running, most)
+		}
+		told := s.load.demand > 0
+		if told {
+			s.load.seen = append(s.load.seen, sample{time.Now(), running})
+		}
+		s.load.mu.Unlock()
+		for _, p := range seats {
+			if p != nil && told {
+				_ = p.desk.Emit(ctx, traffic.Batch{Source: "page", Kind: traffic.ScrapeSource, Gauges: []traffic.Gauge{
+					{Key: p.key, Name: traffic.Inflight, Value: float64(running), At: time.Now()},
+				}}) // one that has ended takes nothing more
+			}
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// sits says who hears of the traffic in a seat.
+func (s *saga) sits(seat int, p *process) {
+	s.load.mu.Lock()
+	defer s.load.mu.Unlock()
+	s.load.seats[seat] = p
+}
+
+// traffic changes the load.
+func (s *saga) traffic(demand int, ignores, dips bool) {
+	s.load.mu.Lock()
+	defer s.load.mu.Unlock()
+	s.load.demand, s.load.ignores, s.load.dips = demand, ignores, dips
+}
+
+// shows tells whether the traffic before a moment shows that a cap of both instances together holds.
+func (s *saga) shows(at time.Time, limit int) error {
+	s.load.mu.Lock()
+	defer s.load.mu.Unlock()
+	n, most := 0, 0
+	for _, x := range s.load.seen {
+		if x.at.After(at) || at.Sub(x.at) > 4*time.Second {
+			continue
+		}
+		n, most = n+1, max(most, x.running)
+	}
+	switch {
+	case n == 0:
+		return errors.New("there is no traffic")
+	case most > limit:
+		return fmt.Errorf("%d ran under a cap of %d", most, limit)
+	case 2*most < limit:
+		return fmt.Errorf("no more than %d ran, far under the cap of %d", most, limit)
+	}
+	return nil
 }
 
 func (s *saga) fail(format string, args ...any) {
@@ -107,8 +200,10 @@ func (s *saga) start(seat int) {
 			Instances: []contract.Instance{{Name: "a", URL: "http://a"}, {Name: "b", URL: "http://b"}},
 		})
 	}
+	syms := traffic.NewSymbols(0)
+	p.key = traffic.Key{}.With(traffic.Gateway, syms.Intern("edge")).With(traffic.Deployment, syms.Intern("az-eu")).With(traffic.Side, syms.Intern(traffic.SideUpstream))
 	p.desk, err = desk.New(desk.Options{
-		Symbols: traffic.NewSymbols(0), Journal: mortal{disk, p}, Now: time.Now, Actor: p.who, ExportDir: s.dir, Pulse: time.Second,
+		Symbols: syms, Journal: mortal{disk, p}, Now: time.Now, Actor: p.who, ExportDir: s.dir, Pulse: time.Second,
 		Gateways: []desk.Gateway{{Name: "edge", Kind: "contract", Env: "staging", Driver: drv}},
 	})
 	if err != nil {
@@ -119,6 +214,7 @@ func (s *saga) start(seat int) {
 	p.cancel = cancel
 	go func() { p.done <- p.desk.Run(ctx) }()
 	s.seats[seat] = p
+	s.sits(seat, p)
 }
 
 // leave ends a console, by its own will or by kill -9.
@@ -132,6 +228,7 @@ func (s *saga) leave(seat int, killed bool) {
 	}
 	s.past = append(s.past, p)
 	s.seats[seat] = nil
+	s.sits(seat, nil)
 	p.cancel()
 	if killed {
 		return
@@ -178,7 +275,7 @@ func (m move) String() string {
 var anyMove = rapid.Custom(func(t *rapid.T) move {
 	return move{
 		Do: rapid.SampledFrom([]string{
-			"throw", "throw", "throw", "throw twice", "revert", "revert", "extend", "stranger", "kill", "fuse", "fuse", "leave", "start", "fault", "fault", "down", "up", "wait", "wait",
+			"throw", "throw", "throw", "throw twice", "revert", "revert", "extend", "stranger", "kill", "fuse", "fuse", "leave", "start", "fault", "fault", "down", "up", "wait", "wait", "traffic", "traffic",
 		}).Draw(t, "do"),
 		Seat: rapid.IntRange(0, 1).Draw(t, "seat"), N: rapid.IntRange(0, 11).Draw(t, "n"),
 		Fault: rapid.SampledFrom(worldFaults).Draw(t, "fault"),
@@ -237,6 +334,8 @@ func (s *saga) step(m move) {
 			p.fuse.Store(int64(m.N + 1))
 			s.throw(m.Seat, value)
 		}
+	case "traffic":
+		s.traffic(m.N*3, m.Seat == 1, m.N%4 == 3)
 	case "start":
 		if s.seats[m.Seat] == nil {
 			s.start(m.Seat)
@@ -284,6 +383,21 @@ func (s *saga) showsTruth(when string) {
 	}
 }
 
+// capOf is the value that a lever sets on each instance.
+func capOf(l desk.LeverView) int {
+	n := 0
+	_, _ = fmt.Sscan(l.Title[strings.LastIndexByte(l.Title, ' ')+1:], &n)
+	return n
+}
+
+// overSince tells whether all that ran lately was over a cap.
+func (s *saga) overSince(limit int) bool {
+	s.load.mu.Lock()
+	defer s.load.mu.Unlock()
+	last := s.load.seen[max(0, len(s.load.seen)-4):]
+	return len(last) == 4 && time.Since(last[3].at) < 2*time.Second && !slices.ContainsFunc(last, func(x sample) bool { return x.running <= limit })
+}
+
 func (s *saga) compare(when string) {
 	values, by := s.world.values()
 	for _, p := range s.seats {
@@ -299,8 +413,8 @@ func (s *saga) compare(when string) {
 			if l.State == desk.LeverRequested || l.State == desk.LeverReverting {
 				s.fail("%s: %s still shows %s as %s (%s)", when, p.who, l.ID, l.State, l.Err)
 			}
-			if l.Obeyed == desk.Yes {
-				s.fail("%s: %s shows %s as obeyed, and there is no traffic: %s", when, p.who, l.ID, l.ObeyedWhy)
+			if l.Obeyed == desk.Yes && l.Out && s.overSince(2*capOf(l)) {
+				s.fail("%s: %s shows %s as obeyed (%s), and the traffic does not keep to it", when, p.who, l.ID, l.ObeyedWhy)
 			}
 			if l.Out && l.State == desk.LeverActive && l.Reported == desk.Yes && l.Drift == "" && (l.Change != fmt.Sprintf("8 -> %d", values[0]) && !strings.HasSuffix(l.Change, fmt.Sprintf("-> %d", values[0])) || values[0] != values[1]) {
 				s.fail("%s: %s shows %s %q as in force, and it is %v", when, p.who, l.ID, l.Change, values)
@@ -326,6 +440,7 @@ func (s *saga) end() {
 			s.fail("instance %d still has %d set by %s past every deadline", i, v, by[i])
 		}
 	}
+	s.hush()
 	for seat := range s.seats {
 		s.leave(seat, false)
 	}
@@ -348,6 +463,7 @@ func (s *saga) judgeRecord() {
 	if err != nil {
 		s.fail("reading the journal: %v", err)
 	}
+	s.judgeObeyed(entries)
 	keys := map[string]time.Time{} // idempotency keys of requests, and when they were on disk
 	plans := map[string]gateway.Plan{}
 	for _, e := range entries {
@@ -393,6 +509,27 @@ func (s *saga) judgeRecord() {
 	}
 }
 
+// judgeObeyed holds what the record calls obeyed against the traffic of that moment.
+func (s *saga) judgeObeyed(entries []incident.Entry) {
+	for _, e := range entries {
+		var d incident.LeverData
+		if e.Kind != incident.LeverObeyed || e.Decode(&d) != nil || d.Obeyed != desk.Yes {
+			continue
+		}
+		l, ok := incident.FindLever(entries, d.ID)
+		var p gateway.Plan
+		limit := 0
+		if !ok || json.Unmarshal(l.Plan, &p) != nil || json.Unmarshal(p.Change.Value, &limit) != nil {
+			s.fail("lever %s is recorded as obeyed, and its plan is not", d.ID)
+			continue
+		}
+		s.obeyed++
+		if err := s.shows(e.RecordedAt, limit*len(p.Instances)); err != nil {
+			s.fail("lever %s was shown as obeyed at %s (%s): %v", d.ID, e.RecordedAt.Format(time.TimeOnly), d.Why, err)
+		}
+	}
+}
+
 // told adds the story to what was wrong: what the journal has of levers, and what was really done.
 func (s *saga) told(entries []incident.Entry) {
 	for _, e := range entries {
@@ -429,6 +566,20 @@ func saw(p gateway.Plan, inst string, value int) bool {
 	})
 }
 
+// newSaga is a world with a console in each seat, and with traffic that may come.
+func newSaga(t *testing.T, dir string, bare bool) *saga {
+	t.Helper()
+	s := &saga{dir: dir, world: newWorld(), bare: bare}
+	s.start(0)
+	s.start(1)
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { s.flow(ctx) })
+	s.hush = func() { cancel(); wg.Wait() }
+	time.Sleep(2 * time.Second)
+	return s
+}
+
 // play runs a story in a bubble of its own time and gives what was wrong.
 func play(t *testing.T, bare bool, moves []move) (wrong []string) {
 	t.Helper()
@@ -438,10 +589,7 @@ func play(t *testing.T, bare bool, moves []move) (wrong []string) {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	synctest.Test(t, func(t *testing.T) {
-		s := &saga{dir: dir, world: newWorld(), bare: bare}
-		s.start(0)
-		s.start(1)
-		time.Sleep(2 * time.Second)
+		s := newSaga(t, dir, bare)
 		for _, m := range moves {
 			s.step(m)
 		}
@@ -456,10 +604,7 @@ func tell(t *testing.T, bare bool, story func(*saga)) {
 	t.Helper()
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s := &saga{dir: dir, world: newWorld(), bare: bare}
-		s.start(0)
-		s.start(1)
-		time.Sleep(2 * time.Second)
+		s := newSaga(t, dir, bare)
 		story(s)
 		s.end()
 		if len(s.wrong) > 0 {
@@ -533,6 +678,31 @@ func TestProtocolCases(t *testing.T) {
 					s.fail("one instance does not have it, and it is shown as %s", l.State)
 				}
 			}
+		}},
+		"a cap that the traffic keeps to": {false, func(s *saga) {
+			s.traffic(30, false, false)
+			s.throw(0, 3)
+			s.wait(20 * time.Second)
+			for _, p := range s.seats {
+				for _, l := range p.desk.Snapshot().Levers {
+					if l.Obeyed != desk.Yes {
+						s.fail("%s shows it as obeyed %s: %s", p.who, l.Obeyed, l.ObeyedWhy)
+					}
+				}
+			}
+		}},
+		"a cap that is reported and ignored": {true, func(s *saga) {
+			s.traffic(30, true, false)
+			s.throw(0, 3)
+			s.wait(30 * time.Second)
+			s.traffic(30, true, true) // now and then it is under the cap
+			s.wait(35 * time.Second)
+		}},
+		"a cap, and the traffic ends": {false, func(s *saga) {
+			s.traffic(30, true, false)
+			s.throw(0, 3)
+			s.traffic(0, true, false)
+			s.wait(20 * time.Second)
 		}},
 		"both consoles throw at once": {true, func(s *saga) {
 			s.step(move{Do: "throw twice", N: 2, For: 5 * time.Second})

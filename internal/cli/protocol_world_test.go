@@ -150,12 +150,7 @@ func (t wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	if t.p.dead.Load() || changes && t.p.burnt() {
 		return nil, errors.New("the process is dead")
 	}
-	var k *knob
-	for _, i := range t.w.instances {
-		if i.name == r.URL.Host {
-			k = i
-		}
-	}
+	k := t.w.knobAt(r.URL.Host)
 	body, err := io.ReadAll(r.Body)
 	if r.Body == nil || err != nil {
 		body = nil
@@ -186,6 +181,17 @@ func (t wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, errors.New("the process is dead")
 	}
 	return resp, err
+}
+
+func (w *world) knobAt(host string) (k *knob) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, i := range w.instances {
+		if i.name == host {
+			k = i
+		}
+	}
+	return k
 }
 
 // faulty serves a change with what goes wrong.
