@@ -93,6 +93,7 @@ func paneKeys() []binding {
 		{mode: modeBook, keys: []string{"A"}, help: "end the run; its levers stay out and are listed", why: (*model).whyNoRun, act: (*model).abortKey},
 		{mode: modeLevers, keys: []string{"enter"}, help: "everything about the lever", act: (*model).leverEnter},
 		{mode: modeLevers, keys: []string{"+"}, help: "move the deadline of the lever", danger: true, why: (*model).whyNoUndo, act: (*model).extendKey},
+		{mode: modeLevers, keys: []string{"t"}, help: "rehearse a fallback: a form, then small requests, and what its target refuses", why: (*model).whyNoRehearsal, act: (*model).rehearseKey},
 		{mode: modeLevers, keys: []string{"v"}, help: "read the gateways again now", act: (*model).readBackKey},
 		{mode: modeTimeline, keys: []string{"enter"}, help: "the whole entry", act: (*model).eventEnter},
 	}

@@ -151,9 +151,12 @@ func (m *model) do(what string, c desk.Command, then func(*model, desk.Result) t
 	id := m.jobs.next
 	m.jobs.running = append(m.jobs.running, job{id: id, what: what, since: m.now(), cmd: c, then: then})
 	m.say(sayWorking, what)
-	d := m.env.desk
+	d, patience := m.env.desk, commandTimeout
+	if _, many := c.(desk.RunRehearsal); many {
+		patience += desk.RehearsalTimeout
+	}
 	return m.command(func(ctx context.Context) tea.Msg {
-		ctx, cancel := context.WithTimeoutCause(ctx, commandTimeout, errNoAnswer)
+		ctx, cancel := context.WithTimeoutCause(ctx, patience, errNoAnswer)
 		defer cancel()
 		r, err := d.Do(ctx, c)
 		return doneMsg{id, r, err}

@@ -36,6 +36,8 @@ var screens = []struct {
 		write(m, "gpt-4o@eu")
 	}},
 	{name: "cap-form", play: func(m *model, _ *fakeDesk) { press(m, "b", "c") }},
+	{name: "rehearse-form", play: func(m *model, _ *fakeDesk) { press(m, "b", "5", "t") }},
+	{name: "rehearsal", play: func(m *model, d *fakeDesk) { rehearseNow(m, d) }},
 	{name: "help", play: func(m *model, _ *fakeDesk) { press(m, "4", "?") }},
 	{name: "leave", play: func(m *model, _ *fakeDesk) { press(m, "q") }},
 	{name: "command", play: func(m *model, _ *fakeDesk) { press(m, ":"); write(m, "ex") }},

@@ -126,15 +126,51 @@ func (a *app) recordRehearsal(ctx context.Context, cfg *config.Config, r rehears
 	if err != nil {
 		return err
 	}
-	data := incident.RehearsalData{Endpoint: r.Endpoint, Model: r.Model, For: whose, OK: r.OK(), Text: r.Text()}
-	if data.Report, err = json.Marshal(r); err != nil {
-		return errors.Join(fmt.Errorf("encoding the rehearsal: %w", err), st.close())
+	data, err := rehearsalData(r, whose)
+	if err != nil {
+		return errors.Join(err, st.close())
 	}
 	err = st.run(ctx, func(ctx context.Context) error {
 		_, err := st.desk.Do(ctx, desk.Rehearse{Data: data})
 		return err
 	})
 	return errors.Join(err, st.close())
+}
+
+// rehearsalData is a rehearsal as the journal keeps it.
+func rehearsalData(r rehearse.Report, whose string) (incident.RehearsalData, error) {
+	report, err := json.Marshal(r)
+	if err != nil {
+		return incident.RehearsalData{}, fmt.Errorf("encoding the rehearsal: %w", err)
+	}
+	return incident.RehearsalData{Endpoint: r.Endpoint, Model: r.Model, For: whose, OK: r.OK(), Text: r.Text(), Report: report}, nil
+}
+
+// rehearser sends for a desk what `control rehearse` sends, with the usual parameters.
+func rehearser(cfg *config.Config) desk.Rehearser {
+	return func(ctx context.Context, endpoint, model string) (desk.RehearsalView, error) {
+		var named []string
+		if endpoint != "" {
+			named = []string{endpoint}
+		}
+		send, err := rehearsalSender(cfg, named)
+		if err != nil {
+			return desk.RehearsalView{}, err
+		}
+		r, err := rehearse.Run(ctx, send, model, rehearse.Usual())
+		if err != nil {
+			return desk.RehearsalView{}, err
+		}
+		if ctx.Err() != nil {
+			return desk.RehearsalView{}, fmt.Errorf("it was broken off after %d requests: %w", len(r.Trials), context.Cause(ctx))
+		}
+		data, err := rehearsalData(r, "")
+		v := desk.RehearsalView{Endpoint: data.Endpoint, Model: data.Model, OK: data.OK, Text: data.Text, Report: data.Report}
+		for _, t := range r.Trials {
+			v.Trials = append(v.Trials, desk.TrialView{Name: t.Name, Verdict: t.Verdict, Text: trialWords(t), OK: t.Verdict == rehearse.Accepted})
+		}
+		return v, err
+	}
 }
 
 func (a *app) printRehearsal(r rehearse.Report, o rehearsing) error {

@@ -137,6 +137,7 @@ func (PlanLever) command()      {}
 func (PlanStep) command()       {}
 func (ProbeStep) command()      {}
 func (SendProbe) command()      {}
+func (RunRehearsal) command()   {}
 func (Evaluate) command()       {}
 func (Throw) command()          {}
 func (Decline) command()        {}
@@ -161,6 +162,7 @@ type Result struct {
 	Asking   bool            // of Evaluate: a server is still being asked; ask again
 	Live     []string        // levers still out, in words
 	Gateways []GatewayState  // of Look
+	Tried    *RehearsalView  // of RunRehearsal
 	Levers   []LeverView     // of Look: those that are out, held against what was read
 }
 

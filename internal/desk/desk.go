@@ -52,6 +52,7 @@ type Options struct {
 	Brief        bool     // a desk for one command: it records what it does, not what it sees, and judges no lever but its own
 	Incident     string   // the open incident that what is done belongs to; empty: as the operator opens or resumes one
 	Probes       []ProbePoint
+	Rehearse     Rehearser     // sends rehearsals; nil: nothing can
 	RehearsalAge time.Duration // how old the rehearsal of a fallback may be; 0 is DefaultRehearsalAge
 	Prometheus   Prometheus    // nil: promql in runbooks is unknown
 	PromEvery    time.Duration // at least between asking it the same twice
@@ -90,6 +91,7 @@ type Desk struct {
 	moving     []*findingState
 	runs       []*run
 	points     []*probePoint
+	rehearsing bool                 // one is under way
 	rehearsals map[string]rehearsal // by the model whose fallback it is
 	proms      map[promAsked]*promAnswer
 	promBusy   int             // questions to Prometheus on their way

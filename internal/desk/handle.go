@@ -30,6 +30,8 @@ func (d *Desk) handle(a ask) {
 		d.probeStep(c, reply)
 	case SendProbe:
 		d.sendProbe(c.Request, nil, -1, reply)
+	case RunRehearsal:
+		d.runRehearsal(c, reply)
 	case Evaluate:
 		reply(d.evaluate(c), nil)
 	case Look:

@@ -1,6 +1,8 @@
 package desk
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -15,6 +17,78 @@ const DefaultRehearsalAge = 7 * 24 * time.Hour
 type Rehearse struct{ Data incident.RehearsalData }
 
 func (Rehearse) command() {}
+
+// RunRehearsal sends a rehearsal of a fallback's target through an endpoint of probes, and waits for what comes out. An
+// empty Endpoint is the first.
+type RunRehearsal struct{ Model, For, Endpoint string }
+
+// Rehearser sends the requests of a rehearsal. It blocks until the last was answered or ctx ends; an error says that
+// nothing was learnt.
+type Rehearser func(ctx context.Context, endpoint, model string) (RehearsalView, error)
+
+// RehearsalView is what came out of a rehearsal, request by request.
+type RehearsalView struct {
+	Endpoint, Model, For string
+	OK                   bool
+	Text                 string          // all of it in a sentence
+	Report               json.RawMessage // whole, for the record
+	Trials               []TrialView
+}
+
+// TrialView is one request of a rehearsal: a parameter, what became of it, and why or how long it took.
+type TrialView struct {
+	Name, Verdict, Text string
+	OK                  bool
+}
+
+// RehearsalTimeout is how long a whole rehearsal may take.
+const RehearsalTimeout = 3 * time.Minute
+
+// runRehearsal sends a rehearsal beside the desk, and writes down what came out. One is sent at a time.
+func (d *Desk) runRehearsal(c RunRehearsal, reply func(Result, error)) {
+	what, why, try := "the rehearsal of "+c.Model, "", ""
+	switch {
+	case c.Model == "":
+		what, why, try = "a rehearsal", "it needs the model that the fallback would use", "name it"
+	case d.refusal != "":
+		why, try = d.refusal, d.refusalTry()
+	case d.o.Rehearse == nil || len(d.points) == 0:
+		why, try = probeOff, "add probes: to the configuration"
+	case d.rehearsing:
+		why, try = "another one is under way", "wait for it"
+	}
+	if why != "" {
+		reply(Result{}, &Refused{What: what, Why: why, Try: try})
+		return
+	}
+	d.rehearsing = true
+	d.away.Go(func() {
+		v, err := d.sendRehearsal(c)
+		d.results <- func() {
+			d.rehearsing = false
+			if err != nil {
+				reply(Result{}, &Refused{What: what, Why: err.Error(), Try: "look at probes: in the configuration"})
+				return
+			}
+			v.For = c.For
+			r, err := d.rehearse(Rehearse{incident.RehearsalData{Endpoint: v.Endpoint, Model: v.Model, For: v.For, OK: v.OK, Text: v.Text, Report: v.Report}})
+			r.Tried = &v
+			reply(r, err)
+		}
+	})
+}
+
+// sendRehearsal asks the rehearser; one that breaks is an error, and no end of the desk.
+func (d *Desk) sendRehearsal(c RunRehearsal) (v RehearsalView, err error) {
+	defer func() {
+		if broke := recover(); broke != nil {
+			err = fmt.Errorf("the rehearsal broke: %v", broke)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(d.life, RehearsalTimeout)
+	defer cancel()
+	return d.o.Rehearse(ctx, c.Endpoint, c.Model)
+}
 
 // rehearsal is the last one for a model.
 type rehearsal struct {

@@ -1,8 +1,12 @@
 package desk
 
 import (
+	"context"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"signalbox/internal/gateway"
@@ -42,4 +46,64 @@ func TestWhatAPlanSaysOfRehearsals(t *testing.T) {
 	if s := d.rehearsed(change); s != "" {
 		t.Errorf("switching it off: %q", s)
 	}
+}
+
+// A rehearsal is sent beside the desk, one at a time, and what comes out is on record before it is shown.
+func TestRunRehearsal(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		asked, answer := make(chan string), make(chan error)
+		s := newStageWith(t, dir, nil, func(o *Options) {
+			o.Probes = []ProbePoint{{Name: "eu"}}
+			o.Rehearse = func(ctx context.Context, endpoint, model string) (RehearsalView, error) {
+				if model == "breaks" {
+					panic("so it does")
+				}
+				asked <- endpoint + " " + model
+				select {
+				case err := <-answer:
+					return RehearsalView{Endpoint: "eu", Model: model, Text: "refused: seed", Trials: []TrialView{{Name: "seed", Verdict: "refused"}}}, err
+				case <-ctx.Done():
+					return RehearsalView{}, ctx.Err()
+				}
+			}
+		})
+		defer s.stop()
+		type got struct {
+			r   Result
+			err error
+		}
+		first := make(chan got, 1)
+		run := func(c RunRehearsal) {
+			r, err := s.desk.Do(context.Background(), c)
+			first <- got{r, err}
+		}
+		go run(RunRehearsal{Model: "llama-3", For: "gpt-4o", Endpoint: "eu"})
+		if a := <-asked; a != "eu llama-3" {
+			t.Errorf("asked for %q", a)
+		}
+		if _, err := s.desk.Do(t.Context(), RunRehearsal{Model: "other"}); err == nil || !strings.Contains(err.Error(), "another one is under way") {
+			t.Errorf("a second one meanwhile: %v", err)
+		}
+		answer <- nil
+		g := <-first
+		if g.err != nil || g.r.Tried == nil || g.r.Tried.For != "gpt-4o" || len(g.r.Tried.Trials) != 1 {
+			t.Errorf("%+v, %v", g.r, g.err)
+		}
+		go run(RunRehearsal{Model: "llama-3"})
+		<-asked
+		time.Sleep(RehearsalTimeout) // its target never answers
+		if g := <-first; g.err == nil {
+			t.Errorf("without an answer: %+v", g.r)
+		}
+		for _, c := range []RunRehearsal{{}, {Model: "breaks"}} {
+			if _, err := s.desk.Do(t.Context(), c); err == nil {
+				t.Errorf("%+v was done", c)
+			}
+		}
+		text, err := os.ReadFile(filepath.Join(dir, incident.FileName))
+		if n := strings.Count(string(text), `"rehearsal.done"`); err != nil || n != 1 || !strings.Contains(string(text), "refused: seed") {
+			t.Errorf("the journal has %d rehearsals: %v", n, err)
+		}
+	})
 }

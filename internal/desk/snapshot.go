@@ -17,6 +17,7 @@ type Snapshot struct {
 	Env       string    // environment in words: the one of the gateways, "mixed" where they differ
 	Danger    bool      // acting here needs a typed confirmation
 	ReadOnly  bool
+	NoProbe   string // why neither a probe nor a rehearsal can be sent; empty when they can
 	WhyNot    string // why levers are refused altogether (read-only, journal unwritable); empty when they are not
 	Drill     bool
 	Actor     string

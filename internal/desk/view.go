@@ -21,6 +21,9 @@ func (d *Desk) publish() {
 		s.Seq = old.Seq + 1
 	}
 	s.Env, s.Danger = d.environment()
+	if s.NoProbe = d.refusal; s.NoProbe == "" && len(d.points) == 0 {
+		s.NoProbe = probeOff
+	}
 	if old != nil && now.Sub(d.pulsed) < time.Second && !now.Before(d.pulsed) {
 		s.Grid, s.Totals, s.Offers = old.Grid, old.Totals, old.Offers
 	} else {

@@ -1,0 +1,28 @@
+package cli_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// From the levers pane of a drill: what the third tier refuses is found, shown first, and in the plan of the lever that
+// would send it requests.
+func TestRehearsalAtTheConsole(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	x := openTerminal(t, dir, "drill", "calm", "--state-dir", "state")
+	x.sees(t, "no lever is out", "can cap.set")
+	x.press(t, "5", "t")
+	x.sees(t, "rehearse a fallback", "the model that the fallback would use")
+	x.press(t, "llama-3", enter)
+	x.sees(t, "its plan tells of this")
+	x.press(t, strings.Repeat(erase, 40), "gpt-4o", enter, enter)
+	s := x.sees(t, "rehearsal of llama-3", "llama-3 as fallback of gpt-4o", "parallel_tool_calls refused:", "unknown_parameter", "all together accepted:")
+	if strings.Index(s, "parallel_tool_calls refused") > strings.Index(s, "plain accepted") {
+		t.Errorf("what was refused does not stand first:\n%s", s)
+	}
+	out, err := signalboxIn(t, dir, "control", "plan", "-c", "state/drill.yaml", "route.force", "model=gpt-4o", "--value", "local-llama-3", "--reason", "trying")
+	if err != nil || !strings.Contains(string(out), "on llama-3: refused: parallel_tool_calls") {
+		t.Errorf("%v: the plan says\n%s", err, out)
+	}
+}
