@@ -9,7 +9,7 @@ import "flag"
 const thrift = 8
 
 func init() {
-	if err := flag.Set("rapid.checks", "15"); err != nil {
+	if err := flag.Set("rapid.checks", "5"); err != nil {
 		panic(err)
 	}
 }
