@@ -70,6 +70,9 @@ func (p *bookPane) head(f frame, r *desk.RunView, s *desk.StepView, cur int) []s
 	if s.Step.Role != "" {
 		one.put(dim, " ["+string(s.Step.Role)+"]")
 	}
+	if n := len(f.snap.Runs); n > 1 {
+		one.put(warn, ", "+itoa(n)+" runbooks open").put(dim, " (W)")
+	}
 	two := f.row().put(strong, " "+s.Step.Title)
 	lines := []string{one.line(), two.line()}
 	if r.Changed != "" {

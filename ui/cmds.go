@@ -136,6 +136,7 @@ type job struct {
 	since time.Time
 	cmd   desk.Command
 	then  func(*model, desk.Result) tea.Cmd // nil: the answer goes to the status line
+	below func(*model) tea.Cmd              // opens what waits below the plan that comes, and comes also where none does
 }
 
 // jobs are what runs. An answer is matched by id; one that nobody waits for is ignored.
@@ -177,15 +178,19 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 		return nil
 	}
 	m.touch()
+	var below tea.Cmd
+	if j.below != nil {
+		below = j.below(m)
+	}
 	if p := msg.result.Plan; p != nil && msg.err == nil {
-		return m.planned(j, *p)
+		return tea.Batch(below, m.planned(j, *p))
 	}
 	if m.jobs.plan == j.id {
 		m.jobs.plan = 0
 	}
 	if msg.err != nil {
 		m.fail(j.what, msg.err)
-		return nil
+		return below
 	}
 	text := msg.result.Text
 	if text == "" {
@@ -196,7 +201,7 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 	}
 	m.say(sayDone, text)
 	var cmds []tea.Cmd
-	if live := msg.result.Live; len(live) > 0 {
+	if live := msg.result.Live; len(live) > 0 && j.then == nil { // what comes next tells them otherwise
 		t := []line{{plainStyle, "", text + ". Still out (u undoes):"}}
 		for _, l := range live {
 			t = append(t, line{warn, m.th.mark, l})

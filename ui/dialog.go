@@ -65,12 +65,19 @@ func (m *model) arm(msg armMsg) {
 	}
 }
 
+// closeTop closes the dialog on top. The grace period of one that came while it was below begins now.
 func (m *model) closeTop() tea.Cmd {
 	if len(m.stack) > 0 {
 		m.stack = m.stack[:len(m.stack)-1]
 	}
 	m.touch()
-	return nil
+	d := m.top()
+	if d == nil || !d.base().deaf {
+		return nil
+	}
+	s := d.base()
+	s.turn++
+	return m.after(grace, armMsg{s.id, s.turn})
 }
 
 // dialogKey gives a key to the top dialog.

@@ -23,6 +23,15 @@ var screens = []struct {
 	{name: "reader", play: func(m *model, _ *fakeDesk) { press(m, "4", "t", "g", "tab") }},
 	{name: "reader-armed", play: func(m *model, _ *fakeDesk) { press(m, "4", "t") }},
 	{name: "steps", play: func(m *model, _ *fakeDesk) { press(m, "4", "w") }},
+	{name: "runs", play: func(m *model, _ *fakeDesk) { openTwo(m); press(m, "4", "W") }},
+	{name: "abort", play: func(m *model, d *fakeDesk) {
+		openTwo(m)
+		press(m, "4", "A")
+		write(m, "it was something else")
+		press(m, "enter")
+		settle(m, d)
+		armTop(m)
+	}},
 	{name: "levers", play: func(m *model, _ *fakeDesk) { press(m, "5", "down") }},
 	{name: "timeline", play: func(m *model, _ *fakeDesk) { press(m, "6") }},
 	{name: "burst", play: func(m *model, d *fakeDesk) { press(m, "2", "b"); loadLog(m, d) }},

@@ -94,8 +94,8 @@ func (m *model) throw(typed string) tea.Cmd {
 	if !ok {
 		return nil
 	}
-	m.closeTop()
-	return m.do("sending "+p.plan.Title, desk.Throw{Plan: p.plan.ID, Typed: typed}, (*model).thrown)
+	below := m.closeTop()
+	return tea.Batch(below, m.do("sending "+p.plan.Title, desk.Throw{Plan: p.plan.ID, Typed: typed}, (*model).thrown))
 }
 
 // thrown shows where the lever can be watched.
@@ -111,9 +111,9 @@ func (m *model) declineTop() tea.Cmd {
 	if !ok {
 		return nil
 	}
-	m.closeTop()
+	below := m.closeTop()
 	m.say(sayHint, "declined: "+p.plan.Title+"; nothing was sent")
-	return m.quietly(desk.Decline{Plan: p.plan.ID})
+	return tea.Batch(below, m.quietly(desk.Decline{Plan: p.plan.ID}))
 }
 
 func (m *model) replan() tea.Cmd {

@@ -276,13 +276,6 @@ func impossible(s *desk.StepView) *desk.BlockView {
 	return nil
 }
 
-func (m *model) abortKey() tea.Cmd {
-	r, _ := m.running()
-	return m.open(m.reasonForm("end the run of "+r.Title+"; its levers stay out", "end the run", func(reason string) desk.Command {
-		return desk.AbortRun{Reason: reason}
-	}), byKey)
-}
-
 // reasonForm asks for a reason, which goes into the record.
 func (m *model) reasonForm(title, label string, c func(string) desk.Command) *form {
 	return &form{

@@ -33,7 +33,8 @@ type StartRun struct {
 	Vars  map[string]string
 }
 
-// ResumeRun takes an unfinished run up again, at the step where it stood.
+// ResumeRun makes an unfinished run the current one, at the step where it stood: one that an earlier console left, or
+// another one of the open incident.
 type ResumeRun struct{ ID string }
 
 // StepDone marks the current step as done and goes to the next. Step is the slug of the step that the operator
@@ -54,6 +55,9 @@ type Choose struct{ Var, Value string }
 
 // AbortRun ends the run. Levers that it threw stay out and are listed in the reply.
 type AbortRun struct{ Reason string }
+
+// KeepLever records that a lever stays out, though the run that threw it has ended: its deadline holds.
+type KeepLever struct{ Lever, Reason string }
 
 // PlanLever asks for a plan. It reads the gateway and changes nothing.
 type PlanLever struct {
@@ -133,6 +137,7 @@ func (StepBack) command()       {}
 func (StepJump) command()       {}
 func (Choose) command()         {}
 func (AbortRun) command()       {}
+func (KeepLever) command()      {}
 func (PlanLever) command()      {}
 func (PlanStep) command()       {}
 func (ProbeStep) command()      {}

@@ -85,6 +85,8 @@ func (d *Desk) handleRun(cmd Command) (Result, error) {
 		return d.choose(c)
 	case AbortRun:
 		return d.abortRun(c)
+	case KeepLever:
+		return d.keepLever(c)
 	case LoadBooks:
 		return d.loadBooks(c)
 	case TakeBook:

@@ -141,7 +141,7 @@ func (d *Desk) resumeRun(c ResumeRun) (Result, error) {
 				return Result{}, err
 			}
 		}
-		d.current = r.id
+		d.current, r.owner = r.id, d.actor
 		err := d.write(entryDraft{kind: incident.RunEpoch, incident: r.incident, run: r.id, data: incident.RunData{Owner: d.actor, Epoch: 2}})
 		d.judgeChecks(r)
 		return d.where(r), err

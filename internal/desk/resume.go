@@ -48,11 +48,16 @@ func (d *Desk) resumeRuns(entries []incident.Entry) {
 			if e.Decode(&data) != nil {
 				continue
 			}
-			r := &run{id: e.Run, incident: e.Incident, stops: map[string]int{}}
+			r := &run{id: e.Run, incident: e.Incident, owner: data.Owner, stops: map[string]int{}}
 			if b := d.book(data.Book); b != nil && b.SHA256 == data.BookSHA {
 				r.book = b
 			}
 			order, titles[e.Run] = append(order, r), data.Title
+		case e.Kind == incident.RunEpoch:
+			var data incident.RunData
+			if i := slices.IndexFunc(order, func(r *run) bool { return r.id == e.Run }); i >= 0 && e.Decode(&data) == nil {
+				order[i].owner = data.Owner
+			}
 		case e.Kind == incident.RunRebased:
 			var data rebased
 			if e.Decode(&data) == nil {

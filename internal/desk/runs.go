@@ -18,6 +18,7 @@ import (
 type run struct {
 	id       string
 	incident string
+	owner    string // who walks it: who began it, or took it up last
 	book     *runbook.Book
 	walk     runbook.Walk
 	results  map[int]runbook.Result // of the current step's checks, by block; for an arm of a branch the winning one
@@ -66,7 +67,7 @@ func (d *Desk) startRun(c StartRun) (Result, error) {
 	if err := d.ensureIncident(b.Title); err != nil {
 		return Result{}, err
 	}
-	r := &run{id: d.newID("run"), incident: d.incidentID(), book: b, stops: map[string]int{}}
+	r := &run{id: d.newID("run"), incident: d.incidentID(), owner: d.actor, book: b, stops: map[string]int{}}
 	data := map[string]string{"run": r.id, "burst": c.Burst}
 	for k, v := range vars {
 		data["var."+k] = v

@@ -37,6 +37,7 @@ type Snapshot struct {
 	Library   []*runbook.Book // the runbooks themselves, to be read; they never change
 	Run       *RunView        // the current run
 	Resumable []ResumeView
+	Runs      []OpenRun      // unfinished runs of the open incident, oldest first, the current one among them
 	Timeline  []TimelineLine // oldest first, bounded to the newest 500
 	Findings  []string       // cross-checks and warnings, each a sentence
 	Journal   JournalView
@@ -303,6 +304,16 @@ type FieldView struct {
 	Name, Value, Prompt string
 	Values              []string // allowed ones, empty: any
 	Optional            bool     // the book can do without it
+}
+
+// OpenRun is an unfinished run of the open incident. ResumeRun makes it the current one.
+type OpenRun struct {
+	ID, Title string
+	Step      string // title of the current step
+	N, Of     int    // step N of so many
+	Owner     string // who walks it
+	Since     time.Time
+	Current   bool
 }
 
 // ResumeView is something that an earlier console left open.
