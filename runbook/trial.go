@@ -133,6 +133,9 @@ func (r *runner) step() bool {
 	case at == "stop":
 		r.ran.End = st.Slug
 		return false
+	case at == "abort":
+		r.abort(st.Slug)
+		return false
 	case at == "skip":
 		return r.enter(Entry{Kind: EntrySkip, Data: map[string]string{"reason": "the trial says so"}})
 	case at == "next":
@@ -147,6 +150,24 @@ func (r *runner) step() bool {
 		return r.enter(Entry{Kind: EntryJump, Data: map[string]string{"to": lead}})
 	}
 	return r.enter(Entry{Kind: EntryDone})
+}
+
+// abort ends the walk, and asks for each lever that is out, newest first: kept, or taken back.
+func (r *runner) abort(slug string) {
+	if !r.enter(Entry{Kind: EntryAbort, Data: map[string]string{"reason": "the trial says so"}}) {
+		return
+	}
+	r.ran.End = slug
+	r.log("aborts the run: %d levers are out", len(r.out))
+	for _, l := range slices.Backward(r.out) {
+		if slices.Contains(r.trial.Keep, l.Verb) {
+			r.log("keeps %s", l)
+			continue
+		}
+		r.log("takes back %s", l)
+		r.ran.Levers = append(r.ran.Levers, "undo "+l.String())
+		delete(r.since, l.Verb)
+	}
 }
 
 // block does one block. to is where it leads, empty for on; open tells that the book leaves it to the operator.

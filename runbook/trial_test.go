@@ -55,6 +55,23 @@ func trialOf(t *testing.T, b *Book, src string) Ran {
 	return trial.Run(b)
 }
 
+// A run that is given up asks for each lever that is out.
+func TestTrialAborts(t *testing.T) {
+	b := smallBook(t)
+	src := "burst: {model: m, region: r}\nnumbers:\n- {metric: error_rate, is: 40%}\n- {metric: 'error_rate{region!=$region}', is: 1%}\nat: {escalate: abort}\n"
+	back := trialOf(t, b, src)
+	if n := len(back.Levers); n != 2 || back.Levers[1] != "undo "+back.Levers[0] || back.End != "escalate" {
+		t.Errorf("taken back: %v, ends at %s\n%s", back.Levers, back.End, strings.Join(back.Log, "\n"))
+	}
+	kept := trialOf(t, b, src+"keep: [cap.set]\n")
+	if len(kept.Levers) != 1 || !strings.Contains(strings.Join(kept.Log, "\n"), "keeps cap.set") {
+		t.Errorf("kept: %v\n%s", kept.Levers, strings.Join(kept.Log, "\n"))
+	}
+	if _, err := ParseTrial("x", []byte("keep: [cap.st]"), b); err == nil || !strings.Contains(err.Error(), "unknown lever") {
+		t.Errorf("a verb that is none: %v", err)
+	}
+}
+
 func TestTrialSeesWhatGoesWrong(t *testing.T) {
 	b := smallBook(t)
 	numbers := "numbers:\n- {metric: error_rate, is: 40%}\n- {metric: 'error_rate{region!=$region}', is: 1%}\n"

@@ -18,8 +18,9 @@ type Trial struct {
 	Fields map[string]string // what the operator fills in
 	// Answers are to the questions of the book, by variable; a question without one gets its first choice.
 	Answers map[string]string
-	// At is what the operator does at a step where the book leaves it open: next, skip, stop, or a step's slug.
+	// At is what the operator does at a step where the book leaves it open: next, skip, stop, abort, or a step's slug.
 	At      map[string]string
+	Keep    []string               // verbs whose levers stay out when the operator aborts; the others are taken back
 	Gateway map[string]string      // by verb: applied (the default), refused, moved, in_doubt, impossible
 	Probes  map[string][]ProbeSays // by name; one without is not configured
 	Numbers []Number
@@ -102,10 +103,10 @@ func (s *strict) trialRoot(src []byte) *yaml.Node {
 }
 
 func (s *strict) trial(n *yaml.Node, b *Book) Trial {
-	f := s.fields(n, "case", "name", "burst", "fields", "answers", "at", "gateway", "probes", "numbers", "expect")
+	f := s.fields(n, "case", "name", "burst", "fields", "answers", "at", "keep", "gateway", "probes", "numbers", "expect")
 	t := Trial{
 		Name: f.text("name"), Line: f.line, file: s.file, Burst: f.words("burst"), Fields: f.words("fields"), Answers: f.words("answers"),
-		At: f.words("at"), Gateway: f.words("gateway"),
+		At: f.words("at"), Keep: f.list("keep"), Gateway: f.words("gateway"),
 	}
 	var slugs []string
 	for _, st := range b.Steps {
@@ -115,8 +116,13 @@ func (s *strict) trial(n *yaml.Node, b *Book) Trial {
 	s.known(f, "answers", t.Answers, b.askedNames())
 	for slug, to := range t.At {
 		s.slug(f.at("at"), slug, slugs)
-		if !slices.Contains([]string{"next", "skip", "stop"}, to) {
+		if !slices.Contains([]string{"next", "skip", "stop", "abort"}, to) {
 			s.slug(f.at("at"), to, slugs)
+		}
+	}
+	for _, verb := range t.Keep {
+		if !slices.Contains(verbs(), verb) {
+			s.fail(f.at("keep"), fmt.Sprintf("unknown lever %q", verb), suggest(verb, verbs()))
 		}
 	}
 	for verb, does := range t.Gateway {
