@@ -163,13 +163,14 @@ func (i *inspection) listens(ctx context.Context, s config.Source) {
 	i.add("source", s.Name, checkOK, "", "%s is free to listen on", s.Listen)
 }
 
-// heard waits for the sources and tells of each how it is and how old its newest line is.
+// heard waits for the sources and tells of each how it is and how old its newest line is. One that fails may come to itself
+// meanwhile, as a page that was slow to answer once.
 func (i *inspection) heard(ctx context.Context, c *controls) {
 	named := map[string]bool{}
 	s := c.until(ctx, i.wait, func(s *desk.Snapshot) bool {
 		told := 0
 		for _, src := range s.Sources {
-			if src.Health != "" && src.Health != string(traffic.Starting) && (src.Lag >= 0 || src.Kind != "log") {
+			if src.Health != "" && src.Health != string(traffic.Starting) && src.Health != string(traffic.Failing) && (src.Lag >= 0 || src.Kind != "log") {
 				told++
 			}
 		}

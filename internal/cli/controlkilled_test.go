@@ -25,13 +25,15 @@ type slowGateway struct {
 	held  chan struct{} // closed when that request has come
 	free  chan struct{} // closed: nothing is kept back any more
 	dead  bool          // whoever asked was killed: what it had sent and was not served yet never arrives
-	busy  sync.WaitGroup
+	busy  int           // requests that are being answered
+	idle  *sync.Cond    // on mu
 }
 
 // serveSlowly starts the world and writes the configuration of its instances into dir.
 func serveSlowly(t *testing.T, dir string) *slowGateway {
 	t.Helper()
 	g := &slowGateway{world: newWorld(), held: make(chan struct{}), free: make(chan struct{})}
+	g.idle = sync.NewCond(&g.mu)
 	var at []string
 	for _, k := range g.world.instances {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { g.answer(w, r, k) }))
@@ -59,13 +61,22 @@ func (g *slowGateway) letGo() {
 	g.mu.Lock()
 	g.stop, g.dead = 0, true
 	close(g.free)
+	for g.busy > 0 {
+		g.idle.Wait()
+	}
 	g.mu.Unlock()
-	g.busy.Wait()
 }
 
 func (g *slowGateway) answer(w http.ResponseWriter, r *http.Request, k *knob) {
-	g.busy.Add(1)
-	defer g.busy.Done()
+	g.mu.Lock()
+	g.busy++
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.busy--
+		g.idle.Broadcast()
+	}()
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil {
 		return
