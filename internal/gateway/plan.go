@@ -33,6 +33,12 @@ func (v Verb) Opposite() Verb {
 	return ""
 }
 
+// Engages tells whether the verb puts something out that has to end, and not one that gives something back.
+func (v Verb) Engages() bool {
+	i := slices.Index(Verbs(), v)
+	return i >= 0 && i%2 == 0 // Verbs lists them in pairs
+}
+
 // Address takes the gateway's own dimensions (gateway, env, instance) out of a change's scope: which of its
 // instances are meant, and what of them. It refuses a scope that is another gateway's.
 func (c Change) Address(gateway, env string, instances []string) (names []string, what traffic.Scope, err error) {

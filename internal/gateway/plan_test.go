@@ -110,3 +110,14 @@ func TestOpposite(t *testing.T) {
 		t.Error("an unknown verb has no opposite")
 	}
 }
+
+func TestEachPairEngagesOnce(t *testing.T) {
+	for _, v := range Verbs() {
+		if v.Engages() == v.Opposite().Engages() {
+			t.Errorf("%s and %s: both engage, or neither", v, v.Opposite())
+		}
+	}
+	if !CapSet.Engages() || TargetIn.Engages() || Verb("cap.halve").Engages() {
+		t.Error("a cap engages, to let a target in again does not, and neither does a verb of nobody's")
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"signalbox/internal/gateway"
 	"signalbox/internal/redact"
 )
 
@@ -158,12 +159,7 @@ func newTrial(o Options) (*trial, error) {
 	if o.Reason == "" {
 		o.Reason = "conformance test"
 	}
-	client := http.Client{}
-	if o.Client != nil {
-		client = *o.Client
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &trial{opts: o, base: u.String(), client: &client, report: Report{URL: u.Redacted()}, found: make(map[string]control), broken: make(map[string]bool), did: make(map[string][]string), passed: make(map[string]string)}, nil
+	return &trial{opts: o, base: u.String(), client: gateway.Straight(o.Client), report: Report{URL: u.Redacted()}, found: make(map[string]control), broken: make(map[string]bool), did: make(map[string][]string), passed: make(map[string]string)}, nil
 }
 
 // arrive reads the server once, to know what there is.

@@ -92,14 +92,14 @@ func (t *trial) send(ctx context.Context, c call) reply {
 	t.head(req.Header, c)
 	resp, err := t.client.Do(req)
 	if err != nil {
-		return reply{err: errors.New(t.hide(cause(ctx, err), maxText))}
+		return reply{err: errors.New(t.hide(gateway.Cause(ctx, err).Error(), maxText))}
 	}
 	defer resp.Body.Close()
 	r := reply{status: resp.StatusCode, header: resp.Header}
 	r.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		r.err = fmt.Errorf("the answer broke off: %s", t.hide(cause(ctx, err), maxText))
+		r.err = fmt.Errorf("the answer broke off: %s", t.hide(gateway.Cause(ctx, err).Error(), maxText))
 	case len(r.body) > maxBody:
 		t.tell(&t.fat, c)
 		r.err, r.body = fmt.Errorf("the answer is longer than %d MiB", maxBody>>20), nil
@@ -146,19 +146,6 @@ func (t *trial) head(h http.Header, c call) {
 	if c.key != "" {
 		h.Set("Idempotency-Key", c.key)
 	}
-}
-
-func cause(ctx context.Context, err error) string {
-	if ctx.Err() != nil {
-		if why := context.Cause(ctx); why != nil {
-			return why.Error()
-		}
-	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err.Error()
-	}
-	return err.Error()
 }
 
 // body is what a change carries.

@@ -63,15 +63,10 @@ func New(o Options) *Driver {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
 	}
-	client := http.Client{}
-	if o.Client != nil {
-		client = *o.Client
-	}
-	// A redirect would carry the token elsewhere, and an answer from elsewhere is no answer of the gateway.
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client := gateway.Straight(o.Client)
 	d := &Driver{opts: o}
 	for _, i := range o.Instances {
-		p := peer{name: i.Name, client: &client, token: o.Token, timeout: o.Timeout}
+		p := peer{name: i.Name, client: client, token: o.Token, timeout: o.Timeout}
 		p.base, p.bad = parseBase(i.URL)
 		d.peers = append(d.peers, p)
 	}

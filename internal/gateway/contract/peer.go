@@ -10,11 +10,11 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"signalbox/internal/gateway"
 	"signalbox/internal/redact"
 )
 
@@ -81,7 +81,7 @@ func (p peer) do(ctx context.Context, r request) answer {
 	r.head(req.Header, secret)
 	resp, err := p.client.Do(req)
 	if err != nil {
-		a := p.failed("%s; is it running, and does the address fit?", answer{secret: secret}.hide(reason(ctx, err), maxText))
+		a := p.failed("%s; is it running, and does the address fit?", answer{secret: secret}.hide(gateway.Cause(ctx, err).Error(), maxText))
 		a.doubt = sent.Load()
 		return a
 	}
@@ -90,7 +90,7 @@ func (p peer) do(ctx context.Context, r request) answer {
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		a.err, a.doubt = fmt.Errorf("%s (%s): the answer broke off: %s", p.name, p.base, a.hide(reason(ctx, err), maxText)), true
+		a.err, a.doubt = fmt.Errorf("%s (%s): the answer broke off: %s", p.name, p.base, a.hide(gateway.Cause(ctx, err).Error(), maxText)), true
 	case len(a.body) > maxBody:
 		a.err, a.doubt = fmt.Errorf("%s (%s): the answer is longer than %d MiB", p.name, p.base, maxBody>>20), true
 	case len(secret) >= minSecret: // a gateway that echoes its headers must not bring the token into a control
@@ -113,20 +113,6 @@ func (r request) head(h http.Header, secret string) {
 	if r.key != "" {
 		h.Set("Idempotency-Key", r.key)
 	}
-}
-
-// reason says why a request failed, without the URL that net/http puts before it.
-func reason(ctx context.Context, err error) string {
-	if ctx.Err() != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return cause.Error()
-		}
-	}
-	var wrapped *url.Error
-	if errors.As(err, &wrapped) {
-		return wrapped.Err.Error()
-	}
-	return err.Error()
 }
 
 // controls asks for all controls.

@@ -3,13 +3,13 @@ package envoy
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"time"
 
+	"signalbox/internal/gateway"
 	"signalbox/internal/redact"
 )
 
@@ -57,10 +57,7 @@ func (p peer) do(ctx context.Context, method, path string) ([]byte, error) {
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		if c := context.Cause(ctx); c != nil {
-			err = c
-		}
-		return nil, &lostError{fmt.Errorf("%s: %s %s%s: %w; is this Envoy running, and is this its admin address?", p.name, method, p.base, path, bare(err))}
+		return nil, &lostError{fmt.Errorf("%s: %s %s%s: %w; is this Envoy running, and is this its admin address?", p.name, method, p.base, path, gateway.Cause(ctx, err))}
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxPage+1))
@@ -73,13 +70,4 @@ func (p peer) do(ctx context.Context, method, path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %s %s%s: status %d: %s", p.name, method, p.base, path, resp.StatusCode, redact.Outside(string(b), 200))
 	}
 	return b, nil
-}
-
-// bare takes off what an *url.Error repeats.
-func bare(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }

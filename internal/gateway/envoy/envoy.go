@@ -60,7 +60,7 @@ func New(o Options) *Driver {
 		o.Timeout = defaultTimeout
 	}
 	if o.Client == nil {
-		o.Client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		o.Client = gateway.Straight(nil)
 	}
 	d := &Driver{opts: o}
 	if o.Source != "" {

@@ -80,15 +80,6 @@ func (b *builder) refuse(why, try string) error {
 	return &gateway.Refusal{Verb: b.change.Verb, Scope: b.change.Scope, Why: why, Try: try}
 }
 
-// engages tells whether the change puts something out that has to end.
-func (b *builder) engages() bool {
-	switch b.change.Verb {
-	case gateway.CapSet, gateway.TargetOut, gateway.WorkloadPause, gateway.ShedSet, gateway.RouteForce, gateway.RetrySet:
-		return true
-	}
-	return false
-}
-
 // judgeValue refuses here what Envoy would take: it says OK to -1, abc and 150 percent.
 func (b *builder) judgeValue() error {
 	v, err := gateway.Canonical(b.change.Value)
@@ -189,7 +180,7 @@ func (b *builder) add(a answer) error {
 			return err
 		}
 		value := strconv.FormatInt(b.want(k), 10)
-		if !b.engages() {
+		if !b.change.Verb.Engages() {
 			value = "" // what the configuration has
 		}
 		if b.source != nil {
@@ -344,7 +335,7 @@ func (b *builder) caveats(answers []answer, now time.Time) {
 }
 
 func (b *builder) adminCaveats(now time.Time) {
-	if b.engages() {
+	if b.change.Verb.Engages() {
 		b.plan.Deadline.At = now.Add(b.change.TTL)
 		b.plan.Caveat("NOT self-reverting: the admin layer holds no deadline; only a running console, or a timer, undoes this")
 	} else {

@@ -22,7 +22,7 @@ func (b *builder) askSource(ctx context.Context, d *Driver) error {
 	if one := b.change.Scope["instance"]; one != "" && len(d.peers) > 1 {
 		return b.refuse("the runtime source serves all instances alike", "the scope without instance="+one)
 	}
-	if b.engages() && b.change.TTL < time.Second {
+	if b.change.Verb.Engages() && b.change.TTL < time.Second {
 		return b.refuse("a change needs a deadline of at least a second", "--ttl 15m")
 	}
 	b.plan.Deadline.Holder = gateway.HeldByGateway
@@ -81,7 +81,7 @@ func (b *builder) sourceCall(instance, key, value string, have, next *uint32, un
 
 // sourceCaveats adds what an operator should know of a lever that Envoy ends by itself.
 func (b *builder) sourceCaveats(now time.Time) {
-	if !b.engages() {
+	if !b.change.Verb.Engages() {
 		b.plan.Caveat("this gives back what was out; it has no deadline")
 	} else {
 		b.plan.Deadline.At = now.Add(b.change.TTL)
@@ -101,7 +101,7 @@ func (b *builder) sourceCaveats(now time.Time) {
 	for _, e := range b.atSource.Entries {
 		ends[e.Layer] = true
 	}
-	if len(ends) >= len(layers) && b.engages() {
+	if len(ends) >= len(layers) && b.change.Verb.Engages() {
 		b.plan.Caveat("all %d layers have a deadline already: this one shares a layer, and ends with the nearer deadline if the runtime source is not there at that time", len(layers))
 	}
 }

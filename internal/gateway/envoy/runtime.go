@@ -51,10 +51,7 @@ func (s *runtimeSource) do(ctx context.Context, method string, body []byte) (sou
 	req.Header.Set("Content-Type", "application/json")
 	resp, err := s.client.Do(req)
 	if err != nil {
-		if c := context.Cause(ctx); c != nil {
-			err = c
-		}
-		return source.Status{}, &lostError{fmt.Errorf("the runtime source at %s: %w; is `signalbox control serve-envoy` running?", s.base, bare(err))}
+		return source.Status{}, &lostError{fmt.Errorf("the runtime source at %s: %w; is `signalbox control serve-envoy` running?", s.base, gateway.Cause(ctx, err))}
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxPage))

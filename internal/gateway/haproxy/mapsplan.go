@@ -71,18 +71,10 @@ func (b *builder) planMaps(verb gateway.Verb, what traffic.Scope) (ok bool, err 
 			b.addEntry(r, id, value, until)
 		}
 	}
-	if b.mapEngages() {
+	if b.change.Verb.Engages() {
 		b.plan.Deadline.At = until
 	}
 	return true, nil
-}
-
-func (b *builder) mapEngages() bool {
-	switch b.change.Verb {
-	case gateway.CapSet, gateway.WorkloadPause, gateway.ShedSet, gateway.RouteForce:
-		return true
-	}
-	return false
 }
 
 // mapValue judges the value of a change; nil for one that gives something back.
@@ -91,7 +83,7 @@ func (b *builder) mapValue() (gateway.Value, error) {
 	if err != nil {
 		return nil, b.refuse(redact.Outside(err.Error(), 200), "a value in JSON")
 	}
-	if b.mapEngages() && (b.change.TTL < time.Second || b.change.TTL > maxTTL) {
+	if b.change.Verb.Engages() && (b.change.TTL < time.Second || b.change.TTL > maxTTL) {
 		return nil, b.refuse(fmt.Sprintf("a change needs a deadline from a second to %s", maxTTL), "--ttl 15m")
 	}
 	n, numErr := strconv.ParseInt(string(v), 10, 64)
@@ -185,7 +177,7 @@ func (r *reading) skew(now time.Time) time.Duration {
 // judgeMaps adds what an operator should know of a lever that HAProxy ends by itself.
 func (b *builder) judgeMaps() {
 	b.plan.CaveatSkipped()
-	if b.mapEngages() {
+	if b.change.Verb.Engages() {
 		b.plan.Caveat("HAProxy itself ends this on time, also when nothing of Signalbox runs any more")
 	} else {
 		b.plan.Caveat("this gives back what was out; it has no deadline")

@@ -151,11 +151,6 @@ func (b *builder) isCap() bool {
 	return b.change.Verb == gateway.CapSet || b.change.Verb == gateway.CapLift
 }
 
-// engages tells whether the change puts something out that has to end.
-func (b *builder) engages() bool {
-	return b.change.Verb == gateway.CapSet || b.change.Verb == gateway.TargetOut
-}
-
 // parseValue judges the value here, because HAProxy takes -1 and any other number.
 func (b *builder) parseValue() error {
 	b.limit = -1
@@ -163,7 +158,7 @@ func (b *builder) parseValue() error {
 	if err != nil {
 		return b.refuse(redact.Outside(err.Error(), 200), "")
 	}
-	if b.engages() && b.change.TTL < time.Second {
+	if b.change.Verb.Engages() && b.change.TTL < time.Second {
 		return b.refuse("a change needs a deadline of at least a second", "--ttl 15m")
 	}
 	given := string(v) != "null"
@@ -298,7 +293,7 @@ func (b *builder) worthwhile(ctx context.Context) error {
 func (b *builder) judge() {
 	p := &b.plan
 	p.CaveatSkipped()
-	if b.engages() {
+	if b.change.Verb.Engages() {
 		p.Deadline.At = b.now.Add(b.change.TTL)
 		b.plan.Caveat("NOT self-reverting: HAProxy holds no deadline; only a running console, or a timer, undoes this")
 	} else {

@@ -67,11 +67,7 @@ func New(o Options) *Driver {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
 	}
-	client := http.Client{}
-	if o.Client != nil {
-		client = *o.Client
-	}
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	client := gateway.Straight(o.Client)
 	inner := contract.Options{Gateway: o.Gateway, Env: o.Env, Token: o.Token, Client: o.Client, Timeout: o.Timeout, Resolve: o.Resolve}
 	o.Instances = append([]Instance{}, o.Instances...)
 	for i := range o.Instances {
@@ -80,7 +76,7 @@ func New(o Options) *Driver {
 		one.URL = strings.TrimSuffix(whole, under)
 		inner.Instances = append(inner.Instances, contract.Instance{Name: one.Name, URL: whole})
 	}
-	return &Driver{Driver: contract.New(inner), opts: o, client: &client}
+	return &Driver{Driver: contract.New(inner), opts: o, client: client}
 }
 
 // Contract gives the address at which the companion of a proxy serves the contract.

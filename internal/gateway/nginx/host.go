@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -187,14 +186,7 @@ func (p *peer) generation(ctx context.Context) (string, error) {
 	req.Close = true
 	resp, err := p.client.Do(req)
 	if err != nil {
-		if c := context.Cause(ctx); c != nil {
-			err = c
-		}
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err
-		}
-		return "", fmt.Errorf("%s: asking the workers at %s: %w; is nginx running?", p.name, p.status, err)
+		return "", fmt.Errorf("%s: asking the workers at %s: %w; is nginx running?", p.name, p.status, gateway.Cause(ctx, err))
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxStatus+1))

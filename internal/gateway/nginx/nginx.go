@@ -60,10 +60,7 @@ func New(o Options) *Driver {
 		o.Timeout = defaultTimeout
 	}
 	if o.Client == nil {
-		o.Client = &http.Client{
-			Transport:     &http.Transport{DisableKeepAlives: true},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
+		o.Client = gateway.Straight(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}})
 	}
 	if len(o.Test) == 0 {
 		o.Test = []string{"nginx", "-t"}

@@ -74,22 +74,13 @@ func (b *builder) refuse(why, try string) error {
 	return &gateway.Refusal{Verb: b.change.Verb, Scope: b.change.Scope, Why: why, Try: try}
 }
 
-// engages tells whether the change puts something out that has to end.
-func (b *builder) engages() bool {
-	switch b.change.Verb {
-	case gateway.CapSet, gateway.TargetOut, gateway.WorkloadPause, gateway.ShedSet, gateway.RouteForce, gateway.RetrySet:
-		return true
-	}
-	return false
-}
-
 // judgeValue refuses what makes no sense before a file is touched.
 func (b *builder) judgeValue() error {
 	v, err := gateway.Canonical(b.change.Value)
 	if err != nil {
 		return b.refuse(redact.Outside(err.Error(), 200), "a value in JSON")
 	}
-	if b.engages() && b.change.TTL < time.Second {
+	if b.change.Verb.Engages() && b.change.TTL < time.Second {
 		return b.refuse("a change needs a deadline of at least a second", "--ttl 15m")
 	}
 	b.value = v
@@ -137,7 +128,7 @@ func (b *builder) want(base knob) gateway.Value {
 		return upValue
 	case b.change.Verb == gateway.WorkloadPause:
 		return number(100)
-	case b.engages():
+	case b.change.Verb.Engages():
 		return b.value
 	}
 	return base.value
@@ -184,7 +175,7 @@ func (b *builder) judgeKnob(r reading, k knob, want gateway.Value) error {
 	n, _ := strconv.ParseInt(string(want), 10, 64)
 	switch k.kind {
 	case connKnob:
-		if !k.zone && b.engages() {
+		if !k.zone && b.change.Verb.Engages() {
 			return b.refuse(fmt.Sprintf("upstream %s has no zone, so each worker would count for itself", k.group), "`zone "+k.group+" 64k;` in the base file, or a workload or model with limit_conn")
 		}
 	case limitKnob:
@@ -344,7 +335,7 @@ func (b *builder) skipped() string {
 // caveats adds what an operator should know before confirming.
 func (b *builder) caveats(now time.Time) {
 	b.plan.CaveatSkipped()
-	if b.engages() {
+	if b.change.Verb.Engages() {
 		b.plan.Deadline.At = now.Add(b.change.TTL)
 		b.plan.Caveat("NOT self-reverting: nginx holds no deadline, and a restart keeps this; only a running console, or a timer, undoes it")
 	} else {

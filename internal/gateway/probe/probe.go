@@ -81,10 +81,7 @@ func (e Endpoint) Send(ctx context.Context, p gateway.Probe) (gateway.ProbeAnswe
 	r := &reply{known: redact.New(nil, secret), answer: gateway.ProbeAnswer{
 		Endpoint: e.Name, ID: p.ID, Model: p.Model, Stream: p.Stream, SentAt: time.Now(), TokensIn: -1, TokensOut: -1,
 	}, probe: p}
-	client := http.Client{
-		Transport:     e.Transport,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the key stays here
-	}
+	client := gateway.Straight(&http.Client{Transport: e.Transport})
 	resp, err := client.Do(req)
 	if err != nil {
 		r.broke(ctx, err)
