@@ -39,9 +39,6 @@ func Formats() []string { return append([]string(nil), formats...) }
 // Wrappers lists the words that may stand before a format, as in cri+json, or for themselves.
 func Wrappers() []string { return append([]string(nil), wrappers...) }
 
-// RecordFields lists the keys that a source's fields: knows.
-func RecordFields() []string { return append([]string(nil), recordFields...) }
-
 // The bounds of durations.
 const (
 	leastEvery   = 100 * time.Millisecond

@@ -14,21 +14,15 @@ import (
 
 // planStep plans the action of a block of the current step: the same way as a lever thrown by hand.
 func (d *Desk) planStep(c PlanStep, reply func(Result, error)) {
-	r := d.run()
-	if r == nil || !r.walk.Live() {
-		reply(Result{}, &Refused{What: "this step", Why: "no runbook is being walked", Try: "start one (r)"})
-		return
+	r, s, block, err := d.blockSeen(c.Step, c.Block)
+	if err == nil && block.Action == nil {
+		err = &Refused{What: "this step", Why: "it has no action there"}
 	}
-	if err := r.seen(c.Step); err != nil {
+	if err != nil {
 		reply(Result{}, err)
 		return
 	}
-	s, _ := r.book.Step(r.walk.Current)
-	if c.Block < 0 || c.Block >= len(s.Blocks) || s.Blocks[c.Block].Action == nil {
-		reply(Result{}, &Refused{What: "this step", Why: "it has no action there"})
-		return
-	}
-	a := s.Blocks[c.Block].Action
+	a := block.Action
 	if a.Do == runbook.DoRelease {
 		d.release(r, a, reply)
 		return
@@ -43,6 +37,23 @@ func (d *Desk) planStep(c PlanStep, reply func(Result, error)) {
 		return
 	}
 	d.planLever(PlanLever{Verb: lv.Verb, Scope: lv.Scope, Value: value, TTL: lv.TTL, Reason: lv.Reason}, r.id, s.Slug, c.Block, reply)
+}
+
+// blockSeen gives the block of the current step that an operator means, and the run and the step that it is of. It
+// refuses what is not what they looked at: no run, a run that has moved on, no such block.
+func (d *Desk) blockSeen(step string, block int) (*run, runbook.Step, runbook.Block, error) {
+	r := d.run()
+	if r == nil || !r.walk.Live() {
+		return nil, runbook.Step{}, runbook.Block{}, &Refused{What: "this step", Why: "no runbook is being walked", Try: "start one (r)"}
+	}
+	if err := r.seen(step); err != nil {
+		return nil, runbook.Step{}, runbook.Block{}, err
+	}
+	s, _ := r.book.Step(r.walk.Current)
+	if block < 0 || block >= len(s.Blocks) {
+		return nil, runbook.Step{}, runbook.Block{}, &Refused{What: "this step", Why: "it has no block there"}
+	}
+	return r, s, s.Blocks[block], nil
 }
 
 // leverValue gives a runbook's value as JSON. A percentage stays words: only a fresh read of the gateway

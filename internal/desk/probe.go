@@ -167,21 +167,15 @@ func (d *Desk) mayProbe(p *probePoint, r *run) error {
 
 // probeStep sends the probe of a block of the current step.
 func (d *Desk) probeStep(c ProbeStep, reply func(Result, error)) {
-	r := d.run()
-	if r == nil || !r.walk.Live() {
-		reply(Result{}, &Refused{What: "this step", Why: "no runbook is being walked", Try: "start one (r)"})
-		return
+	r, _, block, err := d.blockSeen(c.Step, c.Block)
+	if err == nil && block.Probe == nil {
+		err = &Refused{What: "this step", Why: "it has no probe there"}
 	}
-	if err := r.seen(c.Step); err != nil {
+	if err != nil {
 		reply(Result{}, err)
 		return
 	}
-	s, _ := r.book.Step(r.walk.Current)
-	if c.Block < 0 || c.Block >= len(s.Blocks) || s.Blocks[c.Block].Probe == nil {
-		reply(Result{}, &Refused{What: "this step", Why: "it has no probe there"})
-		return
-	}
-	req, err := runbook.ResolveProbe(r.book, s.Blocks[c.Block].Probe, r.walk)
+	req, err := runbook.ResolveProbe(r.book, block.Probe, r.walk)
 	if err != nil {
 		reply(Result{}, &Refused{What: "the probe", Why: err.Error(), Try: "fill the field first (enter on it)"})
 		return
