@@ -98,7 +98,7 @@ func drawBurst(f frame, b *desk.BurstView, sel bool) []string {
 	if f.h >= 5 {
 		for i := range f.snap.Moving {
 			if m := &f.snap.Moving[i]; m.Live() && m.Burst == b.ID {
-				out = append(out, f.under(sel).put(plainStyle, "    ").put(warn, kindWords(m.Kind)+": ").put(plainStyle, m.Text).line())
+				out = append(out, f.under(sel).put(plainStyle, "    ").put(warn, movingWords(m)+": ").put(plainStyle, m.Text).line())
 			}
 		}
 	}

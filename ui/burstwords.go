@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"fmt"
 	"strings"
 
 	"signalbox/internal/desk"
@@ -36,6 +37,14 @@ func kindMark(kind string) string {
 
 // kindWords makes the kind of a finding readable.
 func kindWords(kind string) string { return strings.ReplaceAll(kind, "_", " ") }
+
+// movingWords names a finding: what it is and, where there are several, how many suffer.
+func movingWords(f *desk.FindingView) string {
+	if n := int(f.Numbers["targets"]); n > 1 {
+		return fmt.Sprintf("%s over %d targets", kindWords(f.Kind), n)
+	}
+	return kindWords(f.Kind)
+}
 
 // sizeWords says how many of how many.
 func sizeWords(b *desk.BurstView) string {
@@ -112,9 +121,9 @@ func movingLines(all []desk.FindingView, b *desk.BurstView) []line {
 		if f.Burst != b.ID && (f.Burst != "" || !f.Where.Overlaps(b.Scope)) {
 			continue
 		}
-		text, s := kindWords(f.Kind)+" since "+hms(f.Since)+": "+f.Text, warn
+		text, s := movingWords(f)+" since "+hms(f.Since)+": "+f.Text, warn
 		if !f.Live() {
-			text, s = kindWords(f.Kind)+" from "+hms(f.Since)+" to "+hms(f.Until)+": "+f.Text, dim
+			text, s = movingWords(f)+" from "+hms(f.Since)+" to "+hms(f.Until)+": "+f.Text, dim
 		}
 		out = append(out, line{s, "beside   ", text}, line{dim, "         ", "look: " + f.Look})
 	}

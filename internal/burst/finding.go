@@ -3,6 +3,7 @@ package burst
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,7 +26,8 @@ const (
 type Finding struct {
 	ID      string // given when it is first told, never changes
 	Kind    FindingKind
-	Where   traffic.Scope      // the target that suffers, or what is held back
+	Where   traffic.Scope      // the target that suffers, of several the worst, or what is held back
+	Targets []Target           // of a cascade: all that suffer, the worst first, and then those that did
 	From    traffic.Scope      // where the traffic comes from; nil where none moved
 	Burst   string             // the burst that it comes of; empty where there is none
 	Since   time.Time          //
@@ -56,6 +58,7 @@ type Lookout struct {
 	loads    map[traffic.Sym]*load // by deployment, as a scrape saw it last
 	gates    map[traffic.Sym]*gate
 	bursts   map[string]Burst // pages of the last two hours
+	falls    []*fall          // of bursts that push others over their limits
 	looked   int64
 	noted    []*noted
 	count    int
@@ -156,9 +159,10 @@ func (l *Lookout) Findings() []Finding {
 		}
 		f := n.Finding
 		f.Where, f.From = f.Where.Clone(), f.From.Clone()
-		f.Numbers = make(map[string]float64, len(n.Numbers))
-		for k, v := range n.Numbers {
-			f.Numbers[k] = v
+		f.Numbers, f.Targets = maps.Clone(n.Numbers), slices.Clone(n.Targets)
+		for i := range f.Targets {
+			t := &f.Targets[i]
+			t.Where, t.Numbers = t.Where.Clone(), maps.Clone(t.Numbers)
 		}
 		out = append(out, f)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,6 +220,64 @@ func TestCascade(t *testing.T) {
 				t.Errorf("an ended finding is remembered: %+v", all)
 			}
 		})
+	}
+}
+
+// TestCascadeOverSeveralTargets tells one finding of one cause: the worst target in the sentence, the others behind it,
+// and those that are well again last, until nothing suffers.
+func TestCascadeOverSeveralTargets(t *testing.T) {
+	name := func(i int) string { return fmt.Sprintf("anthropic/claude-%d/us-east", i) }
+	flows := func(failing float64, refused ...float64) []flow {
+		out := []flow{{dep: primary, rate: 60, share: failing, class: "bad_gateway"}}
+		for i, share := range refused {
+			f := flow{dep: name(i), rate: 5, share: share, class: "rate_limited", took: time.Second}
+			if failing > 0.5 {
+				f.rate, f.fell, f.fellRate = 20, primary, 15
+			}
+			out = append(out, f)
+		}
+		return out
+	}
+	targets := func(f Finding) (names []string, suffering int) {
+		for _, x := range f.Targets {
+			names = append(names, x.Where["model"])
+			if x.Until.IsZero() {
+				suffering++
+			}
+		}
+		return names, suffering
+	}
+	p := newPost()
+	p.run(300, flows(0.005, 0, 0, 0)...)
+	b := p.burst("b1", azureDown)
+	p.run(65, flows(0.9, 0.2, 0.6, 0)...)
+	first := p.only(t, Cascade)
+	if names, n := targets(first); n != 2 || !slices.Equal(names, []string{"claude-1", "claude-0"}) || first.Numbers["targets"] != 2 {
+		t.Errorf("%v of which %d suffer: %+v", names, n, first)
+	}
+	if first.Where["model"] != "claude-1" || first.Numbers["refused_share"] < 0.5 || !strings.Contains(first.Text, "1 more: anthropic") {
+		t.Errorf("the worst is not told: %+v", first)
+	}
+
+	p.run(90, flows(0.9, 0.5, 0.55, 0)...) // not by as much that another name were worth it
+	if f := p.only(t, Cascade); f.ID != first.ID || f.Where["model"] != "claude-1" {
+		t.Errorf("%+v", f)
+	}
+
+	p.run(130, flows(0.9, 0.6, 0, 0)...)
+	f := p.only(t, Cascade)
+	if names, n := targets(f); f.ID != first.ID || n != 1 || !slices.Equal(names, []string{"claude-0", "claude-1"}) {
+		t.Errorf("%v of which %d suffer: %+v", names, n, f)
+	}
+	if strings.Contains(f.Text, "more:") || f.Numbers["targets"] != 1 || !f.Since.Equal(first.Since) {
+		t.Errorf("%+v", f)
+	}
+
+	p.ends(b)
+	p.run(120, flows(0.005, 0, 0, 0)...)
+	p.none(t)
+	if all := p.Findings(); len(all) != 1 || len(all[0].Targets) != 2 || len(p.falls) != 0 {
+		t.Errorf("afterwards: %+v", all)
 	}
 }
 
@@ -455,8 +514,8 @@ func TestFindingsAreTheSame(t *testing.T) {
 		return p.Findings()
 	}
 	first := play()
-	if len(first) < 6 {
-		t.Fatalf("%d findings", len(first))
+	if len(first) != 2 || len(first[0].Targets)+len(first[1].Targets) != 6 {
+		t.Fatalf("want a storm and one cascade with six targets, got %+v", first)
 	}
 	for range 5 {
 		if again := play(); !reflect.DeepEqual(again, first) {
@@ -497,7 +556,7 @@ func TestFindingsAreForgotten(t *testing.T) {
 	p.ends(b)
 	p.sec += 3 * keepBurst
 	p.run(1300)
-	if n := len(p.Findings()) + len(p.spots) + len(p.places) + len(p.moves) + len(p.ways) + len(p.leaves) + len(p.bursts); n > 0 {
+	if n := len(p.Findings()) + len(p.spots) + len(p.places) + len(p.moves) + len(p.ways) + len(p.leaves) + len(p.bursts) + len(p.falls); n > 0 {
 		t.Errorf("%d things are remembered for ever: %+v", n, p.bursts)
 	}
 }

@@ -2,7 +2,6 @@ package burst
 
 import (
 	"fmt"
-	"slices"
 
 	"signalbox/internal/traffic"
 )
@@ -63,94 +62,6 @@ func (l *Lookout) sources(m *moving) []*spot {
 // asks tells whether a place counts what a gateway asks providers: its attempts, or the requests of one that tells of none.
 func (l *Lookout) asks(k traffic.Key, gateway traffic.Sym) bool {
 	return k[traffic.Gateway] == gateway && (k[traffic.Side] == l.up) == l.upstream[gateway]
-}
-
-const (
-	// recentSecs is what "now" means for a finding.
-	recentSecs = 60
-	// beforeSecs is what is taken for "before" a burst.
-	beforeSecs = 300
-	// leastMoved is how many requests must have fallen within recentSecs.
-	leastMoved = 10
-	// movedShare is their least share of what the target gets.
-	movedShare = 0.1
-	// slower is how many times as long answers must take.
-	slower = 1.6
-	// leastTimed is how many answers that takes on either side.
-	leastTimed = 30
-)
-
-// cascades asks of each target that gets what fell from a burst whether that is too much for it.
-func (l *Lookout) cascades(sec int64) {
-	type push struct {
-		burst string
-		to    *spot
-	}
-	fell := make(map[push][2]int64) // before the burst, and now
-	var order []push
-	for _, m := range l.ways {
-		if m.last() < sec-recentSecs {
-			continue
-		}
-		for _, from := range l.sources(m) {
-			b, ok := l.burstAt(from, sec-recentSecs)
-			if !ok || covers(b.Scope, m.target.where) {
-				continue
-			}
-			onset := b.Onset.Unix()
-			if _, known := m.habit[b.ID]; !known {
-				m.habit[b.ID] = float64(m.sum(onset-beforeSecs, onset).fell) / beforeSecs
-			}
-			p := push{b.ID, m.target}
-			sums, known := fell[p]
-			if !known {
-				order = append(order, p)
-			}
-			sums[0] += m.sum(onset-beforeSecs, onset).fell
-			sums[1] += m.sum(max(onset, sec-recentSecs), sec+1).fell
-			fell[p] = sums
-			break
-		}
-	}
-	for _, p := range order {
-		l.cascade(sec, l.bursts[p.burst], p.to, fell[p][0], fell[p][1])
-	}
-}
-
-func (l *Lookout) cascade(sec int64, b Burst, to *spot, fell1, fell2 int64) {
-	onset := b.Onset.Unix()
-	before, now := to.sum(onset-beforeSecs, onset), to.sum(max(onset, sec-recentSecs), sec+1)
-	share1, share2 := share(fell1, before.req), share(fell2, now.req)
-	if fell2 < leastMoved || share2 < movedShare || share2 < 2*share1 {
-		return
-	}
-	f := Finding{Kind: Cascade, Where: to.where, From: b.Scope, Burst: b.ID, Numbers: map[string]float64{
-		"moved_per_min": float64(fell2) * 60 / float64(min(recentSecs, sec+1-onset)), "moved_share": share2, "moved_share_before": share1,
-		"refused_share": share(now.limited, now.req), "refused_share_before": share(before.limited, before.req),
-	}}
-	var trouble string
-	times := before.times(&now)
-	load := l.loads[to.key[traffic.Deployment]]
-	switch {
-	case risen(before.limited, before.req, now.limited, now.req):
-		trouble = fmt.Sprintf("it now refuses %s for lack of capacity, %s before", percent(share(now.limited, now.req)), percent(share(before.limited, before.req)))
-	case min(before.timed, now.timed) >= leastTimed && times >= slower:
-		trouble = fmt.Sprintf("its answers take %.1f times as long as before", times)
-		f.Numbers["latency_times"] = times
-	case load != nil && sec-load.seen <= recentSecs && load.limit > 0 && load.inflight >= load.limit && load.queue > 0:
-		trouble = fmt.Sprintf("its cap is reached: %.0f of %.0f in flight, %.0f wait", load.inflight, load.limit, load.queue)
-		f.Numbers["inflight"], f.Numbers["limit"], f.Numbers["queue"] = load.inflight, load.limit, load.queue
-	default:
-		return
-	}
-	f.Text = fmt.Sprintf("%s of what %s gets fell from %s (%d of %d requests in %d s): %s",
-		percent(share2), to.where.Short(), b.Scope.Short(), fell2, now.req, min(recentSecs, sec+1-onset), trouble)
-	f.Look = "shed or pause what can wait, or cap what falls there; another target behind it helps only with room to spare"
-	since := onset
-	if i := slices.IndexFunc(to.bins, func(x bin) bool { return x.start >= onset && x.limited > 0 }); i >= 0 {
-		since = to.bins[i].start
-	}
-	l.note(sec, fmt.Sprint(Cascade, b.ID, to.spotID), since, f)
 }
 
 const (

@@ -159,7 +159,7 @@ func (p *plainJSON) bursts(s *desk.Snapshot, all bool) error {
 	}
 	for i := range s.Moving {
 		f := s.Moving[i].Report()
-		if err := say(f.ID, fmt.Sprint(f.End != nil), jsonFinding{V: 1, Finding: safeFinding(f)}); err != nil {
+		if err := say(f.ID, fmt.Sprint(f.End != nil, f.Where, f.Numbers["targets"]), jsonFinding{V: 1, Finding: safeFinding(f)}); err != nil {
 			return err
 		}
 	}

@@ -211,6 +211,10 @@ func safeFindings(found []desk.FindingReport) []desk.FindingReport {
 
 func safeFinding(f desk.FindingReport) desk.FindingReport {
 	f.Text, f.Where = safe(f.Text), safeScope(f.Where)
+	f.Targets = slices.Clone(f.Targets)
+	for i := range f.Targets {
+		f.Targets[i].Where = safeScope(f.Targets[i].Where)
+	}
 	if f.From != nil {
 		f.From = safeScope(f.From)
 	}

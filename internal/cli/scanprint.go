@@ -324,13 +324,26 @@ func printFindings(p *printer, found []desk.FindingReport) {
 	p.line("BESIDE THE BURSTS")
 	for i := range found {
 		f := &found[i]
-		p.line("  %s  %s in %s", f.ID, strings.ReplaceAll(f.Kind, "_", " "), f.Where)
+		more := ""
+		if n := len(f.Targets); n > 1 {
+			more = fmt.Sprintf(" and %d more", n-1)
+		}
+		p.line("  %s  %s in %s%s", f.ID, strings.ReplaceAll(f.Kind, "_", " "), f.Where, more)
 		by := ""
 		if f.Burst != "" {
 			by = ", comes of " + f.Burst
 		}
 		p.line("      since %s, %s%s", stamp(f.Start), untilWords(f.Start, f.End), by)
 		p.line("      %s", f.Text)
+		if len(f.Targets) > 1 {
+			for _, t := range f.Targets {
+				until := ""
+				if t.End != nil {
+					until = " until " + t.End.Format(time.TimeOnly)
+				}
+				p.line("      %s since %s%s: %s", t.Where.Short(), t.Start.Format(time.TimeOnly), until, t.Text)
+			}
+		}
 		p.line("      look: %s", f.Look)
 	}
 }

@@ -16,7 +16,8 @@ type FindingView struct {
 	ID      string
 	Kind    string // cascade, stuck_fallback, stuck_breaker, retry_storm
 	Where   traffic.Scope
-	Name    string // short name of where
+	Name    string       // short name of where
+	Targets []TargetView // of a cascade: all that suffer, the worst first, and then those that did
 	From    traffic.Scope
 	Burst   string
 	Since   time.Time
@@ -24,6 +25,16 @@ type FindingView struct {
 	Numbers map[string]float64
 	Text    string // one sentence with the numbers
 	Look    string // what to look at, or to do first
+}
+
+// TargetView is one of the targets of a cascade.
+type TargetView struct {
+	Where   traffic.Scope
+	Name    string // short name of where
+	Since   time.Time
+	Until   time.Time // zero while it suffers
+	Numbers map[string]float64
+	Text    string // what is wrong there
 }
 
 // Live tells whether the finding lasts.
@@ -77,9 +88,11 @@ func (d *Desk) writeFinding(kind incident.Kind, s *findingState) {
 	data := incident.FindingData{
 		ID: s.ID, Kind: string(s.Kind), Where: s.Where, From: s.From, Burst: s.Burst, Since: s.Since, Numbers: s.Numbers, Text: s.Text, Look: s.Look,
 	}
-	if !s.Live() {
-		until := s.Until
-		data.Until = &until
+	data.Until = ending(s.Until)
+	for _, t := range s.Targets {
+		data.Targets = append(data.Targets, incident.TargetData{
+			Where: t.Where, Since: t.Since, Until: ending(t.Until), Numbers: t.Numbers, Text: t.Text,
+		})
 	}
 	_ = d.write(entryDraft{kind: kind, incident: s.incident, data: data, actor: byDesk})
 }

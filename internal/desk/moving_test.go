@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -121,6 +122,43 @@ func TestCascadeIsTold(t *testing.T) {
 	})
 	if b, err := os.ReadFile(dir + "/journal.jsonl"); err != nil || !strings.Contains(string(b), `"moved_share"`) {
 		t.Errorf("the journal has no numbers: %v", err)
+	}
+}
+
+// TestCascadeOverTwoTargets tells what one burst pushes over two limits as one finding, with both targets in it.
+func TestCascadeOverTwoTargets(t *testing.T) {
+	dir := t.TempDir()
+	second := stream{model: "haiku", region: "us-west", dep: "aws-haiku", rate: 4}
+	pushed := second
+	pushed.rate, pushed.failed, pushed.class, pushed.fell = 12, 9, fault.RateLimited, 8
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, dir, nil)
+		defer func() { s.stop() }()
+		s.play(120, append(slices.Clone(wellFlows), second)...)
+		s.play(60, append(slices.Clone(cascadeFlows), pushed)...)
+		moving := s.desk.Snapshot().Moving
+		if len(moving) != 1 || len(moving[0].Targets) != 2 {
+			t.Fatalf("want one cascade over two targets, got %+v", moving)
+		}
+		m := moving[0]
+		if m.Where["deployment"] != "aws-haiku" || m.Targets[0].Name != m.Name || !strings.Contains(m.Text, "1 more: "+m.Targets[1].Name) {
+			t.Errorf("the worst is not told first: %+v", m)
+		}
+		r := m.Report()
+		if len(r.Targets) != 2 || r.Targets[1].Where["deployment"] != "az-us-mini" || r.Targets[1].End != nil || r.Targets[1].Numbers["refused_share"] < 0.2 {
+			t.Errorf("reported as %+v", r)
+		}
+		s.play(120, append(slices.Clone(wellFlows), second)...)
+		ended := false
+		for _, l := range s.desk.Snapshot().Timeline {
+			ended = ended || l.Kind == "finding.ended" && strings.Contains(l.Text, " and 1 more is over")
+		}
+		if m := s.desk.Snapshot().Moving; len(m) != 1 || m[0].Live() || !ended {
+			t.Errorf("its end is told: %v; %+v", ended, m)
+		}
+	})
+	if b, err := os.ReadFile(dir + "/journal.jsonl"); err != nil || !strings.Contains(string(b), `"targets":[{"where":`) {
+		t.Errorf("the journal has no targets: %v", err)
 	}
 }
 

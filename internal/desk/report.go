@@ -76,6 +76,7 @@ type FindingReport struct {
 	ID      string             `json:"id"`
 	Kind    string             `json:"kind"` // cascade, stuck_fallback, stuck_breaker, retry_storm
 	Where   traffic.Scope      `json:"where"`
+	Targets []TargetReport     `json:"targets,omitempty"` // of a cascade, the worst first
 	From    traffic.Scope      `json:"from,omitempty"`
 	Burst   string             `json:"burst,omitempty"`
 	Start   time.Time          `json:"start"`
@@ -83,6 +84,15 @@ type FindingReport struct {
 	Numbers map[string]float64 `json:"numbers"`
 	Text    string             `json:"text"`
 	Look    string             `json:"look"`
+}
+
+// TargetReport is one of the targets of a cascade.
+type TargetReport struct {
+	Where   traffic.Scope      `json:"where"`
+	Start   time.Time          `json:"start"`
+	End     *time.Time         `json:"end"`
+	Numbers map[string]float64 `json:"numbers"`
+	Text    string             `json:"text"`
 }
 
 // viewBurst gives what a burst itself says.
@@ -133,16 +143,26 @@ func ending(at time.Time) *time.Time {
 
 // viewFinding gives what a finding itself says.
 func viewFinding(f burst.Finding) FindingView {
-	return FindingView{
+	v := FindingView{
 		ID: f.ID, Kind: string(f.Kind), Where: f.Where, Name: f.Where.Short(), From: f.From, Burst: f.Burst, Since: f.Since, Until: f.Until,
 		Numbers: f.Numbers, Text: f.Text, Look: f.Look,
 	}
+	for _, t := range f.Targets {
+		v.Targets = append(v.Targets, TargetView{
+			Where: t.Where, Name: t.Where.Short(), Since: t.Since, Until: t.Until, Numbers: t.Numbers, Text: t.Text,
+		})
+	}
+	return v
 }
 
 // Report gives the finding as scan and watch report it.
 func (f FindingView) Report() FindingReport {
-	return FindingReport{
+	r := FindingReport{
 		ID: f.ID, Kind: f.Kind, Where: f.Where, From: f.From, Burst: f.Burst, Start: f.Since.UTC(), End: ending(f.Until), Numbers: f.Numbers,
 		Text: f.Text, Look: f.Look,
 	}
+	for _, t := range f.Targets {
+		r.Targets = append(r.Targets, TargetReport{Where: t.Where, Start: t.Since.UTC(), End: ending(t.Until), Numbers: t.Numbers, Text: t.Text})
+	}
+	return r
 }

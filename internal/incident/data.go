@@ -47,6 +47,7 @@ type FindingData struct {
 	ID      string             `json:"id"`
 	Kind    string             `json:"kind"` // cascade, stuck_fallback, stuck_breaker, retry_storm
 	Where   map[string]string  `json:"where,omitempty"`
+	Targets []TargetData       `json:"targets,omitempty"` // of a cascade, the worst first
 	From    map[string]string  `json:"from,omitempty"`
 	Burst   string             `json:"burst,omitempty"`
 	Since   time.Time          `json:"since,omitzero"`
@@ -54,6 +55,15 @@ type FindingData struct {
 	Numbers map[string]float64 `json:"numbers,omitempty"`
 	Text    string             `json:"text"`
 	Look    string             `json:"look,omitempty"` // what to look at, or to do first
+}
+
+// TargetData is one of the targets of a cascade.
+type TargetData struct {
+	Where   map[string]string  `json:"where"`
+	Since   time.Time          `json:"since,omitzero"`
+	Until   *time.Time         `json:"until,omitempty"` // it suffers no longer
+	Numbers map[string]float64 `json:"numbers,omitempty"`
+	Text    string             `json:"text,omitempty"`
 }
 
 // LeverData is the data of lever.* entries. Each entry gives what is new; what an entry leaves out stays as it was. The plan comes

@@ -257,7 +257,11 @@ func (n *narrator) tellFinding(e *Entry, l *Line) bool {
 	l.Group, l.Burst = Detection, d.Burst
 	kind := strings.ReplaceAll(d.Kind, "_", " ")
 	if e.Kind == FindingEnded {
-		l.Text = kind + " in " + scopeWords(d.Where) + " is over"
+		l.Text = kind + " in " + scopeWords(d.Where)
+		if n := len(d.Targets); n > 1 {
+			l.Text += fmt.Sprintf(" and %d more", n-1)
+		}
+		l.Text += " is over"
 		if !d.Since.IsZero() && d.Until != nil {
 			l.Text += ", it lasted from " + d.Since.UTC().Format("15:04:05") + " to " + d.Until.UTC().Format("15:04:05") + " UTC"
 		}

@@ -22,6 +22,11 @@ func (s *sim) beside(t int64) {
 		if s.found[f.ID] == nil {
 			s.found[f.ID] = &finding{kind: f.Kind, at: float64(t), cov: s.fleet.Cover(f.Where), text: f.Text}
 		}
+		for _, x := range f.Targets {
+			for i, in := range s.fleet.Cover(x.Where) {
+				s.found[f.ID].cov[i] = s.found[f.ID].cov[i] || in
+			}
+		}
 	}
 }
 
