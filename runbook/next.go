@@ -38,7 +38,7 @@ func Next(w Walk, b *Book, e Entry) (Walk, []Effect) {
 		return w.enter(b, e.Data["to"], e.At)
 	case EntryAbort:
 		w.leave()
-		return w.end(Aborted, e.Data["reason"], e.At)
+		return w.end(Aborted, e.Data["reason"], e)
 	case EntryNote:
 		return w, nil
 	}
@@ -195,14 +195,15 @@ func (w *Walk) leave() {
 func (w Walk) advance(b *Book, e Entry) (Walk, []Effect) {
 	_, i := b.Step(w.Current)
 	if i < 0 || i+1 >= len(b.Steps) {
-		return w.end(Done, "", e.At)
+		return w.end(Done, "", e)
 	}
 	w.Trail = append(slices.Clone(w.Trail), w.Current)
 	return w.enter(b, b.Steps[i+1].Slug, e.At)
 }
 
-func (w Walk) end(s State, reason string, at time.Time) (Walk, []Effect) {
-	w.State, w.Reason, w.Ended, w.Current, w.Pending = s, clean(reason), at, "", nil
+func (w Walk) end(s State, reason string, e Entry) (Walk, []Effect) {
+	w.Last, w.By = w.Current, clean(e.Actor)
+	w.State, w.Reason, w.Ended, w.Current, w.Pending = s, clean(reason), e.At, "", nil
 	if len(w.Levers) > 0 {
 		return w, []Effect{{Kind: ListLevers, Why: "the run threw " + strings.Join(w.Levers, ", ")}}
 	}

@@ -92,6 +92,7 @@ type Walk struct {
 	Levers            []string      // that actions of this run threw, oldest first
 	State             State         // Current while it runs, then Done or Aborted
 	Reason            string
+	Last, By          string // the step that was current when it ended, and who ended it
 	Started, Ended    time.Time
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"signalbox/internal/gateway"
@@ -78,7 +80,7 @@ func (d *Desk) planRevert(c PlanRevert, reply func(Result, error)) {
 		return
 	}
 	p := l.plan
-	p.ID, p.ReadAt = d.newID("plan"), d.now()
+	p.ID, p.ReadAt, p.Change.Reason = d.newID("plan"), d.now(), cmp.Or(c.Reason, "undo")
 	p.Instances = nil
 	for _, i := range l.plan.Instances {
 		now := i.After
@@ -94,7 +96,6 @@ func (d *Desk) planRevert(c PlanRevert, reply func(Result, error)) {
 	s.view.Revert, s.view.Lever, s.view.Force = true, l.id, nil
 	s.view.Title = "undo " + leverTitle(l.plan.Change)
 	s.view.Excess, s.view.Deadline, s.view.SelfEnds, s.view.Caveats = "", "none: it restores what was read before the lever", true, nil
-	s.plan.Change.Reason = cmp.Or(c.Reason, "undo")
 	s.view.Confirm, s.view.Phrase = ConfirmPlain, ""
 	if w.spec.Typed {
 		s.view.Confirm, s.view.Phrase = ConfirmTyped, d.phrase(p.Change.Scope)
@@ -164,14 +165,15 @@ func (d *Desk) actionOf(r *run, l *lever) *runbook.Action {
 	return s.Blocks[block].Action
 }
 
-// actionWords says what an action would do, resolved as far as it can be.
-func (d *Desk) actionWords(r *run, a *runbook.Action) (words, disabled string) {
+// actionWords says what an action would do, resolved as far as it can be, and the command line that plans the same.
+func (d *Desk) actionWords(r *run, a *runbook.Action) (words, disabled, command string) {
 	if a.Do == runbook.DoRelease {
-		return d.releaseWords(r, a)
+		words, disabled = d.releaseWords(r, a)
+		return words, disabled, ""
 	}
 	lv, err := runbook.Resolve(r.book, a, r.walk)
 	if err != nil {
-		return a.Do, err.Error()
+		return a.Do, err.Error(), ""
 	}
 	words = a.Do + " " + traffic.Scope(lv.Scope).Short()
 	w, err := d.wireFor(lv.Scope)
@@ -183,11 +185,38 @@ func (d *Desk) actionWords(r *run, a *runbook.Action) (words, disabled string) {
 		scope, err = d.aim(w, gateway.Verb(lv.Verb), lv.Scope)
 	}
 	if err != nil {
-		return words, err.Error()
+		return words, err.Error(), planLine(lv, lv.Scope)
 	}
 	words = a.Do + " " + scopeWords(scope)
 	if v := lv.Value.String(); v != "" {
 		words += " to " + v
 	}
-	return words + " for " + clampTTL(lv.TTL).String(), d.refusal
+	return words + " for " + clampTTL(lv.TTL).String(), d.refusal, planLine(lv, scope)
+}
+
+// planLine is the command line that plans a lever; with apply for plan it throws it, after it was confirmed.
+func planLine(lv runbook.Lever, scope traffic.Scope) string {
+	words := []string{"signalbox", "control", "plan", lv.Verb}
+	for _, dim := range slices.Sorted(maps.Keys(scope)) {
+		words = append(words, shellWord(dim+"="+scope[dim]))
+	}
+	if v := lv.Value.String(); v != "" {
+		words = append(words, "--value", shellWord(v))
+	}
+	words = append(words, "--ttl", clampTTL(lv.TTL).String())
+	if lv.Reason != "" {
+		words = append(words, "--reason", shellWord(lv.Reason))
+	}
+	return strings.Join(words, " ")
+}
+
+// shellWord quotes what a shell could take for more than one plain word.
+func shellWord(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("=./_-:@%,+", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

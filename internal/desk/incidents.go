@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"signalbox/internal/board"
@@ -109,26 +110,34 @@ func (d *Desk) closeIncident(c CloseIncident) (Result, error) {
 	return Result{Text: "incident closed", Incident: id, Live: live}, nil
 }
 
-// resumeIncident takes up an incident that an earlier console left open.
+// resumeIncident takes up an incident that an earlier console left open, with the newest of its open runs.
 func (d *Desk) resumeIncident(c ResumeIncident) (Result, error) {
-	if d.record.open != "" && d.record.open != c.ID {
+	res, err := d.reopen(c.ID)
+	if err != nil || d.current != "" {
+		return res, err
+	}
+	for _, r := range slices.Backward(d.runs) {
+		if r.incident == c.ID && r.walk.Live() {
+			return res, d.goTo(r)
+		}
+	}
+	return res, nil
+}
+
+// reopen makes an incident that an earlier console left open the one of this console.
+func (d *Desk) reopen(id string) (Result, error) {
+	if d.record.open != "" && d.record.open != id {
 		return Result{}, &Refused{What: "resuming", Why: "another incident is open: " + d.record.open, Try: "close it first"}
 	}
 	for _, i := range d.record.all {
-		if i.ID == c.ID && i.Status == incident.StatusOpen {
-			d.record.open = c.ID
+		if i.ID == id && i.Status == incident.StatusOpen {
+			d.record.open = id
 			d.record.stale = true
-			for n := len(d.runs) - 1; n >= 0; n-- {
-				if r := d.runs[n]; r.incident == c.ID && r.walk.Live() && d.current == "" {
-					d.current = r.id
-					d.judgeChecks(r)
-				}
-			}
-			err := d.write(entryDraft{kind: incident.IncidentResumed, incident: c.ID})
-			return Result{Text: "incident " + i.Title + " is taken up again", Incident: c.ID}, err
+			err := d.write(entryDraft{kind: incident.IncidentResumed, incident: id})
+			return Result{Text: "incident " + i.Title + " is taken up again", Incident: id}, err
 		}
 	}
-	return Result{}, &Refused{What: "resuming " + c.ID, Why: "no such incident is open", Try: "signalbox incident list"}
+	return Result{}, &Refused{What: "resuming " + id, Why: "no such incident is open", Try: "signalbox incident list"}
 }
 
 func (d *Desk) resumeRun(c ResumeRun) (Result, error) {
@@ -137,13 +146,11 @@ func (d *Desk) resumeRun(c ResumeRun) (Result, error) {
 			continue
 		}
 		if d.record.open != r.incident {
-			if _, err := d.resumeIncident(ResumeIncident{ID: r.incident}); err != nil {
+			if _, err := d.reopen(r.incident); err != nil {
 				return Result{}, err
 			}
 		}
-		d.current, r.owner = r.id, d.actor
-		err := d.write(entryDraft{kind: incident.RunEpoch, incident: r.incident, run: r.id, data: incident.RunData{Owner: d.actor, Epoch: 2}})
-		d.judgeChecks(r)
+		err := d.goTo(r)
 		return d.where(r), err
 	}
 	return Result{}, &Refused{What: "resuming the run", Why: "no such run is unfinished"}
@@ -168,6 +175,7 @@ func (d *Desk) setActor(c SetActor) (Result, error) {
 	err := d.write(entryDraft{kind: incident.Note, incident: d.record.open, data: incident.NoteData{Kind: "handover", Text: before + " hands over to " + c.Name}})
 	if err == nil {
 		d.actor = c.Name
+		err = d.handOver(before)
 	}
 	return Result{Text: c.Name + " operates"}, err
 }

@@ -5,6 +5,7 @@ import (
 
 	"signalbox/internal/gateway"
 	"signalbox/internal/incident"
+	"signalbox/runbook"
 )
 
 // openRuns lists the unfinished runs of the open incident: several may be open, one is current.
@@ -21,6 +22,63 @@ func (d *Desk) openRuns() []OpenRun {
 		})
 	}
 	return out
+}
+
+// ended tells how a run ended.
+func (r *run) ended() EndedRun {
+	s, n := r.book.Step(r.walk.Last)
+	return EndedRun{
+		ID: r.id, Book: r.book.ID, Title: r.walk.Fill(r.book.Title), GivenUp: r.walk.State == runbook.Aborted,
+		Step: r.walk.Fill(s.Title), N: n + 1, Of: len(r.book.Steps), By: r.walk.By, Reason: r.walk.Reason, At: r.walk.Ended,
+	}
+}
+
+// endedRuns lists the runs of the open incident that have ended.
+func (d *Desk) endedRuns() []EndedRun {
+	var out []EndedRun
+	for _, r := range d.runs {
+		if !r.walk.Live() && r.incident == d.record.open {
+			out = append(out, r.ended())
+		}
+	}
+	return out
+}
+
+// handOver makes somebody else walk the open runs of the incident that the one before walked here.
+func (d *Desk) handOver(before string) error {
+	for _, r := range d.runs {
+		if !r.here || !r.walk.Live() || r.incident != d.record.open || r.owner != before {
+			continue
+		}
+		if err := d.takeOver(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeOver writes down that a run is walked on from here, by who operates now.
+func (d *Desk) takeOver(r *run) error {
+	data := incident.RunData{Owner: d.actor, Epoch: r.epoch + 1}
+	if err := d.write(entryDraft{kind: incident.RunEpoch, incident: r.incident, run: r.id, data: data}); err != nil {
+		return err
+	}
+	r.owner, r.here, r.epoch = d.actor, true, data.Epoch
+	return nil
+}
+
+// goTo makes an open run the current one. Another one of the same operator in the same console is no take-over.
+func (d *Desk) goTo(r *run) error {
+	var err error
+	switch {
+	case !r.here || r.owner != d.actor:
+		err = d.takeOver(r)
+	case r.id != d.current:
+		err = d.write(entryDraft{kind: incident.RunCurrent, incident: r.incident, run: r.id})
+	}
+	d.current = r.id
+	d.judgeChecks(r)
+	return err
 }
 
 // keepLever writes down that somebody decided to leave a lever out. It asks no gateway for anything.

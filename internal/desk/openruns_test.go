@@ -26,7 +26,7 @@ func TestSeveralRunsAreOpen(t *testing.T) {
 		if len(runs) != 2 || !runs[0].Current || runs[0].Owner != "ben" || runs[0].N != 2 || runs[0].Of != 4 || runs[0].Since.IsZero() {
 			t.Fatalf("runs: %+v", runs)
 		}
-		if runs[1].ID != b || runs[1].Current || runs[1].Owner != "ana" || runs[1].N != 1 || runs[1].Step != "One" {
+		if runs[1].ID != b || runs[1].Current || runs[1].Owner != "ben" || runs[1].N != 1 || runs[1].Step != "One" {
 			t.Errorf("the other: %+v", runs[1])
 		}
 		if v := s.desk.Snapshot().Run; v.ID != a || v.Current != 1 {
@@ -79,6 +79,82 @@ func TestLeversOfAnEndedRun(t *testing.T) {
 		}
 		if rep, err := incident.Verify(s.journal.Path()); err != nil || !rep.OK() {
 			t.Errorf("journal: %v %v", rep.Bad, err)
+		}
+	})
+}
+
+// TestHowARunEnded: a run that was given up says so, by whom, where and why, on the screen, in the hand-over and to
+// programs, and a later console still knows it.
+func TestHowARunEnded(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, dir, nil)
+		s.do(StartRun{Book: "test-502"})
+		s.do(StepDone{})
+		s.do(SetActor{Name: "ben"})
+		s.do(AbortRun{Reason: "it was the network"})
+		v := s.desk.Snapshot().Run
+		if v == nil || !v.Finished || v.End == nil || !v.End.GivenUp || v.End.By != "ben" || v.End.N != 2 || v.End.Reason != "it was the network" || v.Current != 1 {
+			t.Fatalf("shown: %+v", v.End)
+		}
+		end := *v.End
+		lines := s.desk.Snapshot().Timeline
+		var told []string
+		for _, l := range lines {
+			told = append(told, l.Text)
+		}
+		if all := strings.Join(told, "\n"); !strings.Contains(all, "ben takes the runbook over") || !strings.Contains(all, "runbook given up: ") ||
+			!strings.Contains(all, "at step "+end.Step+": it was the network") || strings.Contains(all, "aborted") {
+			t.Errorf("timeline:\n%s", all)
+		}
+		md, err := os.ReadFile(s.do(Export{Format: "md"}).Path)
+		if err != nil || !strings.Contains(string(md), "given up ") || !strings.Contains(string(md), " by ben at step "+end.Step+": it was the network") {
+			t.Errorf("hand-over: %v\n%s", err, md)
+		}
+		js, err := os.ReadFile(s.do(Export{Format: "json"}).Path)
+		if err != nil || !strings.Contains(string(js), `"state": "aborted"`) || !strings.Contains(string(js), `"last_step": `) || !strings.Contains(string(js), `"closed_by"`) {
+			t.Errorf("JSON: %v\n%s", err, js)
+		}
+		s.stop()
+
+		s = newStage(t, dir, nil)
+		s.do(ResumeIncident{ID: s.desk.Snapshot().Resumable[0].Incident})
+		if ended := s.desk.Snapshot().EndedRuns; len(ended) != 1 || !ended[0].At.Equal(end.At) || ended[0].Step != end.Step || ended[0].By != end.By || !ended[0].GivenUp {
+			t.Errorf("a later console: %+v, want %+v", ended, end)
+		}
+		s.stop()
+	})
+}
+
+// TestGoingToAnotherRunIsNoTakeOver: who walks two runbooks in one console has taken over neither.
+func TestGoingToAnotherRunIsNoTakeOver(t *testing.T) {
+	dir := t.TempDir()
+	other, _ := runbook.Parse("other.md", []byte(oldBook))
+	books := func(o *Options) { o.Books = append(o.Books, other) }
+	synctest.Test(t, func(t *testing.T) {
+		s := newStageWith(t, dir, nil, books)
+		a := s.do(StartRun{Book: "test-502"}).Run
+		b := s.do(StartRun{Book: "other"}).Run
+		s.do(ResumeRun{ID: a})
+		s.do(ResumeRun{ID: a})
+		s.do(ResumeRun{ID: b})
+		s.stop()
+		s = newStageWith(t, dir, nil, books)
+		s.do(ResumeRun{ID: a})
+		s.do(ResumeRun{ID: a})
+		s.stop()
+		entries, err := incident.ReadAll(s.journal.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kinds []string
+		for _, e := range entries {
+			if e.Kind.Noun() == "run" {
+				kinds = append(kinds, strings.TrimPrefix(string(e.Kind), "run."))
+			}
+		}
+		if got, want := strings.Join(kinds, " "), "opened opened current current epoch"; got != want {
+			t.Errorf("written: %s, want %s", got, want)
 		}
 	})
 }

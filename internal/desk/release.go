@@ -17,7 +17,7 @@ func (d *Desk) release(r *run, a *runbook.Action, reply func(Result, error)) {
 	}
 	for i := len(d.levers) - 1; i >= 0; i-- {
 		if l := d.levers[i]; l.plan.Change.Run == r.id && l.out() {
-			d.planRevert(PlanRevert{Lever: l.id}, reply)
+			d.planRevert(PlanRevert{Lever: l.id, Reason: r.walk.Fill(a.Why)}, reply)
 			return
 		}
 	}

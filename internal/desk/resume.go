@@ -38,6 +38,7 @@ func (d *Desk) resumeRuns(entries []incident.Entry) {
 	steps := map[string][]runbook.Entry{}
 	titles := map[string]string{}
 	var order []*run
+	ended := map[string]bool{}
 	for _, e := range entries {
 		if e.Run == "" {
 			continue
@@ -48,7 +49,7 @@ func (d *Desk) resumeRuns(entries []incident.Entry) {
 			if e.Decode(&data) != nil {
 				continue
 			}
-			r := &run{id: e.Run, incident: e.Incident, owner: data.Owner, stops: map[string]int{}}
+			r := &run{id: e.Run, incident: e.Incident, owner: data.Owner, epoch: max(1, data.Epoch), stops: map[string]int{}}
 			if b := d.book(data.Book); b != nil && b.SHA256 == data.BookSHA {
 				r.book = b
 			}
@@ -56,8 +57,10 @@ func (d *Desk) resumeRuns(entries []incident.Entry) {
 		case e.Kind == incident.RunEpoch:
 			var data incident.RunData
 			if i := slices.IndexFunc(order, func(r *run) bool { return r.id == e.Run }); i >= 0 && e.Decode(&data) == nil {
-				order[i].owner = data.Owner
+				order[i].owner, order[i].epoch = data.Owner, max(order[i].epoch, data.Epoch)
 			}
+		case e.Kind == incident.RunClosed:
+			ended[e.Run] = true
 		case e.Kind == incident.RunRebased:
 			var data rebased
 			if e.Decode(&data) == nil {
@@ -71,16 +74,24 @@ func (d *Desk) resumeRuns(entries []incident.Entry) {
 			}
 		}
 	}
-	for _, r := range order {
-		if r.book == nil {
-			d.finding("run "+r.id, "a run of "+titles[r.id]+" cannot be taken up: the runbook has changed or is gone")
-			continue
-		}
-		r.walk = runbook.FoldFrom(r.walk, r.book, steps[r.id])
-		if r.walk.Live() {
+	for _, r := range d.ofOpenIncidents(order) {
+		switch {
+		case r.book != nil:
+			r.walk = runbook.FoldFrom(r.walk, r.book, steps[r.id])
 			d.runs = append(d.runs, r)
+		case !ended[r.id]:
+			d.finding("run "+r.id, "a run of "+titles[r.id]+" cannot be taken up: the runbook has changed or is gone")
 		}
 	}
+}
+
+// ofOpenIncidents leaves out what belongs to closed ones: nobody takes that up.
+func (d *Desk) ofOpenIncidents(runs []*run) []*run {
+	open := map[string]bool{}
+	for _, i := range d.record.all {
+		open[i.ID] = i.Status == incident.StatusOpen
+	}
+	return slices.DeleteFunc(runs, func(r *run) bool { return !open[r.incident] })
 }
 
 // resumable lists what earlier consoles have left open, in words.

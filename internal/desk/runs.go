@@ -19,6 +19,8 @@ type run struct {
 	id       string
 	incident string
 	owner    string // who walks it: who began it, or took it up last
+	here     bool   // it was begun or taken up in this console
+	epoch    int    // how often it was taken over, from 1
 	book     *runbook.Book
 	walk     runbook.Walk
 	results  map[int]runbook.Result // of the current step's checks, by block; for an arm of a branch the winning one
@@ -67,7 +69,7 @@ func (d *Desk) startRun(c StartRun) (Result, error) {
 	if err := d.ensureIncident(b.Title); err != nil {
 		return Result{}, err
 	}
-	r := &run{id: d.newID("run"), incident: d.incidentID(), owner: d.actor, book: b, stops: map[string]int{}}
+	r := &run{id: d.newID("run"), incident: d.incidentID(), owner: d.actor, here: true, epoch: 1, book: b, stops: map[string]int{}}
 	data := map[string]string{"run": r.id, "burst": c.Burst}
 	for k, v := range vars {
 		data["var."+k] = v
@@ -276,7 +278,7 @@ func (d *Desk) choose(c Choose) (Result, error) {
 func (d *Desk) abortRun(c AbortRun) (Result, error) {
 	return d.withRun(func(r *run) (Result, error) {
 		err := d.step(r, runbook.Entry{Kind: runbook.EntryAbort, Data: map[string]string{"reason": c.Reason}})
-		return Result{Text: "runbook ended", Run: r.id, Live: d.liveLevers(r.id)}, err
+		return Result{Text: "runbook given up", Run: r.id, Live: d.liveLevers(r.id)}, err
 	})
 }
 
@@ -289,7 +291,11 @@ func (d *Desk) where(r *run) Result {
 }
 
 func (d *Desk) runEnded(r *run) {
-	data := incident.RunData{Book: r.book.ID, BookSHA: r.book.SHA256, Title: r.book.Title, State: string(r.walk.State), Reason: r.walk.Reason}
+	s, _ := r.book.Step(r.walk.Last)
+	data := incident.RunData{
+		Book: r.book.ID, BookSHA: r.book.SHA256, Title: r.book.Title, State: string(r.walk.State), Reason: r.walk.Reason,
+		Last: r.walk.Last, LastWas: r.walk.Fill(s.Title),
+	}
 	_ = d.write(entryDraft{kind: incident.RunClosed, incident: r.incident, run: r.id, data: data})
 }
 

@@ -27,7 +27,8 @@ func (d *Desk) runView(now time.Time) *RunView {
 		v.Steps = append(v.Steps, sv)
 	}
 	if v.Finished {
-		v.Current = len(v.Steps) - 1
+		end := r.ended()
+		v.End, v.Current = &end, max(0, end.N-1)
 	}
 	for _, x := range r.book.Vars {
 		v.Fields = append(v.Fields, FieldView{Name: x.Name, Value: r.walk.Vars[x.Name], Prompt: x.Prompt, Values: x.Values, Optional: x.Optional})
@@ -79,7 +80,7 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 			v.State = leverFacts(l) + r.verifyWords(l.id)
 		}
 		if current {
-			v.Action, v.Disabled = d.actionWords(r, b.Action)
+			v.Action, v.Disabled, v.Command = d.actionWords(r, b.Action)
 		} else {
 			v.Action = b.Action.Do
 		}

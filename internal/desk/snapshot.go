@@ -38,6 +38,7 @@ type Snapshot struct {
 	Run       *RunView        // the current run
 	Resumable []ResumeView
 	Runs      []OpenRun      // unfinished runs of the open incident, oldest first, the current one among them
+	EndedRuns []EndedRun     // runs of the open incident that have ended, oldest first
 	Timeline  []TimelineLine // oldest first, bounded to the newest 500
 	Findings  []string       // cross-checks and warnings, each a sentence
 	Journal   JournalView
@@ -265,6 +266,7 @@ type RunView struct {
 	Steps           []StepView
 	Fields          []FieldView // variables; those without a value are to be filled
 	Finished        bool
+	End             *EndedRun  // how it ended; nil while it is walked
 	Newer           *NewerBook // what differs; nil: nothing
 	Changed         string     // the file changed since the run pinned it
 }
@@ -289,6 +291,7 @@ type BlockView struct {
 	State    string // of a probe: "", sent, answered; of the action: "", planned, or the lever's state and facts in words
 	Disabled string // why the action cannot be thrown, or the probe not be sent
 	Answer   string // of an ask
+	Command  string // of the action: the command line that plans the same lever; empty where it is not a lever
 	Action   string // the action or probe in words, resolved: "cap.set azure-eu-west-gpt-4o to 4 for 15m"
 }
 
@@ -314,6 +317,16 @@ type OpenRun struct {
 	Owner     string // who walks it
 	Since     time.Time
 	Current   bool
+}
+
+// EndedRun is a run that has ended: finished, or given up at a step, by somebody, for a reason.
+type EndedRun struct {
+	ID, Book, Title string
+	GivenUp         bool
+	Step            string // title of the step at which it ended
+	N, Of           int    // step N of so many
+	By, Reason      string
+	At              time.Time
 }
 
 // ResumeView is something that an earlier console left open.

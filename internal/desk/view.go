@@ -41,7 +41,7 @@ func (d *Desk) publish() {
 	}
 	s.Sources = d.sourceViews(now)
 	s.Library, s.Run = d.o.Books, d.runView(now)
-	s.Resumable, s.Runs = d.resumable(), d.openRuns()
+	s.Resumable, s.Runs, s.EndedRuns = d.resumable(), d.openRuns(), d.endedRuns()
 	s.Timeline = d.record.timeline()
 	s.Findings = d.findings(now, s.Sources)
 	s.Journal = JournalView{Path: d.o.Journal.Path(), Err: d.record.err, Seq: d.record.seq}

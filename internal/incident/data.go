@@ -103,8 +103,10 @@ type RunData struct {
 	Owner   string            `json:"owner,omitempty"`
 	Epoch   int               `json:"epoch,omitempty"`
 	Vars    map[string]string `json:"vars,omitempty"`
-	State   string            `json:"state,omitempty"`
+	State   string            `json:"state,omitempty"` // of a closed one: done, or aborted where it was given up
 	Reason  string            `json:"reason,omitempty"`
+	Last    string            `json:"last_step,omitempty"` // of a closed one: slug of the step that was current
+	LastWas string            `json:"last_title,omitempty"`
 }
 
 // StepData is the data of step.* entries.

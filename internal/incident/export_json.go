@@ -69,6 +69,7 @@ type (
 		Opened time.Time  `json:"opened"`
 		By     Actor      `json:"by"`
 		Closed *time.Time `json:"closed"`
+		Ended  *Actor     `json:"closed_by,omitempty"`
 		Steps  []jsonStep `json:"steps"`
 	}
 	jsonStep struct {
@@ -212,6 +213,9 @@ func (a *account) jsonRuns() []jsonRun {
 	for i := range a.Runs {
 		r := &a.Runs[i]
 		j := jsonRun{ID: r.ID, RunData: r.RunData, Opened: r.Opened, By: r.By, Closed: r.Closed, Steps: make([]jsonStep, 0, len(r.Steps))}
+		if r.Closed != nil {
+			j.Ended = &r.ClosedBy
+		}
 		for _, s := range r.Steps {
 			j.Steps = append(j.Steps, jsonStep(s))
 		}

@@ -179,7 +179,7 @@ func (m *markdown) runList() {
 	for i := range m.Runs {
 		r := &m.Runs[i]
 		m.printf("### %s\n\nBegun %s by %s, %s. Run %s", m.safe(cmp.Or(r.Title, r.Book, r.ID)), m.safe(m.when(r.Opened)), m.safe(cmp.Or(r.By.ID, "?")),
-			m.safe(cmp.Or(r.State, "open")+after(r.Reason)), m.safe(r.ID))
+			m.safe(m.runEnd(r)), m.safe(r.ID))
 		if r.BookSHA != "" {
 			m.printf(", text sha256 %s", m.safe(r.BookSHA))
 		}
@@ -194,6 +194,14 @@ func (m *markdown) runList() {
 		}
 		m.printf("\n")
 	}
+}
+
+// runEnd says how a run stands: open, finished, or given up, by whom, where and why.
+func (m *markdown) runEnd(r *Run) string {
+	if r.Closed == nil {
+		return cmp.Or(r.State, "open") + after(r.Reason)
+	}
+	return cmp.Or(runStates[r.State], r.State) + " " + m.when(*r.Closed) + " by " + cmp.Or(r.ClosedBy.ID, "?") + lastStep(&r.RunData) + after(r.Reason)
 }
 
 func (m *markdown) chart() {

@@ -59,10 +59,11 @@ func (b *Burst) Over() bool {
 type Run struct {
 	ID string
 	RunData
-	Opened time.Time
-	By     Actor
-	Closed *time.Time
-	Steps  []StepView
+	Opened   time.Time
+	By       Actor
+	Closed   *time.Time
+	ClosedBy Actor
+	Steps    []StepView
 }
 
 // StepView is one step of a run and how it ended.

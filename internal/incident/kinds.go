@@ -47,7 +47,8 @@ const (
 	RunOpened  Kind = "run.opened"
 	RunClosed  Kind = "run.closed"
 	RunRebased Kind = "run.rebased" // the run went over to another version of its runbook, as the operator wanted
-	RunEpoch   Kind = "run.epoch"   // another console owns the run from here on
+	RunEpoch   Kind = "run.epoch"   // somebody else, or another console, walks the run from here on
+	RunCurrent Kind = "run.current" // of several open runs this one is walked on
 )
 
 // Steps of a run (StepData).

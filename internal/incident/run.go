@@ -22,7 +22,14 @@ func (f *folder) addRun(e *Entry) {
 	}
 	r := f.run(e)
 	for _, p := range []struct{ to, from *string }{
-		{&r.Book, &d.Book}, {&r.BookSHA, &d.BookSHA}, {&r.Title, &d.Title}, {&r.Owner, &d.Owner}, {&r.State, &d.State}, {&r.Reason, &d.Reason},
+		{&r.Book, &d.Book},
+		{&r.BookSHA, &d.BookSHA},
+		{&r.Title, &d.Title},
+		{&r.Owner, &d.Owner},
+		{&r.State, &d.State},
+		{&r.Reason, &d.Reason},
+		{&r.Last, &d.Last},
+		{&r.LastWas, &d.LastWas},
 	} {
 		*p.to = cmp.Or(*p.from, *p.to)
 	}
@@ -32,7 +39,7 @@ func (f *folder) addRun(e *Entry) {
 	}
 	if e.Kind == RunClosed {
 		at := e.At
-		r.Closed = &at
+		r.Closed, r.ClosedBy = &at, e.Actor
 		r.State = cmp.Or(d.State, "closed")
 	}
 }

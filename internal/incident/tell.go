@@ -175,16 +175,29 @@ func (n *narrator) tellRun(e *Entry, l *Line) bool {
 	case RunOpened:
 		l.Text = "runbook begun: " + name
 	case RunClosed:
-		l.Text = "runbook ended: " + name + bracket(d.State) + after(d.Reason)
+		l.Text = "runbook " + cmp.Or(runStates[d.State], "ended") + ": " + name + lastStep(&d) + after(d.Reason)
 	case RunRebased:
 		l.Text = "runbook taken in its new version: " + name
 	case RunEpoch:
 		l.Text = fmt.Sprintf("%s takes the runbook over: %s", cmp.Or(d.Owner, e.Actor.ID), name)
 		l.Group = Handover
+	case RunCurrent:
+		l.Text = "goes on with the runbook: " + name
 	default:
 		l.Text = string(e.Kind) + " " + name
 	}
 	return true
+}
+
+// runStates are the states of a closed run in words.
+var runStates = map[string]string{"done": "finished", "aborted": "given up"}
+
+// lastStep names the step at which a run was given up.
+func lastStep(d *RunData) string {
+	if d.State != "aborted" || d.Last+d.LastWas == "" {
+		return ""
+	}
+	return " at step " + cmp.Or(d.LastWas, d.Last)
 }
 
 func bracket(s string) string {
@@ -224,7 +237,7 @@ func (n *narrator) tellStep(e *Entry, l *Line) bool {
 		l.Group = Verification
 		return n.tellCheck(e, &d, l, name)
 	case StepAborted:
-		l.Text = "runbook given up at " + name + after(d.Reason)
+		l.Text = name + ": the runbook is given up here" + after(d.Reason)
 	case StepAction, StepProbed:
 		return false // its lever or probe tells it
 	default:
