@@ -64,14 +64,14 @@ func (p *bookPane) scroll(f frame, prose []string) []string {
 // head says where we are, how it got here and what comes next.
 func (p *bookPane) head(f frame, r *desk.RunView, s *desk.StepView, cur int) []string {
 	one := f.row().put(accent, " step "+itoa(cur+1)+" of "+itoa(len(r.Steps)))
+	if n := len(f.snap.Runs); n > 1 {
+		one.put(warn, ", "+itoa(n)+" runbooks open").put(dim, " (W)")
+	}
 	if n := r.Stage; n > 0 && n < len(stageNames) {
 		one.put(dim, ", stage "+itoa(n)+" of 6 "+stageNames[n])
 	}
 	if s.Step.Role != "" {
 		one.put(dim, " ["+string(s.Step.Role)+"]")
-	}
-	if n := len(f.snap.Runs); n > 1 {
-		one.put(warn, ", "+itoa(n)+" runbooks open").put(dim, " (W)")
 	}
 	two := f.row().put(strong, " "+s.Step.Title)
 	lines := []string{one.line(), two.line()}
@@ -215,8 +215,11 @@ func (b *blockText) full(f frame, next bool) []string {
 		}
 	}
 	for _, t := range b.details {
-		if t != "" {
-			out = append(out, f.row().to(labelColumns).put(dim, t).line())
+		if t == "" {
+			continue
+		}
+		for _, part := range wrap(t, f.w-labelColumns) {
+			out = append(out, f.row().to(labelColumns).put(dim, part).line())
 		}
 	}
 	return out
@@ -320,8 +323,9 @@ func (p *bookPane) drawOffers(f frame, r *desk.RunView) (string, []string) {
 	all := f.snap.Offers
 	head := []string{}
 	if r != nil && r.Finished {
-		head = append(head, f.row().put(good, " "+f.th.ok+" finished: ").put(plainStyle, r.Title).line())
+		head = append(head, endedLines(f, r)...)
 	}
+	head = append(head, stillOpen(f)...)
 	if len(all) == 0 {
 		return "", append(head, f.say(dim, "  no runbook is loaded"))
 	}

@@ -201,6 +201,9 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 	}
 	m.say(sayDone, text)
 	var cmds []tea.Cmd
+	if r := msg.result; j.then == nil && r.Run != "" && len(r.Live) > 0 { // the last step is done
+		return m.askEach(m.leversOf(r.Run), "finished", "")
+	}
 	if live := msg.result.Live; len(live) > 0 && j.then == nil { // what comes next tells them otherwise
 		t := []line{{plainStyle, "", text + ". Still out (u undoes):"}}
 		for _, l := range live {

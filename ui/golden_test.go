@@ -32,6 +32,16 @@ var screens = []struct {
 		settle(m, d)
 		armTop(m)
 	}},
+	{name: "given-up", play: func(m *model, _ *fakeDesk) { endedRun(m, true); press(m, "4") }},
+	{name: "runs-ended", play: func(m *model, _ *fakeDesk) { endedRun(m, true); press(m, "4", "W") }},
+	{name: "finished", play: func(m *model, d *fakeDesk) {
+		openTwo(m)
+		d.answer = lastStepDone
+		press(m, "4", "d")
+		settle(m, d)
+		armTop(m)
+	}},
+	{name: "jump", play: func(m *model, _ *fakeDesk) { press(m, "4", ":"); write(m, "jump s"); press(m, "tab") }},
 	{name: "levers", play: func(m *model, _ *fakeDesk) { press(m, "5", "down") }},
 	{name: "timeline", play: func(m *model, _ *fakeDesk) { press(m, "6") }},
 	{name: "burst", play: func(m *model, d *fakeDesk) { press(m, "2", "b"); loadLog(m, d) }},

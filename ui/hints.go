@@ -53,9 +53,14 @@ func (m *model) nextHint(add func(key, text string)) {
 	case run != nil:
 		add("r", "go on with the runbook")
 	case m.focus == bookID:
+		if len(m.snap.Runs) > 0 {
+			add("W", "go on with an open one")
+		}
 		if words, _ := m.obvious(); words != "" {
 			add("enter", words)
 		}
+	case len(m.snap.Runs) > 0:
+		add("r", "go on with an open runbook")
 	case live > 0:
 		switch o, n := m.bestOffer(); {
 		case n == 1:

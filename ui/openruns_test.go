@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
+
 	"signalbox/internal/desk"
 )
 
@@ -77,7 +79,7 @@ func TestEndingARunAsksForEachLever(t *testing.T) {
 	settle(m, d)
 	want := []desk.Command{
 		desk.AbortRun{Reason: "wrong book"},
-		desk.PlanRevert{Lever: "lev-1", Reason: "the run has ended: wrong book"},
+		desk.PlanRevert{Lever: "lev-1", Reason: "the run is given up: wrong book"},
 		desk.Throw{Plan: "plan-undo"},
 		desk.KeepLever{Lever: "lev-2", Reason: "wrong book"},
 	}
@@ -107,5 +109,80 @@ func TestRefusedUndoGoesOnWithTheNextLever(t *testing.T) {
 	press(m, "down", "down", "enter")
 	if len(m.stack) != 0 {
 		t.Errorf("still open: %v", m.stack)
+	}
+}
+
+// endedRun ends the current one of two open runs.
+func endedRun(m *model, givenUp bool) {
+	openTwo(m)
+	s := *m.snap
+	e := desk.EndedRun{
+		ID: "run-1", Book: "llm-5xx", Title: s.Run.Title, GivenUp: givenUp, Step: "Cap the failing deployment", N: 3, Of: 5,
+		By: "ben", Reason: "it was something else", At: at.Add(-10 * time.Second),
+	}
+	r := *s.Run
+	r.Finished, r.End = true, &e
+	s.Run, s.EndedRuns, s.Runs = &r, []desk.EndedRun{e}, s.Runs[1:]
+	m.Update(snapMsg{&s})
+}
+
+func lastStepDone(c desk.Command) (desk.Result, error) {
+	if _, ok := c.(desk.StepDone); ok {
+		return desk.Result{Text: "runbook finished", Run: "run-1", Live: []string{"cap.set", "workload.pause"}}, nil
+	}
+	return planner(c)
+}
+
+func TestAnEndedRunSaysHowAndWhatIsStillOpen(t *testing.T) {
+	for _, givenUp := range []bool{true, false} {
+		m := console(t, newFakeDesk(rich()), 80, 24, Options{})
+		endedRun(m, givenUp)
+		press(m, "4")
+		text := strings.Join(strings.Fields(ansi.Strip(m.View().Content)), " ")
+		if strings.Contains(text, "given up: 502") != givenUp || strings.Contains(text, "finished: 502") == givenUp {
+			t.Errorf("given up %v:\n%s", givenUp, text)
+		}
+		for _, want := range []string{"at step 3 of 5", "by ben", "it was something else", "W goes on with 429 storms, step 2 of 7", "W go on with an open one"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q:\n%s", want, text)
+			}
+		}
+		press(m, "1", "r")
+		if q, ok := m.top().(*choice); !ok || !strings.Contains(q.options[0].label, "429 storms") {
+			t.Errorf("r does not offer the open run: %+v", m.top())
+		}
+	}
+}
+
+func TestFinishingARunAsksForEachLever(t *testing.T) {
+	d := newFakeDesk(rich())
+	d.answer = lastStepDone
+	m := console(t, d, 80, 24, Options{})
+	openTwo(m)
+	press(m, "4", "d")
+	settle(m, d)
+	armTop(m)
+	if q, ok := m.top().(*choice); !ok || !strings.Contains(q.title, "the run is finished; cap.set") {
+		t.Fatalf("nothing is asked: %+v", m.stack)
+	}
+	press(m, "down", "enter")
+	armTop(m)
+	write(m, "until the provider says so")
+	press(m, "enter")
+	settle(m, d)
+	armTop(m)
+	press(m, "enter")
+	settle(m, d)
+	var kept, undone desk.Command
+	for _, c := range d.sent() {
+		switch c.(type) {
+		case desk.KeepLever:
+			kept = c
+		case desk.PlanRevert:
+			undone = c
+		}
+	}
+	if kept != (desk.KeepLever{Lever: "lev-1", Reason: "until the provider says so"}) || undone != (desk.PlanRevert{Lever: "lev-2", Reason: "the run is finished"}) {
+		t.Errorf("sent %v", d.sent())
 	}
 }

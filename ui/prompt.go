@@ -2,6 +2,7 @@ package ui
 
 import (
 	"sort"
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -39,7 +40,7 @@ func verbs() []verb {
 		}},
 		{"export", "write the timeline: md or json", "md|json", func(m *model, s string) tea.Cmd { return m.export(s) }},
 		{"run", "start a runbook by its id", "BOOK", (*model).runVerb},
-		{"jump", "go to a step of the run", "SLUG", func(m *model, s string) tea.Cmd { return m.do("going to "+s, desk.StepJump{Slug: s}, nil) }},
+		{"jump", "go to a step of the run: its number, its slug or a part of that", "STEP", (*model).jumpVerb},
 		{"extend", "move the deadline of the selected lever, or the only one", "15m", (*model).extendVerb},
 		{"readback", "read the gateways again now", "", func(m *model, _ string) tea.Cmd { return m.readBackKey() }},
 		{"resume", "take up what an earlier console left open", "", func(m *model, _ string) tea.Cmd { return m.resumeKey() }},
@@ -56,6 +57,59 @@ func (m *model) runVerb(id string) tea.Cmd {
 	}
 	m.say(sayRefused, "there is no runbook "+id+"; tab completes, o in the runbook pane lists them")
 	return nil
+}
+
+// jumpVerb goes to a step by its number, its slug, or what of the slug no other has.
+func (m *model) jumpVerb(name string) tea.Cmd {
+	r, _ := m.running()
+	if r == nil {
+		m.say(sayRefused, m.whyNoRun())
+		return nil
+	}
+	hits := stepsNamed(r, name)
+	switch len(hits) {
+	case 0:
+		m.say(sayRefused, "there is no step "+name+"; tab completes, w in the runbook pane lists them")
+		return nil
+	case 1:
+		s := &r.Steps[hits[0]].Step
+		return m.do("going to step "+itoa(hits[0]+1)+" "+s.Title, desk.StepJump{Slug: s.Slug}, nil)
+	}
+	m.say(sayRefused, name+" may mean "+plural(len(hits), "step", "steps")+": "+strings.Join(slugsOf(r, hits), " "))
+	return nil
+}
+
+// stepsNamed finds the steps that a word means: by number or whole slug one, else those whose slug begins with it, else
+// those that have it anywhere in slug or title.
+func stepsNamed(r *desk.RunView, word string) []int {
+	if n, err := strconv.Atoi(word); err == nil && n >= 1 && n <= len(r.Steps) {
+		return []int{n - 1}
+	}
+	word = strings.ToLower(word)
+	var begin, within []int
+	for i := range r.Steps {
+		slug := clean(r.Steps[i].Step.Slug)
+		switch {
+		case slug == word && word != "":
+			return []int{i}
+		case strings.HasPrefix(slug, word):
+			begin = append(begin, i)
+		case strings.Contains(slug, word) || strings.Contains(strings.ToLower(clean(r.Steps[i].Step.Title)), word):
+			within = append(within, i)
+		}
+	}
+	if len(begin) > 0 {
+		return begin
+	}
+	return within
+}
+
+func slugsOf(r *desk.RunView, steps []int) []string {
+	out := make([]string, len(steps))
+	for k, i := range steps {
+		out[k] = clean(r.Steps[i].Step.Slug)
+	}
+	return out
 }
 
 // extendVerb asks before it sends, like the key.
@@ -189,6 +243,9 @@ func (m *model) candidates() []string {
 		return verbNames(name)
 	}
 	var all []string
+	if v, wrong := findVerb(name); wrong == "" {
+		name = v.name
+	}
 	switch name {
 	case "export":
 		all = []string{"md", "json"}
@@ -198,9 +255,7 @@ func (m *model) candidates() []string {
 		}
 	case "jump":
 		if r, _ := m.running(); r != nil {
-			for i := range r.Steps {
-				all = append(all, clean(r.Steps[i].Step.Slug))
-			}
+			return slugsOf(r, stepsNamed(r, strings.TrimSpace(rest)))
 		}
 	}
 	var out []string
@@ -225,6 +280,9 @@ func (m *model) promptComplete() tea.Cmd {
 		n++
 	}
 	word := first[:n]
+	if _, typed, ok := strings.Cut(m.prompt.text.String(), " "); ok && !strings.HasPrefix(word, strings.TrimSpace(typed)) && len(all) > 1 {
+		return nil // several that have it somewhere: the line shows them
+	}
 	if len(all) == 1 {
 		word += " "
 	}
@@ -247,6 +305,9 @@ func (m *model) promptRow() string {
 		hint = strings.Join(m.candidates(), " ")
 		if v, wrong := findVerb(strings.SplitN(p.text.String(), " ", 2)[0]); wrong == "" && p.text.String() != "" {
 			hint = v.name + " " + v.need + ": " + v.help
+			if all := m.candidates(); len(all) > 0 && strings.Contains(p.text.String(), " ") {
+				hint = strings.Join(all, " ")
+			}
 		}
 	}
 	return r.put(plainStyle, "  ").put(dim, hint).line()

@@ -87,24 +87,50 @@ func (m *model) copyStep() tea.Cmd {
 	if s == nil {
 		return m.copyText("", "")
 	}
-	all := s.Step.Commands()
+	all := m.stepCommands(s)
 	switch len(all) {
 	case 0:
 		return m.copyText("the step's title", clean(s.Step.Title))
 	case 1:
-		return m.copyText("the command", cleanLines(all[0].Text))
+		return m.copyText(all[0].what, all[0].text)
 	}
 	d := &choice{title: "copy which command?"}
 	var lines []string
 	for _, c := range all {
-		text := cleanLines(c.Text)
-		lines = append(lines, text)
-		d.options = append(d.options, option{label: strings.ReplaceAll(text, "\n", " "), take: func(m *model) tea.Cmd { return m.copyText("the command", text) }})
+		lines = append(lines, c.text)
+		detail := ""
+		if c.what != theCommand {
+			detail = c.what
+		}
+		d.options = append(d.options, option{strings.ReplaceAll(c.text, "\n", " "), detail, func(m *model) tea.Cmd { return m.copyText(c.what, c.text) }})
 	}
 	d.options = append(d.options, option{"all of them", plural(len(all), "command", "commands"), func(m *model) tea.Cmd {
 		return m.copyText(plural(len(all), "command", "commands"), strings.Join(lines, "\n"))
 	}})
 	return m.open(d, byKey)
+}
+
+// copied is a command and what it is.
+type copied struct{ what, text string }
+
+const theCommand = "the command"
+
+// stepCommands lists the commands of a step: those of its text, and of each lever what plans it by hand or, once it is
+// out, what takes it back at the gateway itself.
+func (m *model) stepCommands(s *desk.StepView) []copied {
+	var all []copied
+	for _, c := range s.Step.Commands() {
+		all = append(all, copied{theCommand, cleanLines(c.Text)})
+	}
+	for i := range s.Blocks {
+		v := &s.Blocks[i]
+		if l := m.lever(v.Lever); l != nil && l.Out && len(l.Undo) > 0 {
+			all = append(all, copied{"what takes " + clean(l.Title) + " back at the gateway by hand", cleanAll(l.Undo)})
+		} else if v.Command != "" {
+			all = append(all, copied{"what plans the lever from a shell (nothing is sent yet)", clean(v.Command)})
+		}
+	}
+	return all
 }
 
 // cleanLines makes text of several lines safe, line by line.

@@ -207,6 +207,9 @@ func (m *model) runbookKey() tea.Cmd {
 	if r, _ := m.running(); r != nil {
 		return m.look(bookID)
 	}
+	if len(m.snap.Runs) > 0 {
+		return m.runsKey()
+	}
 	var fit []desk.OfferView
 	for _, o := range m.snap.Offers {
 		if b := m.burst(m.subject.burst); b != nil && b.Runbook == o.ID {

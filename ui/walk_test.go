@@ -46,3 +46,75 @@ func TestCapFormClaimsErrorsOnlyWhereThereAreSome(t *testing.T) {
 		}
 	}
 }
+
+func TestJumpKnowsNumbersAndPartsOfSlugs(t *testing.T) {
+	for _, tt := range []struct{ typed, completed, goes, says string }{
+		{typed: "jump 4", goes: "verify"},
+		{typed: "jump ver", completed: "jump verify", goes: "verify"},
+		{typed: "j sco", completed: "j scope", goes: "scope"},
+		{typed: "jump provider", completed: "jump status", goes: "status"},
+		{typed: "jump s", completed: "jump s", says: "scope status"},
+		{typed: "jump nowhere", completed: "jump nowhere", says: "there is no step nowhere"},
+	} {
+		d := newFakeDesk(rich())
+		m := console(t, d, 120, 40, Options{})
+		press(m, ":")
+		write(m, tt.typed)
+		if tt.completed != "" {
+			press(m, "tab")
+			if got := m.prompt.text.String(); got != tt.completed {
+				t.Errorf("%q completes to %q, want %q", tt.typed, got, tt.completed)
+			}
+		}
+		if tt.says == "scope status" && !strings.Contains(m.View().Content, tt.says) {
+			t.Errorf("%q does not show what it may mean", tt.typed)
+		}
+		press(m, "enter")
+		settle(m, d)
+		var to string
+		for _, c := range d.sent() {
+			if j, ok := c.(desk.StepJump); ok {
+				to = j.Slug
+			}
+		}
+		if to != tt.goes || !strings.Contains(m.View().Content, tt.says) {
+			t.Errorf("%q goes to %q, want %q; it says\n%s", tt.typed, to, tt.goes, m.View().Content)
+		}
+	}
+}
+
+// What y copies of a step whose text has no command is what an operator can run: never its title.
+func TestCopyOfALeverStep(t *testing.T) {
+	s := rich()
+	now := &s.Run.Steps[s.Run.Current]
+	now.Step.Prose = nil
+	now.Blocks[1].Command = "signalbox control plan cap.set deployment=az-eu-1 --value 4 --ttl 15m0s"
+	m := console(t, newFakeDesk(s), 120, 40, Options{})
+	if got := m.stepCommands(now); len(got) != 1 || got[0].text != now.Blocks[1].Command {
+		t.Errorf("before it is thrown: %+v", got)
+	}
+	now.Blocks[1].Lever = "lev-1"
+	if got := m.stepCommands(now); len(got) != 1 || !strings.HasPrefix(got[0].text, "curl -X DELETE") {
+		t.Errorf("while it is out: %+v", got)
+	}
+	press(m, "4", "y")
+	if !strings.Contains(m.View().Content, "copied what takes") {
+		t.Error("y does not say what it copied")
+	}
+}
+
+// At 80x24 the price of a lever and the key to the other runbooks are read whole.
+func TestWhatMattersIsNotCutAt80(t *testing.T) {
+	s := rich()
+	now := &s.Run.Steps[s.Run.Current]
+	now.Step.Blocks[1].Action.Cost = "interactive users wait up to four seconds longer, and batch jobs are refused while the cap is in force"
+	s.Runs = []desk.OpenRun{{ID: "run-1", Current: true}, {ID: "run-2"}}
+	m := console(t, newFakeDesk(s), 80, 24, Options{})
+	press(m, "4")
+	text := m.View().Content
+	for _, want := range []string{"while the cap is in force", "2 runbooks open", "(W)"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q:\n%s", want, text)
+		}
+	}
+}
