@@ -67,25 +67,6 @@ func (m *model) fails(scope traffic.Scope) bool {
 	return true
 }
 
-// leverGateways lists the gateways that can do the verb.
-func (m *model) leverGateways(verb string) []*desk.GatewayView {
-	var out []*desk.GatewayView
-	for i := range m.snap.Gateways {
-		g := &m.snap.Gateways[i]
-		if !g.Levers {
-			continue
-		}
-		can := len(g.Abilities) == 0
-		for _, a := range g.Abilities {
-			can = can || a.Verb == verb && a.Fitness != "impossible"
-		}
-		if can {
-			out = append(out, g)
-		}
-	}
-	return out
-}
-
 // scopeWords writes a scope as the form's text: the dimensions that a lever can name.
 func scopeWords(s traffic.Scope, gateway string) string {
 	var b strings.Builder

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -45,6 +46,8 @@ func noLevers(f frame) []string {
 		switch {
 		case !g.Levers:
 			lines = append(lines, f.row().put(plainStyle, "  "+g.Name).put(warn, " no levers: "+g.WhyNot).line())
+		case g.Err != "":
+			lines = append(lines, f.row().put(plainStyle, "  "+g.Name).put(bad, " "+g.Err).line())
 		default:
 			lines = append(lines, f.row().put(plainStyle, "  "+g.Name).put(dim, " "+abilityWords(g)).line())
 		}
@@ -265,4 +268,26 @@ func (m *model) leverEnter() tea.Cmd {
 	}
 	t = append(t, line{dim, "id       ", l.ID + " incident " + l.Incident + " run " + l.Run + " step " + l.Step})
 	return m.open(newPage("lever", t), byKey)
+}
+
+// leverGateways lists the gateways that can do the verb.
+func (m *model) leverGateways(verb string) []*desk.GatewayView {
+	var out []*desk.GatewayView
+	for i := range m.snap.Gateways {
+		g := &m.snap.Gateways[i]
+		if !g.Levers {
+			continue
+		}
+		can := len(g.Abilities) == 0
+		for _, a := range g.Abilities {
+			can = can || a.Verb == verb && a.Fitness != "impossible"
+		}
+		if can {
+			out = append(out, g)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *desk.GatewayView) int { // one that can be asked comes first
+		return min(len(a.Err), 1) - min(len(b.Err), 1)
+	})
+	return out
 }

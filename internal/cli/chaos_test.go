@@ -515,3 +515,31 @@ func cpuTime(pid int) time.Duration {
 	}
 	return used
 }
+
+// One gateway and one source without their tokens do not keep the console from opening: it says what is wrong with them,
+// and the levers of the other gateway work.
+func TestConsoleWithoutOneToken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "  - {name: page, kind: scrape, url: \"http://127.0.0.1:1/metrics\", token: file:gone}\n")
+	b, err := os.ReadFile(s.path("signalbox.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(t, "signalbox.yaml", strings.Replace(string(b), "gateways:\n",
+		"gateways:\n  - {name: edge, kind: contract, env: practice, levers: on, instances: [\"http://127.0.0.1:1\"], token: env:NOT_SET_ANYWHERE}\n", 1))
+	x := s.watch(t)
+	x.sees(t, "gateway edge: cannot be steered: token", "page FAILING", "gpt-4o")
+	x.press(t, "5")
+	x.sees(t, "drill contract can cap.", "edge cannot be steered: token: ")
+	x.press(t, "p")
+	x.sees(t, "scope  gateway=drill workload=batch")
+	x.press(t, enter, enter, "batch can wait", enter)
+	x.sees(t, "plan: workload.pause batch")
+	x.offers(t)
+	x.press(t, escape)
+	x.sees(t, "declined: workload.pause")
+	x.press(t, "q")
+	if code, left := x.leaves(t); code != 0 {
+		t.Errorf("exit code %d\n%s", code, left)
+	}
+}

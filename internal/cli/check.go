@@ -96,11 +96,11 @@ func (a *app) checkLive(ctx context.Context, wait time.Duration, output string) 
 
 // live runs a desk on the gateways and sources, and looks at what it learns of them.
 func (i *inspection) live(ctx context.Context) error {
-	gates, secrets := i.gateways(ctx)
-	st, err := i.app.openStation(ctx, plan{cfg: i.cfg, brief: true, gateways: gates, extra: secrets})
+	st, err := i.app.openStation(ctx, plan{cfg: i.cfg, brief: true})
 	if err != nil {
 		return err
 	}
+	locked := i.tokens(st.gates)
 	st.sources = i.sources(ctx, st)
 	err = st.run(ctx, func(ctx context.Context) error {
 		c := &controls{Client: st.desk.Connect(), app: i.app, station: st}
@@ -110,7 +110,9 @@ func (i *inspection) live(ctx context.Context) error {
 			return err
 		}
 		for _, g := range r.Gateways {
-			i.gateway(g)
+			if !locked[g.Name] { // that one was told with its token
+				i.gateway(g)
+			}
 		}
 		i.levers(c.Snapshot())
 		i.heard(ctx, c)
@@ -124,23 +126,22 @@ func (i *inspection) live(ctx context.Context) error {
 	return errors.Join(err, st.close())
 }
 
-// gateways makes the drivers one by one, so that a token that cannot be read is one line and not the end.
-func (i *inspection) gateways(ctx context.Context) (all []desk.Gateway, secrets []string) {
-	all = []desk.Gateway{}
-	for _, g := range i.cfg.Gateways {
-		one := *i.cfg
-		one.Gateways = []config.Gateway{g}
-		specs, held, err := i.app.gateways(ctx, &one)
-		switch {
-		case err != nil:
+// tokens tells of each gateway's token, and which gateways are out of control without it.
+func (i *inspection) tokens(gates []desk.Gateway) (locked map[string]bool) {
+	locked = make(map[string]bool)
+	for _, g := range gates {
+		k, ok := g.Driver.(*keyed)
+		if !ok {
+			continue
+		}
+		if err := tokenTrouble(g); err != nil {
+			locked[g.Name] = true
 			i.add("token", g.Name, checkBad, "see the gateway's token in the configuration", "%v", err)
 			continue
-		case len(held) > 0:
-			i.add("token", g.Name, checkOK, "", "is there (%s)", g.Token)
 		}
-		all, secrets = append(all, specs...), append(secrets, held...)
+		i.add("token", g.Name, checkOK, "", "is there (%s)", k.token.from)
 	}
-	return all, secrets
+	return locked
 }
 
 // gateway tells of one gateway and each of its instances.

@@ -133,6 +133,11 @@ func (i *inspection) sources(ctx context.Context, st *station) []sources.Source 
 	for _, s := range i.cfg.Sources {
 		switch {
 		case s.Listen != "":
+			if src, err := i.app.source(ctx, st, i.cfg, s, o); err == nil {
+				if late, ok := src.(*lateSource); ok {
+					i.lacks(late)
+				}
+			}
 			i.listens(ctx, s)
 			continue
 		case s.Path == "-":
@@ -144,9 +149,18 @@ func (i *inspection) sources(ctx context.Context, st *station) []sources.Source 
 			i.add("source", s.Name, checkBad, "see the source in the configuration", "%v", err)
 			continue
 		}
+		if late, ok := src.(*lateSource); ok {
+			i.lacks(late)
+			continue
+		}
 		all = append(all, src)
 	}
 	return all
+}
+
+// lacks tells of a source whose token cannot be had.
+func (i *inspection) lacks(l *lateSource) {
+	i.add("token", l.Name(), checkBad, "see the source's token in the configuration", "%v", l.token.err)
 }
 
 // listens tells whether a source can take its address, or a console has it already.

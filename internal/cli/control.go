@@ -106,6 +106,28 @@ func (a *app) openIncidentOf(cfg *config.Config, drill bool) (string, error) {
 	return "", nil
 }
 
+// steers tells why a gateway cannot be steered at all; nil: it can, or it is not known here.
+func (c *controls) steers(name string) error {
+	for _, g := range c.station.gates {
+		if g.Name != name {
+			continue
+		}
+		if err := tokenTrouble(g); err != nil {
+			return &unreachable{what: "gateway " + name, err: err, try: "signalbox check --live tells of every gateway"}
+		}
+	}
+	return nil
+}
+
+// knows tells whether a scope names a gateway of the configuration, or leaves it to the others.
+func (c *controls) knows(name string) error {
+	if name == "" {
+		return nil
+	}
+	_, err := chosen("gateway", c.station.gates, []string{name}, func(g desk.Gateway) string { return g.Name })
+	return err
+}
+
 // until waits for a snapshot that holds, and gives the last one that was there.
 func (c *controls) until(ctx context.Context, patience time.Duration, holds func(*desk.Snapshot) bool) *desk.Snapshot {
 	end := time.NewTimer(patience)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signalbox/internal/config"
 	"signalbox/internal/desk"
 	"signalbox/internal/gateway"
 )
@@ -23,7 +24,7 @@ type describedGate struct {
 	Kind      string            `json:"kind"`
 	Env       string            `json:"env"`
 	Levers    bool              `json:"levers"`
-	Why       string            `json:"why,omitempty"` // why there are none
+	Why       string            `json:"why,omitempty"` // why there are none, or none now
 	Confirm   string            `json:"confirm"`
 	Instances []string          `json:"instances"`
 	Abilities []gateway.Ability `json:"abilities"`
@@ -44,11 +45,11 @@ func (a *app) controlDescribe(ctx context.Context, names []string, output string
 	if err != nil {
 		return err
 	}
-	all, _, err := a.gateways(ctx, cfg)
+	all, err := a.gateways(ctx, cfg, func(string) {})
 	if err != nil {
 		return err
 	}
-	all, err = chosen(all, names, func(g desk.Gateway) string { return g.Name })
+	all, err = chosen("gateway", all, names, func(g desk.Gateway) string { return g.Name })
 	if err != nil {
 		return err
 	}
@@ -62,8 +63,8 @@ func (a *app) controlDescribe(ctx context.Context, names []string, output string
 	return a.printDescription(out.Gateways)
 }
 
-// chosen picks the gateways that were named; without a name, all.
-func chosen[G any](all []G, names []string, name func(G) string) ([]G, error) {
+// chosen picks the gateways, or what else there is, that were named; without a name, all.
+func chosen[G any](what string, all []G, names []string, name func(G) string) ([]G, error) {
 	if len(names) == 0 {
 		return all, nil
 	}
@@ -75,11 +76,19 @@ func chosen[G any](all []G, names []string, name func(G) string) ([]G, error) {
 			for _, g := range all {
 				have = append(have, name(g))
 			}
-			return nil, &usageError{err: fmt.Errorf("there is no gateway %q", want), try: "one of " + strings.Join(have, ", ")}
+			return nil, &usageError{err: fmt.Errorf("there is no %s %q", what, want), try: oneOfNames(want, have)}
 		}
 		out = append(out, all[i])
 	}
 	return out, nil
+}
+
+// oneOfNames says which names there are, and which of them was most likely meant.
+func oneOfNames(want string, have []string) string {
+	if near := config.Nearest(want, have); near != "" && len(have) > 1 {
+		return near + "? There are " + strings.Join(have, ", ")
+	}
+	return "one of " + strings.Join(have, ", ")
 }
 
 func (a *app) describeGate(g desk.Gateway) describedGate {
@@ -95,6 +104,9 @@ func (a *app) describeGate(g desk.Gateway) describedGate {
 		d.Why = "environment " + g.Env + " is read-only in the configuration"
 	case a.g.readOnly:
 		d.Why = "--read-only"
+	}
+	if err := tokenTrouble(g); err != nil {
+		d.Why = err.Error()
 	}
 	desc := g.Driver.Describe()
 	d.Levers, d.Instances = d.Why == "", append(d.Instances, desc.Instances...)
@@ -112,7 +124,7 @@ func (a *app) printDescription(all []describedGate) error {
 		}
 		p.line("%s  %s  %s  confirm: %s  %s", safe(g.Name), g.Kind, safe(g.Env), g.Confirm, safe(strings.Join(g.Instances, " ")))
 		if g.Why != "" {
-			p.line("  no levers: %s", safe(g.Why))
+			p.line("  %s", safe(noLevers(g.Why)))
 		}
 		for i := 0; i+1 < len(g.Abilities); i += 2 {
 			on, off := g.Abilities[i], g.Abilities[i+1]
@@ -123,6 +135,14 @@ func (a *app) printDescription(all []describedGate) error {
 		p.line("no gateway is configured")
 	}
 	return p.err
+}
+
+// noLevers words why nothing can be thrown; what cannot be steered says so itself.
+func noLevers(why string) string {
+	if strings.HasPrefix(why, unsteered) {
+		return why
+	}
+	return "no levers: " + why
 }
 
 // abilityWords says what a lever hits, what becomes of the excess, who ends it and what to know of it.

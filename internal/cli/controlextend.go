@@ -45,6 +45,9 @@ func (a *app) controlExtendCommand() *cobra.Command {
 
 func (c *controls) extend(ctx context.Context, id string, ttl time.Duration, s sure, output string) error {
 	l, err := c.lever(id)
+	if err == nil && l.SelfEnds { // a deadline that a console holds is moved without the gateway
+		err = c.steers(l.Gateway)
+	}
 	if err != nil {
 		return err
 	}

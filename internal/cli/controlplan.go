@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"strings"
@@ -62,6 +63,9 @@ func (a *app) controlPlanCommand() *cobra.Command {
 
 // plan asks the desk for a plan once there is something to say of the traffic.
 func (c *controls) plan(ctx context.Context, w wanted) (*desk.PlanView, error) {
+	if err := cmp.Or(c.knows(w.scope["gateway"]), c.steers(w.scope["gateway"])); err != nil {
+		return nil, err
+	}
 	c.hear(ctx)
 	r, err := c.Do(ctx, desk.PlanLever{Verb: w.verb, Scope: w.scope, Value: w.raw(), TTL: w.ttl, Reason: w.reason})
 	if err != nil {

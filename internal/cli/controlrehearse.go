@@ -108,7 +108,7 @@ func rehearsalSender(cfg *config.Config, args []string) (rehearse.Sender, error)
 	if len(points) == 0 {
 		return nil, &usageError{err: errors.New("no endpoint for probes is configured: nothing is sent"), try: "add probes: to the configuration; signalbox config generate shows how"}
 	}
-	chosenOnes, err := chosen(points, args, func(p desk.ProbePoint) string { return p.Name })
+	chosenOnes, err := chosen("endpoint for probes", points, args, func(p desk.ProbePoint) string { return p.Name })
 	if err != nil {
 		return nil, err
 	}

@@ -61,6 +61,9 @@ func (a *app) controlRevertCommand() *cobra.Command {
 
 func (c *controls) revert(ctx context.Context, id string, o revertOptions) error {
 	l, err := c.lever(id)
+	if err == nil {
+		err = c.steers(l.Gateway)
+	}
 	if err != nil {
 		return err
 	}
@@ -100,6 +103,8 @@ func (c *controls) takenBack(ctx context.Context, l desk.LeverView, output strin
 	switch {
 	case err != nil:
 		return err
+	case now.State != desk.LeverReverted && now.State != desk.LeverInDoubt && now.State != desk.LeverReverting:
+		return &desk.Refused{What: "undo of " + l.Title, Why: orWords(now.Err, "it was not sent"), Try: "signalbox control state"}
 	case now.State != desk.LeverReverted:
 		return &desk.Refused{What: "undo of " + l.Title, Why: "it is in doubt: " + orWords(now.Err, "the gateway has not answered"), Try: "signalbox control state reads it back; do not repeat it before"}
 	case !reported:
@@ -115,7 +120,10 @@ func (c *controls) revertDue(ctx context.Context, output string) error {
 		if !l.Out || l.SelfEnds || l.ExpiresAt.IsZero() || time.Now().Before(l.ExpiresAt) {
 			continue
 		}
-		_, err := c.Do(ctx, desk.Revert{Lever: l.ID, Reason: "deadline reached; taken back by control revert --due", Due: true})
+		err := c.steers(l.Gateway)
+		if err == nil {
+			_, err = c.Do(ctx, desk.Revert{Lever: l.ID, Reason: "deadline reached; taken back by control revert --due", Due: true})
+		}
 		if err == nil {
 			err = c.takenBack(ctx, l, output)
 		}

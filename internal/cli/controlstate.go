@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,19 +99,17 @@ func (c *controls) state(ctx context.Context, names []string, all bool, output s
 	if err != nil {
 		return err
 	}
-	gates, err := chosen(r.Gateways, names, func(g desk.GatewayState) string { return g.Name })
+	gates, err := chosen("gateway", r.Gateways, names, func(g desk.GatewayState) string { return g.Name })
 	if err != nil {
 		return err
 	}
 	out := jsonState{V: 1, Gateways: []gateState{}, Levers: []leverLine{}}
-	away := ""
+	var away *unreachable
 	for _, g := range gates {
 		s := stateOf(g)
 		out.Gateways = append(out.Gateways, s)
-		for _, i := range s.Instances {
-			if !i.Reachable && s.Levers && away == "" {
-				away = "instance " + i.Name + " of gateway " + s.Name
-			}
+		if away == nil {
+			away = s.away()
 		}
 	}
 	for _, l := range r.Levers {
@@ -120,10 +120,23 @@ func (c *controls) state(ctx context.Context, names []string, all bool, output s
 	} else {
 		err = c.app.printState(out, all)
 	}
-	if err == nil && away != "" {
-		err = &unreachable{what: away, err: fmt.Errorf("it does not answer"), try: "look at the address in the configuration, and at the gateway itself"}
+	if err == nil && away != nil {
+		err = away
 	}
 	return err
+}
+
+// away tells what of a gateway with levers could not be read; nil where all of it was.
+func (s gateState) away() *unreachable {
+	if s.Levers && strings.HasPrefix(s.Why, unsteered) {
+		return &unreachable{what: "gateway " + s.Name, err: errors.New(s.Why), try: "signalbox check --live tells of every gateway"}
+	}
+	for _, i := range s.Instances {
+		if !i.Reachable && s.Levers {
+			return &unreachable{what: "instance " + i.Name + " of gateway " + s.Name, err: errors.New("it does not answer"), try: "look at the address in the configuration, and at the gateway itself"}
+		}
+	}
+	return nil
 }
 
 func stateOf(g desk.GatewayState) gateState {
@@ -133,7 +146,11 @@ func stateOf(g desk.GatewayState) gateState {
 		s.Why = safe(g.Err)
 	}
 	for _, i := range g.Instances {
-		s.Instances = append(s.Instances, instanceLine{Name: safe(i.Name), Reachable: i.Reachable, Err: safe(i.Err)})
+		line := instanceLine{Name: safe(i.Name), Reachable: i.Reachable, Err: safe(i.Err)}
+		if line.Err == s.Why {
+			line.Err = "" // said of the gateway as a whole
+		}
+		s.Instances = append(s.Instances, line)
 	}
 	for _, c := range g.Controls {
 		l := controlLine{
@@ -192,7 +209,7 @@ func (a *app) printState(s jsonState, all bool) error {
 			if i.Reachable {
 				p.line("  %-20s answers", i.Name)
 			} else {
-				p.line("  %-20s OUT OF REACH  %s", i.Name, i.Err)
+				p.line("%s", strings.TrimRight(fmt.Sprintf("  %-20s OUT OF REACH  %s", i.Name, i.Err), " "))
 			}
 		}
 		base := int64(0)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -22,9 +21,9 @@ import (
 	"signalbox/internal/traffic"
 )
 
-// gateways makes the drivers of the configuration. It also gives the secrets that they hold, so that
-// these can be redacted wherever they might appear.
-func (a *app) gateways(ctx context.Context, cfg *config.Config) (all []desk.Gateway, secrets []string, err error) {
+// gateways makes the drivers of the configuration and fetches their tokens. Each secret that a driver comes to hold is
+// handed to learn, so that it can be redacted wherever it might appear.
+func (a *app) gateways(ctx context.Context, cfg *config.Config, learn func(secret string)) (all []desk.Gateway, err error) {
 	for _, g := range cfg.Gateways {
 		env := cfg.Environment(g.Env)
 		spec := desk.Gateway{Name: g.Name, Kind: g.Kind, Env: g.Env, Typed: env.Confirm == config.ConfirmTyped, ReadOnly: env.ReadOnly, LeastCap: g.LeastCap}
@@ -34,51 +33,47 @@ func (a *app) gateways(ctx context.Context, cfg *config.Config) (all []desk.Gate
 		case a.g.env != "" && g.Env != a.g.env:
 			spec.WhyNot = "this console acts in environment " + a.g.env + " only"
 		default:
-			secret, derr := a.driver(ctx, cfg, g, &spec)
-			if derr != nil {
-				return nil, nil, derr
-			}
-			if secret != "" {
-				secrets = append(secrets, secret)
+			if spec.Driver, err = driver(cfg, g, learn); err != nil {
+				return nil, err
 			}
 		}
 		all = append(all, spec)
 	}
-	return all, secrets, nil
+	fetchTokens(ctx, all)
+	return all, nil
 }
 
-func (a *app) driver(ctx context.Context, cfg *config.Config, g config.Gateway, spec *desk.Gateway) (secret string, err error) {
+func driver(cfg *config.Config, g config.Gateway, learn func(secret string)) (gateway.Driver, error) {
 	switch g.Kind {
 	case config.GatewayContract, config.GatewayLiteLLM:
-		if !g.Token.IsZero() {
-			if secret, err = g.Token.Resolve(ctx, os.Getenv); err != nil {
-				return "", &usageError{err: fmt.Errorf("token of gateway %s: %w", g.Name, err)}
-			}
+		build := contractDriver
+		if g.Kind == config.GatewayLiteLLM {
+			build = litellmDriver
 		}
-		if spec.Driver = contractDriver(g, secret); g.Kind == config.GatewayLiteLLM {
-			spec.Driver = litellmDriver(g, secret)
+		if g.Token.IsZero() {
+			return build(g, nil), nil
 		}
+		t := &token{from: g.Token, at: g.At, learn: learn}
+		return &keyed{steered: build(g, t.bearer), token: t}, nil
 	case config.GatewayHAProxy:
-		spec.Driver = haproxy.New(haproxy.Options{
+		return haproxy.New(haproxy.Options{
 			Gateway: g.Name, Instances: haproxyInstances(g), Timeout: g.Timeout, Resolve: deploymentsOf(cfg), Maps: g.Maps,
-		})
+		}), nil
 	case config.GatewayEnvoy:
-		spec.Driver = envoyDriver(cfg, g)
+		return envoyDriver(cfg, g), nil
 	case config.GatewayNginx:
-		spec.Driver = nginxDriver(cfg, g)
+		return nginxDriver(cfg, g), nil
 	case config.GatewayCommand:
-		levers, lerr := commandLevers(cfg.File, g)
-		if lerr != nil {
-			return "", lerr
+		levers, err := commandLevers(cfg.File, g)
+		if err != nil {
+			return nil, err
 		}
-		spec.Driver = command.New(command.Options{
+		return command.New(command.Options{
 			Gateway: g.Name, Env: g.Env, Instances: g.Instances, Levers: levers, Timeout: g.Timeout,
 			Environment: config.ChildEnvironment(cfg.SecretVariables()),
-		})
-	default:
-		return "", &usageError{err: fmt.Errorf("gateway %s is of the unknown kind %q", g.Name, g.Kind)}
+		}), nil
 	}
-	return secret, nil
+	return nil, &usageError{err: fmt.Errorf("gateway %s is of the unknown kind %q", g.Name, g.Kind)}
 }
 
 // commandLevers takes the commands of a gateway over, and says where one cannot work.
@@ -97,24 +92,21 @@ func commandLevers(file string, g config.Gateway) ([]command.Lever, error) {
 	return out, nil
 }
 
-func contractDriver(g config.Gateway, token string) gateway.Driver {
-	o := contract.Options{Gateway: g.Name, Timeout: g.Timeout, Client: &http.Client{}}
+// bearer gives the token of a gateway; nil: it wants none.
+type bearer func(context.Context) (string, error)
+
+func contractDriver(g config.Gateway, token bearer) steered {
+	o := contract.Options{Gateway: g.Name, Timeout: g.Timeout, Client: &http.Client{}, Token: token}
 	for i, raw := range g.Instances {
 		o.Instances = append(o.Instances, contract.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
-	}
-	if token != "" {
-		o.Token = func(context.Context) (string, error) { return token, nil }
 	}
 	return contract.New(o)
 }
 
-func litellmDriver(g config.Gateway, token string) gateway.Driver {
-	o := litellm.Options{Gateway: g.Name, Env: g.Env, Timeout: g.Timeout, Client: &http.Client{}}
+func litellmDriver(g config.Gateway, token bearer) steered {
+	o := litellm.Options{Gateway: g.Name, Env: g.Env, Timeout: g.Timeout, Client: &http.Client{}, Token: token}
 	for i, raw := range g.Instances {
 		o.Instances = append(o.Instances, litellm.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
-	}
-	if token != "" {
-		o.Token = func(context.Context) (string, error) { return token, nil }
 	}
 	return litellm.New(o)
 }

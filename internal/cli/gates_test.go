@@ -14,7 +14,7 @@ func TestLeversOfTheExampleOfCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, _, err := new(app).gateways(t.Context(), cfg)
+	all, err := new(app).gateways(t.Context(), cfg, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ gateways:
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = new(app).gateways(t.Context(), cfg)
+	_, err = new(app).gateways(t.Context(), cfg, func(string) {})
 	if err == nil || !strings.Contains(err.Error(), "x.yaml:9:5: gateway q: workload.pause has no on; write what `read` prints") {
 		t.Errorf("%v", err)
 	}

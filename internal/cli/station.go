@@ -25,7 +25,9 @@ import (
 type station struct {
 	desk    *desk.Desk
 	journal *incident.Journal
+	secrets *redact.Redactor // knows what the console holds; learns what it comes to hold
 	kit     sources.Kit
+	gates   []desk.Gateway
 	sources []sources.Source
 	serves  []runtimeServer // runtimes of Envoys that this station serves when nobody else does
 	dir     string
@@ -56,22 +58,20 @@ func (a *app) openStation(ctx context.Context, p plan) (*station, error) {
 	}
 	s := &station{dir: dir, due: a.dueCommand(dir)}
 	s.kit = sources.Kit{Symbols: traffic.NewSymbols(0), Inventory: traffic.NewInventory(mappings(p.cfg)), Now: time.Now}
-	gates, secrets := p.gateways, p.extra
-	if gates == nil {
-		var held []string
-		if gates, held, err = a.gateways(ctx, p.cfg); err != nil {
-			return nil, err
-		}
-		secrets = append(secrets, held...)
-		if !p.brief {
-			s.serves = runtimeServers(p.cfg, dir, true)
-		}
-	}
 	salt := make([]byte, 16)
 	if _, err := rand.Read(salt); err != nil {
 		return nil, fmt.Errorf("drawing a salt: %w", err)
 	}
-	s.journal, err = incident.Open(dir, incident.Options{Now: time.Now, Redactor: redact.New(salt, secrets...)})
+	s.secrets = redact.New(salt, p.extra...)
+	if s.gates = p.gateways; s.gates == nil {
+		if s.gates, err = a.gateways(ctx, p.cfg, s.secrets.Learn); err != nil {
+			return nil, err
+		}
+		if !p.brief {
+			s.serves = runtimeServers(p.cfg, dir, true)
+		}
+	}
+	s.journal, err = incident.Open(dir, incident.Options{Now: time.Now, Redactor: s.secrets})
 	if err != nil {
 		return nil, &unreachable{what: "opening the journal in " + dir, err: err, try: "name another folder with --state-dir"}
 	}
@@ -80,7 +80,7 @@ func (a *app) openStation(ctx context.Context, p plan) (*station, error) {
 		return nil, errors.Join(err, s.journal.Close())
 	}
 	s.desk, err = desk.New(desk.Options{
-		Symbols: s.kit.Symbols, Journal: s.journal, Now: time.Now, Gateways: gates, Books: p.books,
+		Symbols: s.kit.Symbols, Journal: s.journal, Now: time.Now, Gateways: s.gates, Books: p.books,
 		Actor: a.who(p.cfg), ReadOnly: a.g.readOnly, Unjournaled: a.g.unjournaled, Drill: p.drill,
 		Sensitivity: p.sensitivity, Problems: p.problems, ExportDir: filepath.Join(dir, "exports"),
 		Brief: p.brief, Incident: p.incident, Probes: probePoints(p.cfg), Rehearse: rehearser(p.cfg), RehearsalAge: p.cfg.RehearsalAge, Prometheus: prom, PromEvery: p.cfg.Prometheus.Every,

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -243,33 +242,27 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 		o.apply(&t, o.once)
 		return checked(s, tail.New, t)
 	case config.SourceOTLP:
-		token, err := sourceToken(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		return checked(s, otlp.New, otlp.Options{
-			Name: s.Name, Listen: s.Listen, Token: token, Fields: s.Fields, Formats: a.formats, Zone: s.Location(), Labels: labels, Kit: st.kit,
+		return withToken(ctx, st, s, func(token string) (sources.Source, error) {
+			return checked(s, otlp.New, otlp.Options{
+				Name: s.Name, Listen: s.Listen, Token: token, Fields: s.Fields, Formats: a.formats, Zone: s.Location(), Labels: labels, Kit: st.kit,
+			})
 		})
 	case config.SourceChanges:
 		return checked(s, change.NewFile, change.FileOptions{Name: s.Name, Path: s.Path, Zone: s.Location(), Labels: labels, Kit: st.kit, Once: o.once})
 	case config.SourceWebhook:
-		token, err := sourceToken(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		return checked(s, change.NewWebhook, change.WebhookOptions{
-			Name: s.Name, Listen: s.Listen, Token: token, Zone: s.Location(), Envs: environments(cfg), Labels: labels, Kit: st.kit,
+		return withToken(ctx, st, s, func(token string) (sources.Source, error) {
+			return checked(s, change.NewWebhook, change.WebhookOptions{
+				Name: s.Name, Listen: s.Listen, Token: token, Zone: s.Location(), Envs: environments(cfg), Labels: labels, Kit: st.kit,
+			})
 		})
 	case config.SourceScrape:
-		token, err := sourceToken(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		so := scrape.Options{Name: s.Name, URL: s.URL, Every: s.Every, Kit: st.kit, Labels: labels, Client: &http.Client{Timeout: s.Timeout}}
-		if token != "" {
-			so.Token = func(context.Context) (string, error) { return token, nil }
-		}
-		return checked(s, scrape.New, so)
+		return withToken(ctx, st, s, func(token string) (sources.Source, error) {
+			so := scrape.Options{Name: s.Name, URL: s.URL, Every: s.Every, Kit: st.kit, Labels: labels, Client: &http.Client{Timeout: s.Timeout}}
+			if token != "" {
+				so.Token = func(context.Context) (string, error) { return token, nil }
+			}
+			return checked(s, scrape.New, so)
+		})
 	}
 	return checked(s, command.New, command.Options{
 		Name: s.Name, Command: s.Command, Env: config.ChildEnvironment(cfg.SecretVariables()), Once: o.once, Kit: st.kit,
@@ -293,18 +286,6 @@ func environments(cfg *config.Config) []string {
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// sourceToken fetches the token of a source, "" where it has none.
-func sourceToken(ctx context.Context, s config.Source) (string, error) {
-	if s.Token.IsZero() {
-		return "", nil
-	}
-	token, err := s.Token.Resolve(ctx, os.Getenv)
-	if err != nil {
-		return "", &usageError{err: fmt.Errorf("%s:%d: token of source %s: %w", s.At.File, s.At.Line, s.Name, err)}
-	}
-	return token, nil
 }
 
 // checked makes a source and gives its mistake the place in the configuration.

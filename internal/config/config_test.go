@@ -474,8 +474,8 @@ func TestNearest(t *testing.T) {
 		{"quarterly", ""},
 		{strings.Repeat("model", 100), ""},
 	} {
-		if got := nearest(c.word, recordFields); got != c.want {
-			t.Errorf("nearest(%q) = %q, want %q", c.word, got, c.want)
+		if got := Nearest(c.word, recordFields); got != c.want {
+			t.Errorf("Nearest(%q) = %q, want %q", c.word, got, c.want)
 		}
 	}
 }

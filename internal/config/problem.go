@@ -77,7 +77,7 @@ func oneOf(words []string) string {
 
 // suggest names the nearest known word, or all of them where none is near.
 func suggest(word string, known []string) string {
-	if near := nearest(word, known); near != "" {
+	if near := Nearest(word, known); near != "" {
 		return "did you mean " + near + "?"
 	}
 	if len(known) == 0 {
@@ -86,8 +86,8 @@ func suggest(word string, known []string) string {
 	return "known are " + strings.Join(known, ", ")
 }
 
-// nearest finds the known word that a typing mistake most likely meant; "" where none is near.
-func nearest(word string, known []string) string {
+// Nearest finds the known word that a typing mistake most likely meant; "" where none is near.
+func Nearest(word string, known []string) string {
 	word = plainWord(word)
 	if len(word) > maxQuoted {
 		return ""

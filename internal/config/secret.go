@@ -82,7 +82,7 @@ func (s Secret) Resolve(ctx context.Context, env func(string) string) (string, e
 	}
 	value = strings.TrimRight(value, "\r\n")
 	if value == "" {
-		return "", fmt.Errorf("reading the secret %s: it is empty", s)
+		return "", fmt.Errorf("reading the secret %s: it is empty; a token is one line", s)
 	}
 	// A line break in a token would end the header that carries it and begin another.
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
@@ -109,7 +109,12 @@ func (s Secret) fetch(ctx context.Context, env func(string) string) (string, err
 // readSecret checks the file that it opened, not the name: what was checked is what is read.
 func readSecret(path string) (string, error) {
 	f, err := os.Open(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("%w; write the token into it, for you alone (chmod 600)", unwrapPath(err))
+	case errors.Is(err, fs.ErrPermission):
+		return "", fmt.Errorf("%w; it must belong to the user of the console", unwrapPath(err))
+	case err != nil:
 		return "", unwrapPath(err)
 	}
 	defer f.Close()
@@ -118,7 +123,7 @@ func readSecret(path string) (string, error) {
 		return "", unwrapPath(err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", errors.New("it is not a regular file")
+		return "", errors.New("it is not a regular file; name the file with the token")
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return "", fmt.Errorf("others may read it (mode %04o); chmod 600 %s", mode, path)
@@ -153,7 +158,7 @@ func (s Secret) run(ctx context.Context) (string, error) {
 	cmd.Env = ChildEnvironment(s.hide)
 	if err := cmd.Run(); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
-			return "", cause
+			return "", fmt.Errorf("%w; run it by hand to see what it waits for", cause)
 		}
 		if out.over {
 			return "", errors.New("it printed more than 64 KiB; that is no token")

@@ -54,6 +54,7 @@ type fakeGateway struct {
 	holder   string // of deadlines; empty: the gateway
 	away     bool   // undo is not answered
 	loseUndo bool   // undo, then lose the answer
+	locked   bool   // nothing can be sent
 }
 
 func newFake(path string) *fakeGateway {
@@ -145,6 +146,9 @@ func (f *fakeGateway) Revert(_ context.Context, p gateway.Plan, _ gateway.Receip
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.onDisk(incident.LeverRevertRequested, "")
+	if f.locked {
+		return gateway.Receipt{}, &gateway.Refusal{Verb: p.Change.Verb, Scope: p.Change.Scope, Why: "cannot be steered: token: not set"}
+	}
 	f.reverted = append(f.reverted, key)
 	r := gateway.Receipt{PlanID: p.ID, IdemKey: key, AcceptedAt: time.Now()}
 	if f.away {
@@ -529,6 +533,35 @@ func TestConsoleHoldsTheDeadline(t *testing.T) {
 		}
 		if len(s.gate.unsaid) != 0 {
 			t.Errorf("asked of the gateway before it was on disk: %v", s.gate.unsaid)
+		}
+	})
+}
+
+// TestUndoThatIsNotSent: where nothing can be sent, the lever stays what it was, with what is wrong, and nothing is in doubt.
+func TestUndoThatIsNotSent(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, dir, nil)
+		defer s.stop()
+		s.run(3, 0)
+		plan := s.do(PlanLever{Verb: "cap.set", Scope: traffic.Scope{"deployment": "az-eu"}, Value: number(2), TTL: 10 * time.Minute, Reason: "test"}).Plan
+		id := s.do(Throw{Plan: plan.ID, Typed: plan.Phrase}).Lever
+		s.run(3, 0)
+		s.gate.mu.Lock()
+		s.gate.locked = true
+		s.gate.mu.Unlock()
+		s.do(Revert{Lever: id, Reason: "test"})
+		s.run(3, 0)
+		if l := s.lever(id); l.State != LeverActive || !strings.Contains(l.Err, "the undo was not sent: ") || !strings.Contains(l.Err, "token: not set") || s.gate.cap("a") != 2 {
+			t.Errorf("%s, %q, cap %d", l.State, l.Err, s.gate.cap("a"))
+		}
+		s.gate.mu.Lock()
+		s.gate.locked = false
+		s.gate.mu.Unlock()
+		s.do(Revert{Lever: id, Reason: "test"})
+		s.run(3, 0)
+		if l := s.lever(id); l.State != LeverReverted || l.Err != "" {
+			t.Errorf("%s, %q", l.State, l.Err)
 		}
 	})
 }

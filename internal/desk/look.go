@@ -11,7 +11,6 @@ import (
 // GatewayState is a gateway with all its controls, as just read.
 type GatewayState struct {
 	GatewayView
-	Err      string // why it could not be read; empty: it could, at least in part
 	Controls []ControlState
 }
 
@@ -80,7 +79,7 @@ func (w *wire) tellLooked() {
 }
 
 func (d *Desk) gatewayState(w *wire) GatewayState {
-	g := GatewayState{GatewayView: d.gatewayView(w), Err: w.err}
+	g := GatewayState{GatewayView: d.gatewayView(w)}
 	for _, i := range w.state.Instances {
 		if !i.Reachable {
 			continue

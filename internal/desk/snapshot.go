@@ -208,6 +208,7 @@ type GatewayView struct {
 	Name, Kind, Env string
 	Levers          bool // configured to have levers
 	WhyNot          string
+	Err             string // why it could not be read, although it has levers; empty: it could, at least in part
 	Instances       []InstanceView
 	ReadAt          time.Time
 	Abilities       []AbilityView

@@ -63,7 +63,7 @@ func (d *Desk) sendRevert(l *lever, reason string, must bool) error {
 	plan, receipt, key := l.plan, l.receipt, d.newID("key")
 	err := w.ask(func(ctx context.Context, drv gateway.Driver) func() {
 		r, err := drv.Revert(ctx, plan, receipt, key)
-		return func() { d.reverted(w, l, r, err) }
+		return func() { d.reverted(w, l, r, err, before) }
 	})
 	if err != nil {
 		l.asking, l.state, l.undoing, l.err = false, before, false, "the undo was not sent: "+err.Error()
@@ -72,7 +72,7 @@ func (d *Desk) sendRevert(l *lever, reason string, must bool) error {
 	return err
 }
 
-func (d *Desk) reverted(w *wire, l *lever, r gateway.Receipt, err error) {
+func (d *Desk) reverted(w *wire, l *lever, r gateway.Receipt, err error, before string) {
 	l.asking = false
 	if !d.owns(l) { // it was taken over while the gateway kept us waiting
 		d.readBack(w)
@@ -85,6 +85,12 @@ func (d *Desk) reverted(w *wire, l *lever, r gateway.Receipt, err error) {
 		_ = d.recordLever(incident.LeverReverted, l, "")
 		d.actionEnded(l)
 		d.readBack(w)
+		return
+	}
+	if all == 0 && isRefusal(err) { // nothing was asked of the gateway, so that nothing is in doubt
+		l.state, l.undoing, l.err = before, false, "the undo was not sent: "+err.Error()
+		_ = d.recordLever(incident.LeverReadBack, l, l.err)
+		d.dirty = true
 		return
 	}
 	l.state = LeverInDoubt

@@ -108,7 +108,7 @@ func (d *Desk) leverViews() []LeverView {
 
 func (d *Desk) gatewayView(w *wire) GatewayView {
 	v := GatewayView{
-		Name: w.spec.Name, Kind: w.spec.Kind, Env: w.spec.Env, Levers: w.spec.Driver != nil, WhyNot: d.whyNot(w),
+		Name: w.spec.Name, Kind: w.spec.Kind, Env: w.spec.Env, Levers: w.spec.Driver != nil, WhyNot: d.whyNot(w), Err: w.err,
 		ReadAt: w.state.At, Deployments: w.deployments(),
 	}
 	for _, i := range w.state.Instances {

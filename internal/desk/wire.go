@@ -93,11 +93,11 @@ func (w *wire) control(instance, id string) (gateway.Control, bool) {
 
 // trouble says in a sentence why the gateway cannot be read whole; empty: it can.
 func (w *wire) trouble() string {
+	if w.err != "" {
+		return "gateway " + w.spec.Name + ": " + w.err
+	}
 	up, all := w.reachable()
 	if up == all {
-		if w.err != "" {
-			return "gateway " + w.spec.Name + ": " + w.err
-		}
 		return ""
 	}
 	text := fmt.Sprintf("gateway %s: %d of %d instances answer", w.spec.Name, up, all)

@@ -2,6 +2,7 @@ package redact
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 )
 
@@ -11,9 +12,25 @@ type needle struct {
 	rule, kind   string
 }
 
+// needles are all forms of all known secrets.
+type needles struct {
+	all    []needle
+	second [256]uint32 // by first byte of a known secret, plain or escaped: what can follow, by its low five bits
+}
+
 const minKnown = 4
 
-func (r *Redactor) addKnown(secret string) {
+// Learn makes a secret known that the console came to hold after New. It may be called while others redact.
+func (r *Redactor) Learn(secret string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.known.Load()
+	known := &needles{all: slices.Clone(old.all), second: old.second}
+	known.add(strings.TrimSpace(secret))
+	r.known.Store(known)
+}
+
+func (k *needles) add(secret string) {
 	if len(secret) < minKnown {
 		return
 	}
@@ -23,16 +40,16 @@ func (r *Redactor) addKnown(secret string) {
 		if len(text) < minKnown {
 			return
 		}
-		r.known = append(r.known, needle{text: text, secret: secret, rule: "known", kind: sp.kind})
+		k.all = append(k.all, needle{text: text, secret: secret, rule: "known", kind: sp.kind})
 		for _, next := range []byte{text[1], '"', '\'', '\\', '%'} {
-			r.second[text[0]] |= 1 << (next & 31)
+			k.second[text[0]] |= 1 << (next & 31)
 		}
 	}
 	add(secret)
 	for _, form := range encodings(secret) {
 		add(form)
 	}
-	r.second['\\'], r.second['%'] = ^uint32(0), ^uint32(0) // its first character may be an escape
+	k.second['\\'], k.second['%'] = ^uint32(0), ^uint32(0) // its first character may be an escape
 }
 
 // encodings returns what base64 makes of secret, wherever in a longer text it stands ("user:secret"): at each of three offsets, the
@@ -57,22 +74,22 @@ func encodings(secret string) []string {
 	return out
 }
 
-// findKnown finds the known secrets, the longest where several begin at one place.
-func (r *Redactor) findKnown(s string) []span {
+// find finds the known secrets, the longest where several begin at one place.
+func (k *needles) find(s string) []span {
 	var spans []span
 	for i := 0; i+1 < len(s); i++ {
-		mask := r.second[s[i]]
+		mask := k.second[s[i]]
 		if mask == 0 || mask>>(s[i+1]&31)&1 == 0 {
 			continue
 		}
 		best := span{}
-		for n := range r.known {
-			k := &r.known[n]
-			if s[i] != k.text[0] && s[i] != '\\' && s[i] != '%' {
+		for n := range k.all {
+			one := &k.all[n]
+			if s[i] != one.text[0] && s[i] != '\\' && s[i] != '%' {
 				continue
 			}
-			if to := matchLoose(s, i, k.text); to > best.to {
-				best = span{from: i, to: to, rule: k.rule, kind: k.kind, secret: k.secret}
+			if to := matchLoose(s, i, one.text); to > best.to {
+				best = span{from: i, to: to, rule: one.rule, kind: one.kind, secret: one.secret}
 			}
 		}
 		if best.to > 0 {

@@ -14,15 +14,15 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Redactor replaces secrets by pseudonyms such as <key:openai:3f9a>. The same secret gets the same pseudonym from the same salt, so
 // that "one key fails, the other does not" stays readable; with another salt, another one. It is safe for concurrent use, and a nil
 // Redactor works with the salt of the process.
 type Redactor struct {
-	salt   []byte
-	known  []needle
-	second [256]uint32 // by first byte of a known secret, plain or escaped: what can follow, by its low five bits
+	salt  []byte
+	known atomic.Pointer[needles] // replaced as a whole, so that looking for them takes no lock
 
 	mu     sync.Mutex
 	report map[string]int
@@ -33,8 +33,9 @@ type Redactor struct {
 // removing them would shred every text.
 func New(salt []byte, known ...string) *Redactor {
 	r := &Redactor{salt: append([]byte(nil), salt...), report: map[string]int{}}
+	r.known.Store(new(needles))
 	for _, k := range known {
-		r.addKnown(strings.TrimSpace(k))
+		r.Learn(k)
 	}
 	return r
 }
@@ -67,8 +68,8 @@ func (r *Redactor) Secrets(s string) string {
 }
 
 func (r *Redactor) round(s string) string {
-	if len(r.known) > 0 {
-		s = r.splice(s, r.findKnown(s))
+	if known := r.known.Load(); len(known.all) > 0 {
+		s = r.splice(s, known.find(s))
 	}
 	s = r.splice(s, find(s))
 	if view, at := unescaped(s); at != nil {

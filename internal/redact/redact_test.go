@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -216,5 +217,26 @@ func TestNilAndProcessRedactor(t *testing.T) {
 	}
 	if r.Report()["openai"] == 0 {
 		t.Error("the process keeps no report")
+	}
+}
+
+// What the console comes to hold later is found like the rest, also while others redact.
+func TestLearn(t *testing.T) {
+	r := New([]byte("salt"), "first-secret")
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 200 {
+				_ = r.Secrets("first-secret later-secret")
+			}
+		})
+	}
+	r.Learn(" later-secret\n")
+	r.Learn("abc") // too short to look for
+	wg.Wait()
+	in := "first-secret, later-secret, " + base64.StdEncoding.EncodeToString([]byte("x:later-secret")) + ", abc"
+	got := r.Secrets(in)
+	if strings.Contains(got, "-secret") || strings.Contains(got, "bGF0ZXItc2") || !strings.HasSuffix(got, ", abc") {
+		t.Errorf("%q", got)
 	}
 }
