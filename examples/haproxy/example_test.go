@@ -18,25 +18,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"signalbox/internal/component"
 )
 
-// findHAProxy gives the binary, or skips; with SIGNALBOX_REQUIRE=haproxy its absence is a failure.
-func findHAProxy(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"haproxy", "/usr/sbin/haproxy"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNALBOX_REQUIRE"), ","), "haproxy") {
-		t.Fatal("SIGNALBOX_REQUIRE names haproxy, and there is none: install the package haproxy")
-	}
-	t.Skip("needs HAProxy: install the package haproxy")
-	return ""
-}
-
 func TestConfigurationIsValid(t *testing.T) {
-	cmd := exec.Command(findHAProxy(t), "-c", "-f", "haproxy.cfg")
+	cmd := exec.Command(component.HAProxy(t), "-c", "-f", "haproxy.cfg")
 	if out, err := cmd.CombinedOutput(); err != nil || strings.Contains(string(out), "WARNING") {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -86,7 +73,7 @@ type edge struct {
 
 func start(t *testing.T, upstreams map[string]http.HandlerFunc) *edge {
 	t.Helper()
-	binary := findHAProxy(t)
+	binary := component.HAProxy(t)
 	dir, err := os.MkdirTemp("", "sb") // t.TempDir can be too long for a socket's path
 	if err != nil {
 		t.Fatal(err)

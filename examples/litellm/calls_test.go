@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"signalbox/internal/component"
 )
 
 // calls are the ways in which a request ends. Two of a kind with one actor's name are told apart by the case.
@@ -327,7 +329,7 @@ func (p *proxy) rotate(t *testing.T) {
 
 // Whatever LiteLLM hands to the hooks, none of them raises, what fails is counted, and texts lose prompts and keys.
 func TestCallbackSwallowsNonsense(t *testing.T) {
-	python := filepath.Join(filepath.Dir(findLiteLLM(t)), "python")
+	python := filepath.Join(filepath.Dir(component.LiteLLM(t)), "python")
 	if _, err := os.Stat(python); err != nil {
 		t.Skip("LiteLLM's Python is not beside it: ", err)
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"signalbox/internal/component"
 )
 
 const (
@@ -23,7 +25,7 @@ const (
 // startCompanion runs LiteLLM with two workers and the companion, in front of the actors.
 func startCompanion(t *testing.T) *proxy {
 	t.Helper()
-	binary := findLiteLLM(t)
+	binary := component.LiteLLM(t)
 	p := &proxy{dir: t.TempDir(), key: "sk-" + randomHex(t), actor: &actor{seen: make(map[string]int), release: make(chan struct{}), begun: make(chan struct{})}}
 	config := read(t, "config.yaml")
 	for _, change := range [][2]string{{`"signalbox_callback.signalbox"`, `"signalbox_companion.control"`}, {"allowed_fails: 3", "allowed_fails: 1000"}} {

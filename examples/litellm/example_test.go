@@ -17,38 +17,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"signalbox/internal/component"
 )
-
-const wanted = "pip install 'litellm[proxy]==1.106.2' prometheus_client, in .venv or anywhere on PATH"
-
-// findLiteLLM gives the program, or skips; with SIGNALBOX_REQUIRE=litellm its absence is a failure.
-func findLiteLLM(t *testing.T) string {
-	t.Helper()
-	if underRace {
-		t.Skip("another process does the work; the tests without the race detector run it")
-	}
-	for _, name := range []string{os.Getenv("SIGNALBOX_LITELLM"), "litellm", "../../.venv/bin/litellm"} {
-		if name == "" {
-			continue
-		}
-		if path, err := exec.LookPath(name); err == nil {
-			if path, err = filepath.Abs(path); err == nil {
-				return path
-			}
-		}
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNALBOX_REQUIRE"), ","), "litellm") {
-		t.Fatal("SIGNALBOX_REQUIRE names litellm, and there is none: " + wanted)
-	}
-	t.Skip("needs LiteLLM: " + wanted)
-	return ""
-}
 
 // proxy is a running LiteLLM with the example's configuration, in a folder of its own.
 type proxy struct {
@@ -84,7 +60,7 @@ litellm_settings:`
 // start runs LiteLLM in front of the actors, with the callback, and with payloads posted to a sink.
 func start(t *testing.T) *proxy {
 	t.Helper()
-	binary := findLiteLLM(t)
+	binary := component.LiteLLM(t)
 	p := &proxy{dir: t.TempDir(), key: "sk-" + randomHex(t), actor: &actor{seen: make(map[string]int), release: make(chan struct{}), begun: make(chan struct{})}, payloads: &sink{}}
 	config := strings.Replace(read(t, "config.yaml"), "\nlitellm_settings:", moreModels, 1)
 	for _, change := range [][2]string{{`"signalbox_callback.signalbox"`, `"signalbox_callback.signalbox", "generic_api"`}, {"allowed_fails: 3", "allowed_fails: 10"}, {"timeout: 60", "timeout: 30"}} {

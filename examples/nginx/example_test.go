@@ -10,22 +10,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-)
 
-// findNginx gives the binary, or skips; with SIGNALBOX_REQUIRE=nginx its absence is a failure.
-func findNginx(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"nginx", "/usr/sbin/nginx"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNALBOX_REQUIRE"), ","), "nginx") {
-		t.Fatal("SIGNALBOX_REQUIRE names nginx, and there is none: apt package nginx")
-	}
-	t.Skip("needs nginx: apt package nginx")
-	return ""
-}
+	"signalbox/internal/component"
+)
 
 func read(t *testing.T, name string) string {
 	t.Helper()
@@ -37,7 +24,7 @@ func read(t *testing.T, name string) string {
 }
 
 func TestConfigurationIsValid(t *testing.T) {
-	binary, dir := findNginx(t), t.TempDir()
+	binary, dir := component.Nginx(t), t.TempDir()
 	if err := os.Mkdir(filepath.Join(dir, "run"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -14,13 +14,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"signalbox/internal/component"
 )
 
 // edge is a real HAProxy with the files of examples/haproxy, stand-in providers behind it and load before it.
@@ -34,25 +35,10 @@ type edge struct {
 	stop  func()   // of the load
 }
 
-// findHAProxy gives the binary, or skips; with SIGNALBOX_REQUIRE=haproxy its absence is a failure.
-func findHAProxy(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"haproxy", "/usr/sbin/haproxy"} { // sbin is not on every user's path
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNALBOX_REQUIRE"), ","), "haproxy") {
-		t.Fatal("SIGNALBOX_REQUIRE names haproxy, and there is none: install Debian's package haproxy")
-	}
-	t.Skip("needs HAProxy: install Debian's package haproxy")
-	return ""
-}
-
 // startEdge runs HAProxy; replace changes the two configuration files further, as pairs of old and new.
 func startEdge(t *testing.T, replace ...string) *edge {
 	t.Helper()
-	binary := findHAProxy(t)
+	binary := component.HAProxy(t)
 	dir, err := os.MkdirTemp("", "sb") // t.TempDir can be too long for a socket's path
 	if err != nil {
 		t.Fatal(err)

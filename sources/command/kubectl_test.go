@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,23 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/internal/component"
 	"signalbox/internal/traffic"
 	"signalbox/sources/command"
 )
-
-// findKubectl gives the real kubectl, or skips the test.
-func findKubectl(t *testing.T) string {
-	t.Helper()
-	path, err := exec.LookPath("kubectl")
-	if err == nil {
-		return path
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNALBOX_REQUIRE"), ","), "kubectl") {
-		t.Fatal("kubectl is required and not there: install Debian's kubernetes-client")
-	}
-	t.Skip("needs kubectl: Debian's kubernetes-client")
-	return ""
-}
 
 // cluster is the part of a Kubernetes API server that kubectl logs asks: a list of pods, and their logs.
 type cluster struct {
@@ -146,7 +132,7 @@ func kubeconfig(t *testing.T, url string) string {
 // login expires, and a pod appears; each line of each pod is told once, with the pod as the instance.
 func TestKubectlTellsEachLineOnce(t *testing.T) {
 	t.Parallel()
-	kubectl := findKubectl(t)
+	kubectl := component.Kubectl(t)
 	c := &cluster{logs: map[string][]stamped{}, wake: make(chan struct{})}
 	srv := httptest.NewServer(c)
 	t.Cleanup(srv.Close)

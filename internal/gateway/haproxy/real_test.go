@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,23 +19,9 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/internal/component"
 	"signalbox/internal/gateway"
 )
-
-// findHAProxy gives the binary, or skips; with SIGNALBOX_REQUIRE=haproxy its absence is a failure.
-func findHAProxy(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"haproxy", "/usr/sbin/haproxy"} { // sbin is not on every user's path
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNALBOX_REQUIRE"), ","), "haproxy") {
-		t.Fatal("SIGNALBOX_REQUIRE names haproxy, and there is none: install the package haproxy")
-	}
-	t.Skip("needs HAProxy: install the package haproxy")
-	return ""
-}
 
 // upstream is a provider behind HAProxy that can be made to hold its answers.
 type upstream struct {
@@ -100,7 +85,7 @@ backend mini
 
 func startHAProxy(t *testing.T, eu, us *upstream) *realHAProxy {
 	t.Helper()
-	binary := findHAProxy(t)
+	binary := component.HAProxy(t)
 	dir, err := os.MkdirTemp("", "sb") // t.TempDir can be too long for a socket's path
 	if err != nil {
 		t.Fatal(err)

@@ -18,24 +18,10 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/internal/component"
 	"signalbox/internal/gateway"
 	"signalbox/internal/traffic"
 )
-
-// findNginx gives the binary, or skips; with SIGNALBOX_REQUIRE=nginx its absence is a failure.
-func findNginx(t *testing.T) string {
-	t.Helper()
-	for _, name := range []string{"nginx", "/usr/sbin/nginx"} { // sbin is not on every user's path
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	if slices.Contains(strings.Split(os.Getenv("SIGNALBOX_REQUIRE"), ","), "nginx") {
-		t.Fatal("SIGNALBOX_REQUIRE names nginx, and there is none: apt package nginx")
-	}
-	t.Skip("needs nginx: apt package nginx")
-	return ""
-}
 
 // upstream is a provider that can be made to hold its answers or to fail.
 type upstream struct {
@@ -83,7 +69,7 @@ type realNginx struct {
 
 func startNginx(t *testing.T) *realNginx {
 	t.Helper()
-	n := &realNginx{binary: findNginx(t), dir: t.TempDir(), eu: newUpstream(t), us: newUpstream(t), mini: newUpstream(t), front: freeAddress(t), status: freeAddress(t)}
+	n := &realNginx{binary: component.Nginx(t), dir: t.TempDir(), eu: newUpstream(t), us: newUpstream(t), mini: newUpstream(t), front: freeAddress(t), status: freeAddress(t)}
 	moved := strings.NewReplacer("127.0.0.1:8481", n.front, "127.0.0.1:8405", n.status, "127.0.0.1:9101", host(n.eu), "127.0.0.1:9102", host(n.us), "127.0.0.1:9103", host(n.mini))
 	if err := os.Mkdir(n.path("run"), 0o755); err != nil {
 		t.Fatal(err)

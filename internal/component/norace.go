@@ -1,5 +1,5 @@
 //go:build !race
 
-package envoy
+package component
 
 const underRace = false

@@ -1,5 +1,0 @@
-//go:build race
-
-package litellm_test
-
-const underRace = true
