@@ -29,7 +29,7 @@ var (
 )
 
 // isAlertName tells a heading that is the name of an alert: one word of several capitals.
-func isAlertName(title string) bool { return alertName.MatchString(title) }
+func isAlertName(title string) bool { return len(title) >= 5 && alertName.MatchString(title) }
 
 // alertsOf finds the alerts that a book names: in its headings, and in lines like "Alert: HighErrorRate".
 func alertsOf(b *Book) []AlertEntry {

@@ -54,6 +54,16 @@ func TestForeignShapes(t *testing.T) {
 		{"bullets of facts", "# R\n## Restore order\n\n- **Owner:** ana\n- **Label**: x\n", "Restore order", []int{2}},
 		{"a title that names a role", "# Impact of a full disk\n\n## Check\n\n1. Look at it\n", "Look at it", []int{5}},
 		{"steps in context only", "# R\n## Overview\n\n1. Do this\n2. Do that\n", "Do this | Do that", []int{4, 5}},
+		{"an introduction to steps below", "# R\n## Mitigation\n\nThis can pass by itself, so there are two parts.\n\n### 1. Look again\n\n```sh\ncat x\n```\n\n### 2. Set it\n\nSet it by hand.\n", "1. Look again | 2. Set it", []int{6, 12}},
+		{"an introduction that tells to act", "# R\n## Mitigation\n\nUse an elevated shell for all of this.\n\n### Part one\n\n```sh\ncat x\n```\n", "Mitigation | Part one", []int{2, 6}},
+		{"a title among its equals", "# Workaround for lost volumes\n\nThis page is about lost volumes.\n\n# Cause\n\nA part must have failed.\n\n# Mitigation\n\n1. Create it anew\n", "Create it anew", []int{11}},
+		{"what explains by its label", "# R\n## Diagnosis\n\n**What this step validates**:\n- cables\n- ports\n\n**Error Message:**\n\n```text\nno link\n```\n\n### The cables\n\n- Look for both ends\n\n### When to use this guide\n\nUse this guide when all is well.\n", "Look for both ends", []int{16}},
+		{"a diagram alone", "# R\n## Diagnosis\n\n1. Look at it\n\n### Drawing\n\n```mermaid\ngraph LR\n```\n\n### Remarks\n\n> **Note** take care\n", "Look at it", []int{4}},
+		{"an overview with its commands", "# R\n## Backups overview\n\n1. List the jobs\n\n   ```sh\n   kubectl get jobs\n   ```\n\n2. View one\n\n   ```sh\n   kubectl get job x\n   ```\n\n## Create a backup\n\n1. Do it\n", "List the jobs | View one | Do it", []int{4, 10, 18}},
+		{"names of options", "# R\n## Import\n\nThere are two kinds:\n\n- `add`\n\n  Nothing is deleted.\n\n- `update`\n\n  What differs is changed.\n\nRun it:\n\n```sh\nimport.sh x\n```\n", "Import", []int{2}},
+		{"a list to read", "# R\n\nOne system stores all.\n\nRefer to the following:\n\n- [The documentation](https://x.example/)\n- [Manage the stores](stores.md)\n", "R", []int{1}},
+		{"rules for names", "# R\n## Naming of things\n\nHere variables should:\n\n- end with their type\n- be singular\n\n## Restart it\n\nNow.\n", "Naming of things | Restart it", []int{2, 9}},
+		{"a part of a system named like an order", "# R\n## Send\n\nThe queue feeds it.\n\n## Restart\n\n```sh\nsystemctl restart x\n```\n", "Restart", []int{6}},
 		{
 			"another language", "# R\n## Schritte\n\n1. Der Knoten ist voll und das ist nicht gut\n2. Die Platte mit der Bürste und auf den Tisch, sie ist für den Nutzer\n\n## Wiederherstellung\n\nDer Dienst ist auf dem Knoten und nicht im Netz.\n",
 			"Der Knoten ist voll und das ist nicht gut | Die Platte mit der Bürste und auf den Tisch, sie ist für den Nutzer | Wiederherstellung",
@@ -113,6 +123,9 @@ func TestOneFileOfManyAlerts(t *testing.T) {
 	}
 	if part, _ := b.Part("ingesterdown"); titles(part) != "IngesterDown | Restart it" {
 		t.Errorf("part with a heading below: %s", titles(part))
+	}
+	if a := ParsePlain("x.md", []byte("# R\n## On the ToR switch\n1. Do it\n")).Alerts; len(a) != 0 {
+		t.Errorf("a short name of something is an alert: %+v", a)
 	}
 	if _, ok := b.Part("nowhere"); ok {
 		t.Error("a part that is not there")

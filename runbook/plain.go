@@ -2,7 +2,6 @@ package runbook
 
 import (
 	"cmp"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +59,9 @@ type finder struct {
 func (f *finder) section(i int) {
 	s := f.sections[i]
 	if s.aside() {
+		if s.Role == RoleContext && f.hidesSteps(s) {
+			f.steps = append(f.steps, f.items(s, i)...)
+		}
 		return
 	}
 	if found := f.items(s, i); len(found) > 0 {
@@ -69,6 +71,28 @@ func (f *finder) section(i int) {
 	if f.isStep(i) {
 		f.steps = append(f.steps, Step{Slug: s.Slug, Title: s.Title, Role: s.Role, Line: s.Line, Section: i, Prose: s.Prose})
 	}
+}
+
+// hidesSteps tells a section that explains by its heading and lists what to run: each item of an ordered list tells to act,
+// and most come with their command.
+func (f *finder) hidesSteps(s Section) bool {
+	items, armed := 0, 0
+	for i := range s.Prose {
+		p := &s.Prose[i]
+		if p.Kind != List || !p.Ordered {
+			continue
+		}
+		for _, item := range p.Kids {
+			if !itemActs(item) {
+				return false
+			}
+			items++
+			if hasCommands(item.Kids) {
+				armed++
+			}
+		}
+	}
+	return armed > 0 && armed*3 >= items*2
 }
 
 // isStep tells whether a section without a list of steps is one to read and acknowledge.
@@ -86,11 +110,52 @@ func (f *finder) isStep(i int) bool {
 		return false // an introduction
 	}
 	switch {
-	case s.Role != RoleNone, !f.english, isAlertName(s.Title), directs(s.Title), hasCommands(s.Prose):
+	case hasCommands(s.Prose), !f.english:
+		return true
+	case !stepHead.MatchString(s.Title) && (f.introduces(i) || silent(s.Prose) && roleOf(s.Title) == RoleNone):
+		return false
+	case directs(s.Title):
+		return strings.Contains(s.Title, " ") || s.Role != RoleNone || acts(s.Prose) // "Send" alone may name a part of a system
+	case s.Role != RoleNone, isAlertName(s.Title):
 		return true
 	}
 	return acts(s.Prose)
 }
+
+// introduces tells a section that says what those below it are about, and nothing to do: they are the steps.
+func (f *finder) introduces(i int) bool {
+	s := f.sections[i]
+	for k := i + 1; k < len(f.sections) && f.sections[k].Level > s.Level; k++ {
+		below := f.sections[k]
+		if !below.aside() && below.Level < boldLevel && (f.stepLists(below) != nil || hasCommands(below.Prose)) {
+			return !slices.ContainsFunc(s.Prose, func(p Prose) bool { return p.Kind != Quote && acts([]Prose{p}) })
+		}
+	}
+	return i == 0 && s.Level == 1 && len(f.sections) > 1 && !acts(s.Prose)
+}
+
+// silent tells prose that says nothing to do by itself: pictures, diagrams, output and remarks.
+func silent(prose []Prose) bool {
+	for i := range prose {
+		switch p := &prose[i]; p.Kind {
+		case Code:
+			if len(p.Commands) > 0 {
+				return false
+			}
+		case Quote:
+		case Para:
+			if !isPicture(p) {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// isPicture tells a paragraph that is nothing but a picture or a link.
+func isPicture(p *Prose) bool { return len(p.Spans) > 0 && onlyLinks(p) }
 
 // acts looks through running text for a sentence that tells somebody to act.
 func acts(prose []Prose) bool {
@@ -162,125 +227,6 @@ func (f *finder) items(s Section, index int) []Step {
 		steps[0].Prose = slices.Concat(intro, steps[0].Prose)
 	}
 	return steps
-}
-
-// stepLists tells which top-level lists of a section hold its steps, nil when none does.
-func (f *finder) stepLists(s Section) map[int]bool {
-	ordered, boxes, bullets := map[int]bool{}, map[int]bool{}, map[int]bool{}
-	lead := ""
-	for i, p := range s.Prose {
-		switch {
-		case p.Kind == Table && isStepTable(p):
-			ordered[i] = true
-		case p.Kind != List || len(p.Kids) == 0:
-			if p.Kind != Code {
-				lead = p.Text
-			}
-			continue
-		case f.isContents([]Prose{p}):
-		case p.Ordered:
-			if f.orderedSteps(s, p, lead) {
-				ordered[i] = true
-			}
-		case slices.ContainsFunc(p.Kids, func(item Prose) bool { return item.Task != NoTask }):
-			boxes[i] = true
-		case f.bulletSteps(s, p, lead):
-			bullets[i] = true
-		}
-		lead = ""
-	}
-	for _, found := range []map[int]bool{ordered, boxes, bullets} {
-		if len(found) > 0 {
-			return found
-		}
-	}
-	return nil
-}
-
-var factLead = regexp.MustCompile(`(?i)\b(reasons?|causes?|caused by|because|mean|means|meaning|such as|includes?|consists?|contains?|following (problems|issues|types|fields|values|components|services|errors|conditions|information|metrics|labels|metadata|attributes|permissions)|` +
-	`fires? (when|if)|triggered (when|if|by)|assumes?|assuming|supports?|are (used|available|supported|defined)|responsible for|is (used|responsible)|has (the )?following|have (the )?following)\b`)
-
-// orderedSteps tells an ordered list of steps from one of facts: no item tells to act, and the words before it, or the
-// lack of any role, say that it explains.
-func (f *finder) orderedSteps(s Section, list Prose, lead string) bool {
-	if !f.english {
-		return true
-	}
-	acting := 0
-	for _, item := range list.Kids {
-		if itemActs(item) {
-			acting++
-		}
-	}
-	facts := factLead.MatchString(lead)
-	aimless := s.Role == RoleNone && !directs(s.Title)
-	switch {
-	case acting == 0 && (facts || aimless):
-		return false
-	case aimless || facts:
-		return acting*4 >= len(list.Kids)
-	}
-	return true
-}
-
-// bulletSteps tells bullets of steps: at least half of them begin with a verb.
-func (f *finder) bulletSteps(s Section, list Prose, lead string) bool {
-	acting := 0
-	for _, item := range list.Kids {
-		if itemActs(item) {
-			acting++
-		}
-	}
-	if s.Role == RoleNone && factLead.MatchString(lead) {
-		return acting == len(list.Kids)
-	}
-	return acting*2 >= len(list.Kids)
-}
-
-// itemActs tells whether an item tells somebody to do something: in its words, or by a command.
-func itemActs(item Prose) bool {
-	if len(item.Kids) > 0 && onlyLinks(&item.Kids[0]) && len(item.Kids) == 1 {
-		return imperativeStrict(item.Kids[0].Text)
-	}
-	text := firstText(item.Kids)
-	if ordering(text) {
-		return true
-	}
-	for _, k := range item.Kids {
-		if k.Kind == Code && len(k.Commands) > 0 {
-			return true
-		}
-	}
-	// A command alone, not a name in passing.
-	return len(item.Kids) > 0 && len(item.Kids[0].Spans) > 0 && item.Kids[0].Spans[0].Style == CodeSpan && looksLikeCommand(item.Kids[0].Spans[0].Text)
-}
-
-// isContents tells a table of contents: a list whose items are links into the same file, or the titles of its headings.
-func (f *finder) isContents(prose []Prose) bool {
-	links, others := 0, 0
-	walkProse(prose, func(p *Prose) {
-		switch {
-		case p.Kind == Code || p.Kind == Table:
-			others++
-		case p.Kind != Para:
-		case len(p.Spans) == 1 && p.Spans[0].Style == LinkSpan && strings.HasPrefix(p.Spans[0].Href, "#"):
-			links++
-		case f.isTitle(p.Text):
-			links++
-		default:
-			others++
-		}
-	})
-	return links > 1 && others*3 <= links
-}
-
-func (f *finder) isTitle(text string) bool {
-	slug := slugOf(strings.TrimRight(oneLine(text), ".,;: "))
-	_, ok := f.titles[slug]
-	for n := 1; n <= 9 && !ok; n++ {
-		_, ok = f.titles[strconv.Itoa(n)+"-"+slug]
-	}
-	return ok && slug != "section"
 }
 
 func hasCommands(prose []Prose) bool {

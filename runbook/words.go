@@ -199,6 +199,9 @@ func orderWithNoun(s string) bool {
 
 // directs tells a heading that says what to do: "Step 3", "Drain the node", "If the disk is full", "Draining nodes".
 func directs(title string) bool {
+	if strings.HasPrefix(plainStart(title), "when to use") {
+		return false // it tells who reads on
+	}
 	if stepHead.MatchString(title) || imperativeStrict(title) {
 		return true
 	}
