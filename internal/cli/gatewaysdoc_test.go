@@ -27,6 +27,8 @@ func described() []struct {
 	}{
 		{contract.New(contract.Options{}).Describe(), "the drill's gateway, a real HTTP server on loopback; and servers that fail on cue"},
 		{litellm.New(litellm.Options{}).Describe(), "LiteLLM 1.106.2 with two workers and the companion, each lever under requests, with its end and its undo; without the companion, on the same one"},
+		{litellm.Database(), "LiteLLM 1.106.2 with PostgreSQL 15 and a second process on the same database, by hand under requests; what it answered was recorded " +
+			"([testdata](../internal/gateway/litellm/testdata/README.md)) and is what the tests in CI run against"},
 		{haproxy.New(haproxy.Options{Maps: true}).Describe(), "HAProxy 2.6 with the configuration of [examples/haproxy](../examples/haproxy/README.md), each lever under requests, with its undo"},
 		{envoy.New(envoy.Options{}).Describe(), "Envoy 1.40, each lever under requests, with its undo, in the admin layer and with Signalbox as its runtime source: there Envoy itself holds the deadline, and a restart forgets nothing. What follows is of the admin layer"},
 		{nginx.New(nginx.Options{}).Describe(), "nginx 1.22, each lever under requests, with its undo"},

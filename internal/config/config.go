@@ -27,7 +27,7 @@ const (
 	GatewayHAProxy  = "haproxy"  // the runtime socket of HAProxy
 	GatewayEnvoy    = "envoy"    // the admin interface of Envoy
 	GatewayNginx    = "nginx"    // a file that nginx includes, and its reload
-	GatewayLiteLLM  = "litellm"  // a LiteLLM proxy with the companion
+	GatewayLiteLLM  = "litellm"  // a LiteLLM proxy with the companion, or with a database
 	GatewayCommand  = "command"  // commands of the operator's own
 )
 

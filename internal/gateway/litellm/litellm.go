@@ -1,5 +1,6 @@
 // Package litellm drives a LiteLLM proxy. With the companion loaded (examples/litellm) the proxy serves the control contract, and
-// every lever goes that way; without it the proxy is read, and the driver says that it cannot be steered and how to change that.
+// every lever goes that way. Without it a proxy that has a database is steered by its own admin calls, which have neither lock nor
+// deadline; one without a database is read, and the driver says that it cannot be steered and how to change that.
 package litellm
 
 import (
@@ -7,9 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -55,6 +55,10 @@ type Driver struct {
 	*contract.Driver
 	opts   Options
 	client *http.Client
+
+	mu     sync.Mutex
+	native bool                           // the last reading found a database and no companion
+	lists  map[string]map[string][]string // fallbacks last seen, by instance and model: what fallback.on gives back
 }
 
 var (
@@ -84,86 +88,73 @@ func Contract(proxy string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(strings.TrimRight(proxy, "/"), "/controls"), under) + under
 }
 
-// Describe says what the companion offers: without it nothing can be thrown.
-func (d *Driver) Describe() gateway.Description {
-	desc := d.Driver.Describe()
-	desc.Kind = Kind
-	for i, a := range desc.Abilities {
-		desc.Abilities[i] = companion(a)
-	}
-	return desc
-}
-
-// companion puts what is special about the companion into the ability of the contract.
-func companion(a gateway.Ability) gateway.Ability {
-	if a.Fitness == gateway.Impossible {
-		return a
-	}
-	a.Delay = "none; every worker of a host follows at its next request, and each pod is an instance"
-	switch a.Verb {
-	case gateway.CapSet, gateway.CapLift:
-		a.Excess = gateway.ExcessOverflow
-		a.Why = "counted over all workers of a host; the excess goes to other deployments of the model, then to its fallback, else it gets 429; Linux only"
-	case gateway.TargetOut, gateway.TargetIn:
-		a.Why = "the router passes it over; with all deployments of a model out, its fallback serves"
-	case gateway.WorkloadPause, gateway.WorkloadResume, gateway.ShedSet, gateway.ShedLift:
-		a.Excess = gateway.ExcessRejected
-		a.Why = "429 with Retry-After, for requests that name their workload (metadata.workload or the header x-workload)"
-	case gateway.FallbackOn, gateway.FallbackOff:
-		a.Why = "of models for which LiteLLM has a fallback"
-	case gateway.RouteForce, gateway.RouteUnforce:
-		a.Why = "to a deployment of the same model or of another; its fallback stays"
-	case gateway.RetrySet, gateway.RetryReset:
-		a.Why = "for every request, in place of the router's num_retries and timeout"
-	case gateway.BreakerOpen, gateway.BreakerReset:
-		return gateway.Ability{Verb: a.Verb, Fitness: gateway.Impossible, Why: "LiteLLM's cool-downs cannot be set. Nearest: target.out"}
-	case gateway.DegradeOn, gateway.DegradeOff:
-		return gateway.Ability{Verb: a.Verb, Fitness: gateway.Impossible, Why: "LiteLLM has no fixed answer. Nearest: route.force to a cheaper model, or workload.pause"}
-	}
-	return a
-}
-
-// Read reads all proxies. One without the companion reads as out of control, with what to do about it.
+// Read reads all proxies. One without the companion is read by its admin calls where it has a database, and is out of
+// control where it has none, with what to do about it.
 func (d *Driver) Read(ctx context.Context) (gateway.State, error) {
 	state, err := d.Driver.Read(ctx)
 	if err != nil {
 		return state, fmt.Errorf("reading LiteLLM: %w", err)
 	}
+	with := slices.ContainsFunc(state.Instances, func(s gateway.InstanceState) bool { return s.Reachable })
+	stored := make([]bool, len(state.Instances))
 	var wg sync.WaitGroup
 	for i := range state.Instances {
 		if one := &state.Instances[i]; !one.Reachable {
-			wg.Go(func() { d.explain(ctx, d.opts.Instances[i], one) })
+			wg.Go(func() { stored[i] = d.without(ctx, d.opts.Instances[i], one, !with) })
 		}
 	}
 	wg.Wait()
+	d.remember(!with && slices.Contains(stored, true))
 	return state, nil
 }
 
-// Plan refuses, with what to do about it, where the companion is missing.
+// remember notes which way the levers go, for Describe.
+func (d *Driver) remember(native bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.native = native
+}
+
+// Plan goes by the companion; where no instance has it, by the admin calls of a database, else it refuses with what to do.
 func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gateway.Plan, error) {
 	p, err := d.Driver.Plan(ctx, c, now)
 	var refusal *gateway.Refusal
 	if err == nil || errors.As(err, &refusal) {
+		d.remember(false)
 		return p, err //nolint:wrapcheck // a refusal is the contract's own
 	}
 	for _, i := range d.opts.Instances {
-		if bare, why := d.bare(ctx, i); bare {
+		switch which, why := d.bare(ctx, i); which {
+		case withDatabase:
+			d.remember(true)
+			return d.planNative(ctx, c, now)
+		case withNothing:
 			return gateway.Plan{}, &gateway.Refusal{Verb: c.Verb, Scope: c.Scope, Why: i.Name + ": " + why, Try: Load}
 		}
 	}
 	return p, fmt.Errorf("planning on LiteLLM: %w", err)
 }
 
-// explain says why an instance has no levers, where it is LiteLLM that answers.
-func (d *Driver) explain(ctx context.Context, i Instance, s *gateway.InstanceState) {
-	bare, why := d.bare(ctx, i)
-	if !bare {
-		return
+// without reads an instance that serves no contract, where it is LiteLLM that answers; it tells whether its database was read.
+func (d *Driver) without(ctx context.Context, i Instance, s *gateway.InstanceState, native bool) bool {
+	which, why := d.bare(ctx, i)
+	if which == neither {
+		return false
+	}
+	if which == withDatabase && native {
+		controls, notes, err := d.readNative(ctx, i)
+		if err != nil {
+			s.Err = err.Error()
+			return false
+		}
+		s.Reachable, s.Err, s.Controls, s.Notes = true, "", controls, notes
+		return true
 	}
 	s.Err = fmt.Sprintf("%s (%s): not controllable: %s; to steer it: %s", i.Name, i.URL, why, Load)
 	if seen := d.deployments(ctx, i); seen != "" {
 		s.Notes = append(s.Notes, seen)
 	}
+	return false
 }
 
 // readiness is the answer of /health/readiness.
@@ -172,20 +163,29 @@ type readiness struct {
 	DB     string `json:"db"`
 }
 
-// bare tells whether a LiteLLM answers there that does not have the companion, and what it has instead.
-func (d *Driver) bare(ctx context.Context, i Instance) (bool, string) {
+// found is what answers at an instance that serves no contract.
+type found int
+
+const (
+	neither      found = iota // no LiteLLM, or nothing at all
+	withNothing               // LiteLLM without a database
+	withDatabase              // LiteLLM with one
+)
+
+// bare tells what a LiteLLM has that answers there without the companion. It goes by answers, not by configuration.
+func (d *Driver) bare(ctx context.Context, i Instance) (found, string) {
 	if status, _, err := d.get(ctx, i, under+"/controls"); err != nil || status != http.StatusNotFound {
-		return false, ""
+		return neither, ""
 	}
 	status, body, err := d.get(ctx, i, "/health/readiness")
 	var r readiness
 	if err != nil || status != http.StatusOK || json.Unmarshal(body, &r) != nil || r.Status == "" || r.DB == "" {
-		return false, ""
+		return neither, ""
 	}
 	if strings.EqualFold(r.DB, "connected") {
-		return true, "LiteLLM runs with a database and without the companion; its own admin calls have neither lock nor deadline and are not used"
+		return withDatabase, "LiteLLM runs with a database and without the companion, which other instances have; its own admin calls have neither lock nor deadline and are not mixed with it"
 	}
-	return true, "LiteLLM runs without a database and without the companion; its own admin calls change nothing (database: " + redact.Outside(r.DB, 40) + ")"
+	return withNothing, "LiteLLM runs without a database and without the companion; its own admin calls change nothing (database: " + redact.Outside(r.DB, 40) + ")"
 }
 
 // deployments names what the proxy routes to, so that its reading is good for something.
@@ -212,34 +212,4 @@ func (d *Driver) deployments(ctx context.Context, i Instance) string {
 		names, more = names[:few], fmt.Sprintf(" and %d more", n-few)
 	}
 	return "it serves " + strings.Join(names, ", ") + more
-}
-
-// get asks one thing that changes nothing. /health itself is never asked: it sends a request to every deployment.
-func (d *Driver) get(ctx context.Context, i Instance, path string) (int, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, d.opts.Timeout)
-	defer cancel()
-	if u, err := url.Parse(i.URL); err != nil || u.Host == "" || u.User != nil {
-		return 0, nil, errors.New("no URL of a proxy")
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, i.URL+path, http.NoBody)
-	if err != nil {
-		return 0, nil, fmt.Errorf("asking %s: %w", i.Name, err)
-	}
-	if d.opts.Token != nil {
-		token, err := d.opts.Token(ctx)
-		if err != nil {
-			return 0, nil, fmt.Errorf("getting the token: %w", err)
-		}
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := d.client.Do(req)
-	if err != nil {
-		return 0, nil, fmt.Errorf("asking %s: %w", i.Name, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	if err != nil {
-		return 0, nil, fmt.Errorf("asking %s: %w", i.Name, err)
-	}
-	return resp.StatusCode, body, nil
 }
