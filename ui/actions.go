@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -150,7 +149,7 @@ func (m *model) leverForm(title, verb string, scope traffic.Scope, name string, 
 	why := ""
 	if b := m.burst(m.subject.burst); b != nil {
 		why = classWords(b.Leading) + " burst on " + b.Name
-	} else if name != "" && verb != "workload.pause" && m.fails(scope) {
+	} else if at := m.subject.scope; name != "" && verb != "workload.pause" && m.fails(scope) && (at == nil || m.fails(at)) {
 		why = "errors on " + name
 	}
 	d := &form{title: title + ": plan it", label: "plan it (nothing is sent yet)"}
@@ -182,43 +181,6 @@ func (m *model) leverForm(title, verb string, scope traffic.Scope, name string, 
 		return m.askPlan("planning "+verb+" "+c.Scope.Short(), c), ""
 	}
 	return m.open(d, byKey)
-}
-
-// leverValue turns the input into JSON: a number stays one.
-func leverValue(verb, text string) (json.RawMessage, string) {
-	if text == "" {
-		return nil, ""
-	}
-	if n, err := strconv.Atoi(text); err == nil {
-		if n < 0 {
-			return nil, "a cap below zero means nothing"
-		}
-		return json.RawMessage(strconv.Itoa(n)), ""
-	}
-	if verb == "cap.set" {
-		n, err := strconv.Atoi(strings.TrimSuffix(text, "%"))
-		if !strings.HasSuffix(text, "%") || err != nil || n < 1 || n > 100 {
-			return nil, strconv.Quote(text) + " is neither a number nor 1% to 100%"
-		}
-	}
-	raw, err := json.Marshal(text)
-	if err != nil {
-		return nil, err.Error()
-	}
-	return raw, ""
-}
-
-func parseTTL(text string) (time.Duration, string) {
-	d, err := time.ParseDuration(text)
-	if err != nil {
-		if n, bad := strconv.Atoi(text); bad == nil {
-			d, err = time.Duration(n)*time.Minute, nil
-		}
-	}
-	if err != nil || d < 10*time.Second {
-		return 0, strconv.Quote(text) + " is no time: write 5m, 15m or 1h, at least 10s"
-	}
-	return d, ""
 }
 
 // undoKey plans taking back a lever: the selected one, or the only one, or it asks which.

@@ -76,7 +76,9 @@ func moveKeys() []binding {
 func paneKeys() []binding {
 	return []binding{
 		{mode: modeGrid, keys: []string{"enter"}, help: "show the cell's records", act: (*model).cellEnter},
+		{mode: modeGrid, keys: []string{"w"}, help: "what could be thrown for it: every lever that reaches it, and why others cannot be thrown", act: (*model).reachKey},
 		{mode: modeBursts, keys: []string{"enter"}, help: "everything about the burst", act: (*model).burstEnter},
+		{mode: modeBursts, keys: []string{"w"}, help: "what could be thrown for it: every lever that reaches it, and why others cannot be thrown", act: (*model).reachKey},
 		{mode: modeLog, keys: []string{"enter"}, help: "everything about the record", act: (*model).recordEnter},
 		{mode: modeLog, keys: []string{"t"}, help: "order: failures first, failures only, by time", act: (*model).logOrderKey},
 		{mode: modeBook, keys: []string{"enter"}, help: "the obvious next thing: fill a field, answer, plan the action, mark the step done, or start the offered runbook", act: (*model).stepEnter},
@@ -92,7 +94,8 @@ func paneKeys() []binding {
 		{mode: modeBook, keys: []string{"o"}, help: "choose another runbook", act: (*model).offersKey},
 		{mode: modeBook, keys: []string{"W"}, help: "the open runbooks of this incident; goes to another one", why: (*model).whyNoRuns, act: (*model).runsKey},
 		{mode: modeBook, keys: []string{"A"}, help: "end the run; asks for each of its levers that is still out: take it back, or keep it", why: (*model).whyNoRun, act: (*model).abortKey},
-		{mode: modeLevers, keys: []string{"enter"}, help: "everything about the lever", act: (*model).leverEnter},
+		{mode: modeLevers, keys: []string{"enter"}, help: "everything about the lever; of what could be thrown: plan it, or why not", act: (*model).leverEnter},
+		{mode: modeLevers, keys: []string{"w"}, help: "what could be thrown for the selected cell or burst, and back to what was thrown", act: (*model).reachKey},
 		{mode: modeLevers, keys: []string{"+"}, help: "move the deadline of the lever", danger: true, why: (*model).whyNoUndo, act: (*model).extendKey},
 		{mode: modeLevers, keys: []string{"t"}, help: "rehearse a fallback: a form, then small requests, and what its target refuses", why: (*model).whyNoRehearsal, act: (*model).rehearseKey},
 		{mode: modeLevers, keys: []string{"v"}, help: "read the gateways again now", act: (*model).readBackKey},

@@ -178,11 +178,19 @@ func gateways() []desk.GatewayView {
 		Name: "edge", Kind: "contract", Env: "production", Levers: true, ReadAt: at,
 		Instances: []desk.InstanceView{{Name: "edge-1", Reachable: true}, {Name: "edge-2", Reachable: true}},
 		Abilities: []desk.AbilityView{
-			{Verb: "cap.set", Fitness: "native", Dims: []string{"deployment"}},
+			{Verb: "cap.set", Fitness: "native", Dims: []string{"deployment"}, SelfEnds: true},
 			{Verb: "workload.pause", Fitness: "native", Dims: []string{"workload"}},
-			{Verb: "fallback.on", Fitness: "native", Dims: []string{"model"}},
+			{Verb: "fallback.on", Fitness: "native", Dims: []string{"model"}, SelfEnds: true},
+			{Verb: "target.out", Fitness: "native", Dims: []string{"deployment"}, SelfEnds: true},
+			{Verb: "retry.set", Fitness: "nearest", Why: "for every request at once, also those of other models", SelfEnds: true},
+			{Verb: "breaker.open", Fitness: "impossible", Why: "it has no breaker to open. Nearest: target.out"},
 		},
 		Deployments: []string{"az-eu-1", "az-us-1", "oai-1"},
+		Knobs: []desk.KnobView{
+			{Verb: "cap.set", Scope: traffic.Scope{"deployment": "az-eu-1"}, Values: []string{"4"}, Base: "12", Engaged: true, SetBy: "ana"},
+			{Verb: "target.out", Scope: traffic.Scope{"deployment": "az-eu-1"}, Values: []string{"in"}, Base: "in"},
+			{Verb: "target.out", Scope: traffic.Scope{"deployment": "az-us-1"}, Values: []string{"in"}, Base: "in"},
+		},
 	}}
 }
 
@@ -203,6 +211,10 @@ func grid() desk.Grid {
 			x := desk.Cell{
 				Scope: traffic.Scope{"model": m, "region": reg}, Req: int64(900 - 200*r - 90*c), P95: 2300 * time.Millisecond,
 				Spark: sparkOf(0, 0, 1, 0, 0, 0, 0, 1, 0, 0),
+			}
+			if r == 0 {
+				x.Servings = []desk.Serving{{Gateway: "edge", Deployment: []string{"az-eu-1", "az-us-1", "az-us-1"}[c], Provider: "azure"}}
+				x.Workloads = []string{"batch", "interactive"}
 			}
 			switch {
 			case r == 0 && c == 0:
@@ -294,19 +306,19 @@ func rich() *desk.Snapshot {
 func levers() []desk.LeverView {
 	return []desk.LeverView{
 		{
-			ID: "lev-1", Gateway: "edge", Verb: "cap.set", Title: "cap.set azure-eu-west-gpt-4o 4", Change: "12 -> 4", State: desk.LeverActive, Out: true,
+			ID: "lev-1", Gateway: "edge", Verb: "cap.set", Scope: traffic.Scope{"gateway": "edge", "deployment": "az-eu-1"}, Title: "cap.set azure-eu-west-gpt-4o 4", Change: "12 -> 4", State: desk.LeverActive, Out: true,
 			By: "ana", At: at.Add(-150 * time.Second), ExpiresAt: at.Add(12*time.Minute + 30*time.Second), SelfEnds: true,
 			Accepted: desk.Yes, AcceptedN: "2/2", Reported: desk.Yes, Obeyed: desk.Yes, ObeyedWhy: "4 in flight at most over 60s, 11 before",
 			Outcome: "helped", OutcomeBy: "38% -> 6% failed in 2m", Undo: []string{"curl -X DELETE http://127.0.0.1:9801/controls/cap%2Faz-eu-1"}, Incident: "inc-01",
 		},
 		{
-			ID: "lev-2", Gateway: "edge", Verb: "workload.pause", Title: "workload.pause batch", Change: "running -> paused", State: desk.LeverInDoubt, Out: true,
+			ID: "lev-2", Gateway: "edge", Verb: "workload.pause", Scope: traffic.Scope{"gateway": "edge", "workload": "batch"}, Unsettled: true, Title: "workload.pause batch", Change: "running -> paused", State: desk.LeverInDoubt, Out: true,
 			By: "ana", At: at.Add(-20 * time.Second), ExpiresAt: at.Add(9*time.Minute + 40*time.Second),
 			Accepted: desk.CannotTell, AcceptedN: "1/2", Reported: desk.Pending, Obeyed: desk.CannotTell, ObeyedWhy: "cannot be seen here: no in-flight signal",
 			Err: "edge-2 gave no answer within 5s; v reads it again", Undo: []string{"echo 'enable server' | socat /run/haproxy.sock -"}, Incident: "inc-01",
 		},
 		{
-			ID: "lev-0", Gateway: "edge", Verb: "fallback.on", Title: "fallback.on gpt-4o", Change: "off -> on", State: desk.LeverReverted, By: "ana",
+			ID: "lev-0", Gateway: "edge", Verb: "fallback.on", Scope: traffic.Scope{"gateway": "edge", "model": "gpt-4o"}, Title: "fallback.on gpt-4o", Change: "off -> on", State: desk.LeverReverted, By: "ana",
 			At: at.Add(-9 * time.Minute), SelfEnds: true, Accepted: desk.Yes, Reported: desk.Yes, Obeyed: desk.No, Outcome: "worse", OutcomeBy: "0.2% -> 14% on us-east",
 		},
 	}
@@ -340,7 +352,7 @@ func run() *desk.RunView {
 				Step: capStep, State: "current",
 				Blocks: []desk.BlockView{
 					{Truth: desk.CheckTrue, Text: "error_rate 38% (812/2130) over 2m > 5%"},
-					{Action: "cap.set azure-eu-west-gpt-4o to 4 for 15m"},
+					{Action: "cap.set azure-eu-west-gpt-4o to 4 for 15m", Aim: traffic.Scope{"gateway": "edge", "deployment": "az-eu-1"}},
 					{},
 				},
 			},

@@ -43,6 +43,7 @@ var screens = []struct {
 	}},
 	{name: "jump", play: func(m *model, _ *fakeDesk) { press(m, "4", ":"); write(m, "jump s"); press(m, "tab") }},
 	{name: "levers", play: func(m *model, _ *fakeDesk) { press(m, "5", "down") }},
+	{name: "reach", play: func(m *model, _ *fakeDesk) { press(m, "1", "up", "w", "down", "down") }},
 	{name: "timeline", play: func(m *model, _ *fakeDesk) { press(m, "6") }},
 	{name: "burst", play: func(m *model, d *fakeDesk) { press(m, "2", "b"); loadLog(m, d) }},
 	{name: "details", play: func(m *model, _ *fakeDesk) { press(m, "2", "b", "enter") }},

@@ -142,6 +142,11 @@ func (m *model) paneHints(add func(key, text string)) {
 }
 
 func (m *model) leverPaneHints(add func(key, text string)) {
+	if m.reaching() {
+		add("enter", "plan it, or why not")
+		add("w", "what is out")
+		return
+	}
 	if l := m.lever(m.levers.pin.id); l != nil && l.Out {
 		add("u", "undo "+l.Title)
 		add("+", "extend")
@@ -149,12 +154,16 @@ func (m *model) leverPaneHints(add func(key, text string)) {
 		add("u", "undo a lever")
 	}
 	add("v", "read back now")
+	if scope, name := m.target(); scope != nil {
+		add("w", "what could be thrown for "+name)
+	}
 }
 
 func (m *model) leverHints(add func(key, text string)) {
 	if m.whyNoLever() != "" {
 		return
 	}
+	add("w", "levers for it")
 	add("c", "cap")
 	add("p", "pause batch")
 	add("f", "fallback")

@@ -10,7 +10,11 @@ import (
 )
 
 // leverPane lists what was thrown, and what somebody else has set.
-type leverPane struct{ pin pin }
+type leverPane struct {
+	pin    pin
+	choice pin  // of what could be thrown
+	turned bool // it shows the other of the two than by itself
+}
 
 func (p *leverPane) draw(f frame) (string, []string) {
 	s := f.snap
@@ -231,12 +235,19 @@ func (m *model) lever(id string) *desk.LeverView {
 }
 
 func (m *model) leverMove(d move) {
+	if m.reaching() {
+		m.reachMove(d)
+		return
+	}
 	foreign := foreignControls(m.snap)
 	m.levers.pin.move(d, len(m.snap.Levers)+len(foreign), leverIDs(m.snap, foreign))
 }
 
-// leverEnter shows everything about the selected lever.
+// leverEnter shows everything about the selected lever, or plans the selected one of those that could be thrown.
 func (m *model) leverEnter() tea.Cmd {
+	if m.reaching() {
+		return m.reachEnter()
+	}
 	l := m.lever(m.levers.pin.id)
 	if l == nil {
 		m.leverMove(moveDown)

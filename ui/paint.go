@@ -74,7 +74,12 @@ func (m *model) paintPane(p paneID, r rect) []string {
 	case bookID:
 		title, body = m.book.draw(f)
 	case leversID:
-		title, body = m.levers.draw(f)
+		if m.reaching() {
+			scope, name := m.target()
+			title, body = m.levers.drawReach(f, scope, name)
+		} else {
+			title, body = m.levers.draw(f)
+		}
 	case timelineID:
 		title, body = m.events.draw(f)
 	}

@@ -101,7 +101,7 @@ func (m *model) throw(typed string) tea.Cmd {
 // thrown shows where the lever can be watched.
 func (m *model) thrown(r desk.Result) tea.Cmd {
 	if r.Lever != "" {
-		m.levers.pin.id = r.Lever
+		m.levers.pin.id, m.levers.turned = r.Lever, false
 	}
 	return nil
 }

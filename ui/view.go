@@ -59,6 +59,8 @@ func (m *model) backKey() tea.Cmd {
 		return m.search("")
 	case m.zoom:
 		return m.zoomKey()
+	case m.focus == leversID && m.levers.turned:
+		m.levers.turned = false
 	case m.book.block >= 0 && m.focus == bookID:
 		m.book.block = -1
 	case m.subject.scope != nil:
@@ -101,7 +103,7 @@ func (m *model) copyKey() tea.Cmd {
 			return m.copyText("the record", clean(p.lines[p.cur].Raw))
 		}
 	case leversID:
-		if l := m.lever(m.levers.pin.id); l != nil {
+		if l := m.lever(m.levers.pin.id); l != nil && !m.reaching() {
 			return m.copyText("the commands that undo it", clean(l.Title+" "+l.Change)+"\n"+cleanAll(l.Undo))
 		}
 	case timelineID:

@@ -83,7 +83,7 @@ func (a *app) openStation(ctx context.Context, p plan) (*station, error) {
 		Symbols: s.kit.Symbols, Journal: s.journal, Now: time.Now, Gateways: s.gates, Books: p.books,
 		Actor: a.who(p.cfg), ReadOnly: a.g.readOnly, Unjournaled: a.g.unjournaled, Drill: p.drill,
 		Sensitivity: p.sensitivity, Problems: p.problems, ExportDir: filepath.Join(dir, "exports"),
-		Brief: p.brief, Incident: p.incident, Probes: probePoints(p.cfg), Rehearse: rehearser(p.cfg), RehearsalAge: p.cfg.RehearsalAge, Prometheus: prom, PromEvery: p.cfg.Prometheus.Every,
+		Brief: p.brief, Incident: p.incident, Inventory: deploymentsOf(p.cfg), Probes: probePoints(p.cfg), Rehearse: rehearser(p.cfg), RehearsalAge: p.cfg.RehearsalAge, Prometheus: prom, PromEvery: p.cfg.Prometheus.Every,
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.journal.Close())

@@ -165,17 +165,24 @@ func (d *Desk) actionOf(r *run, l *lever) *runbook.Action {
 	return s.Blocks[block].Action
 }
 
-// actionWords says what an action would do, resolved as far as it can be, and the command line that plans the same.
-func (d *Desk) actionWords(r *run, a *runbook.Action) (words, disabled, command string) {
+// intent is what an action would do: in words, as the command line that plans the same, and what its lever names. Disabled
+// says why it cannot be planned.
+type intent struct {
+	words, disabled, command string
+	aim                      traffic.Scope
+}
+
+// actionWords says what an action would do, resolved as far as it can be.
+func (d *Desk) actionWords(r *run, a *runbook.Action) intent {
 	if a.Do == runbook.DoRelease {
-		words, disabled = d.releaseWords(r, a)
-		return words, disabled, ""
+		words, disabled := d.releaseWords(r, a)
+		return intent{words: words, disabled: disabled}
 	}
 	lv, err := runbook.Resolve(r.book, a, r.walk)
 	if err != nil {
-		return a.Do, err.Error(), ""
+		return intent{words: a.Do, disabled: err.Error()}
 	}
-	words = a.Do + " " + traffic.Scope(lv.Scope).Short()
+	words := a.Do + " " + traffic.Scope(lv.Scope).Short()
 	w, err := d.wireFor(lv.Scope)
 	if err == nil && d.whyNot(w) != "" {
 		err = fmt.Errorf("%s", d.whyNot(w))
@@ -185,13 +192,13 @@ func (d *Desk) actionWords(r *run, a *runbook.Action) (words, disabled, command 
 		scope, err = d.aim(w, gateway.Verb(lv.Verb), lv.Scope)
 	}
 	if err != nil {
-		return words, err.Error(), planLine(lv, lv.Scope)
+		return intent{words: words, disabled: err.Error(), command: planLine(lv, lv.Scope)}
 	}
 	words = a.Do + " " + scopeWords(scope)
 	if v := lv.Value.String(); v != "" {
 		words += " to " + v
 	}
-	return words + " for " + clampTTL(lv.TTL).String(), d.refusal, planLine(lv, scope)
+	return intent{words: words + " for " + clampTTL(lv.TTL).String(), disabled: d.refusal, command: planLine(lv, scope), aim: scope}
 }
 
 // planLine is the command line that plans a lever; with apply for plan it throws it, after it was confirmed.

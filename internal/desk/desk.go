@@ -46,11 +46,12 @@ type Options struct {
 	ReadOnly     bool
 	Unjournaled  bool // levers may be thrown although the journal cannot be written
 	Drill        bool
-	Sensitivity  float64  // false alarms a month; 0 is the detector's default
-	Problems     []string // of runbook files and the like, shown as findings
-	ExportDir    string   // where Export writes when it is given no path
-	Brief        bool     // a desk for one command: it records what it does, not what it sees, and judges no lever but its own
-	Incident     string   // the open incident that what is done belongs to; empty: as the operator opens or resumes one
+	Sensitivity  float64                      // false alarms a month; 0 is the detector's default
+	Problems     []string                     // of runbook files and the like, shown as findings
+	ExportDir    string                       // where Export writes when it is given no path
+	Brief        bool                         // a desk for one command: it records what it does, not what it sees, and judges no lever but its own
+	Incident     string                       // the open incident that what is done belongs to; empty: as the operator opens or resumes one
+	Inventory    func(traffic.Scope) []string // deployments that a place is mapped to; nil: there is no inventory
 	Probes       []ProbePoint
 	Rehearse     Rehearser     // sends rehearsals; nil: nothing can
 	RehearsalAge time.Duration // how old the rehearsal of a fallback may be; 0 is DefaultRehearsalAge

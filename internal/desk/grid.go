@@ -28,6 +28,7 @@ type mosaic struct {
 	sparks map[spot][]Point
 	bursts map[spot]*burstState
 	sights map[spot]string
+	ways   map[spot]*ways
 }
 
 // recentSpan is how long a model or region stays on the grid after its last request.
@@ -40,6 +41,8 @@ type laid struct {
 	from     time.Time // of sparks
 	sparks   map[spot][]Point
 	told     int // how many gateways told of upstream attempts then
+	waysAt   time.Time
+	ways     map[spot]*ways
 }
 
 // What is laid is counted anew after recentPace, and the course of all steps but the newest ones when the next step
@@ -64,7 +67,7 @@ func (d *Desk) mosaic(edge time.Time) mosaic {
 	if told := len(d.sig.upstream); told != d.laid.told {
 		d.laid = laid{told: told}
 	}
-	m.recent, m.sparks = d.recently(edge, m.now), d.courses(edge)
+	m.recent, m.sparks, m.ways = d.recently(edge, m.now), d.courses(edge), d.through(edge, m.now)
 	m.sights = map[spot]string{}
 	for _, s := range d.sig.det.Sights(traffic.Model, traffic.Region) {
 		if s.Blind >= blindFrom {
@@ -214,6 +217,7 @@ func (m mosaic) cell(model, region string, at spot) Cell {
 	if c.Spark == nil {
 		c.Spark = make([]Point, sparkCount)
 	}
+	m.ways[at].tell(&c)
 	return c
 }
 

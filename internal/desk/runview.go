@@ -80,7 +80,8 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 			v.State = leverFacts(l) + r.verifyWords(l.id)
 		}
 		if current {
-			v.Action, v.Disabled, v.Command = d.actionWords(r, b.Action)
+			does := d.actionWords(r, b.Action)
+			v.Action, v.Disabled, v.Command, v.Aim = does.words, does.disabled, does.command, does.aim
 		} else {
 			v.Action = b.Action.Do
 		}

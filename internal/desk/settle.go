@@ -29,7 +29,11 @@ func (d *Desk) readBack(w *wire) {
 	w.nextRead = d.now().Add(readEvery)
 	err := w.ask(func(ctx context.Context, drv gateway.Driver) func() {
 		st, err := drv.Read(ctx)
-		return func() { d.wasRead(w, st, err) }
+		desc := drv.Describe() // some know only now which levers there are
+		return func() {
+			w.desc = desc
+			d.wasRead(w, st, err)
+		}
 	})
 	if err != nil {
 		w.busy = false
@@ -50,7 +54,7 @@ func (d *Desk) wasRead(w *wire, st gateway.State, err error) {
 		if st.At.IsZero() {
 			st.At = d.now()
 		}
-		w.state = st
+		w.state, w.knobs = st, knobsOf(st)
 	}
 	w.nextRead = d.now().Add(readEvery)
 	for _, l := range d.levers {

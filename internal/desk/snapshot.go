@@ -122,6 +122,10 @@ type Cell struct {
 	Kind    string  // its kind
 	Sight   string  // how long a fault must last to be seen in so little traffic, "blind for 4 min"; empty: it is seen soon
 	P95     time.Duration
+
+	Servings  []Serving // ways that its requests took lately
+	Workloads []string  // that were seen in it
+	Mapped    []string  // deployments that the inventory names for it, where no source does
 }
 
 // Point is one step of a sparkline.
@@ -169,6 +173,7 @@ type LeverView struct {
 	Change    string // before -> after
 	State     string
 	Asking    bool // the gateway is being asked about it
+	Unsettled bool // it is not known yet what the last thing that was asked about it has done
 	Out       bool // it still acts, or may act, on the gateway
 	By        string
 	At        time.Time
@@ -213,6 +218,18 @@ type GatewayView struct {
 	ReadAt          time.Time
 	Abilities       []AbilityView
 	Deployments     []string // what caps and targets can name
+	Knobs           []KnobView
+	LeastCap        int // the least that the configuration lets a cap leave; 0: what the gateway allows
+}
+
+// KnobView is one control of a gateway, over all of its instances, whether somebody has moved it or not.
+type KnobView struct {
+	Verb    string        // that sets it, or has set it
+	Scope   traffic.Scope // without the gateway
+	Values  []string      // in force, each once
+	Base    string
+	Engaged bool // away from its base on some instance
+	SetBy   string
 }
 
 // InstanceView is one instance of a gateway.
@@ -226,6 +243,7 @@ type InstanceView struct {
 type AbilityView struct {
 	Verb, Fitness, Why string
 	Dims               []string
+	SelfEnds           bool // the gateway ends it by itself
 }
 
 // SourceView is one source as the band shows it.
@@ -294,6 +312,8 @@ type BlockView struct {
 	Answer   string // of an ask
 	Command  string // of the action: the command line that plans the same lever; empty where it is not a lever
 	Action   string // the action or probe in words, resolved: "cap.set azure-eu-west-gpt-4o to 4 for 15m"
+
+	Aim traffic.Scope // of the current step's action: what its lever names; nil where that cannot be told
 }
 
 // NewerBook is how the runbook on disk differs from the one that a run began with.

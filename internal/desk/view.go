@@ -95,12 +95,15 @@ func (d *Desk) burstViews() []BurstView {
 
 func (d *Desk) leverViews() []LeverView {
 	var out, ended []LeverView
+	now := d.now()
 	for i := len(d.levers) - 1; i >= 0; i-- {
 		l := d.levers[i]
+		v := l.view()
+		v.Unsettled = l.unsettled(now)
 		if l.out() {
-			out = append(out, l.view())
-		} else if l.incident == d.record.open || d.now().Sub(l.endedAt) < keepSettled {
-			ended = append(ended, l.view())
+			out = append(out, v)
+		} else if l.incident == d.record.open || now.Sub(l.endedAt) < keepSettled {
+			ended = append(ended, v)
 		}
 	}
 	return append(out, ended...)
@@ -109,7 +112,7 @@ func (d *Desk) leverViews() []LeverView {
 func (d *Desk) gatewayView(w *wire) GatewayView {
 	v := GatewayView{
 		Name: w.spec.Name, Kind: w.spec.Kind, Env: w.spec.Env, Levers: w.spec.Driver != nil, WhyNot: d.whyNot(w), Err: w.err,
-		ReadAt: w.state.At, Deployments: w.deployments(),
+		ReadAt: w.state.At, Deployments: w.deployments(), Knobs: w.knobs, LeastCap: w.spec.LeastCap,
 	}
 	for _, i := range w.state.Instances {
 		v.Instances = append(v.Instances, InstanceView{Name: i.Name, Reachable: i.Reachable, Err: i.Err})
@@ -120,7 +123,7 @@ func (d *Desk) gatewayView(w *wire) GatewayView {
 		}
 	}
 	for _, a := range w.desc.Abilities {
-		v.Abilities = append(v.Abilities, AbilityView{Verb: string(a.Verb), Fitness: string(a.Fitness), Why: a.Why, Dims: a.Dims})
+		v.Abilities = append(v.Abilities, AbilityView{Verb: string(a.Verb), Fitness: string(a.Fitness), Why: a.Why, Dims: a.Dims, SelfEnds: a.Holder != gateway.HeldByConsole})
 	}
 	return v
 }

@@ -19,6 +19,7 @@ type wire struct {
 	desc   gateway.Description
 	jobs   chan job
 	state  gateway.State // as last read; owned by the desk's goroutine
+	knobs  []KnobView    // of state, or of the one before where that could not be read
 	err    string        // why the last read failed altogether
 	busy   bool          // a read is under way
 	closed bool          // no more questions: the desk is leaving
