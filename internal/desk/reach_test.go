@@ -87,7 +87,7 @@ func TestReachSaysWhatAndWhyNot(t *testing.T) {
 		"read-only place": {change: func(s *Snapshot) { s.Gateways[0].WhyNot = "environment prod is read-only" }, verb: "cap.set", not: "prod is read-only"},
 		"not read yet":    {change: func(s *Snapshot) { s.Gateways[0].Instances, s.Gateways[0].ReadAt = nil, time.Time{} }, verb: "cap.set", not: "not been read yet"},
 		"token missing":   {change: func(s *Snapshot) { downed(s, 0); downed(s, 1) }, verb: "cap.set", not: "none of the 2 instances of edge answers: 401", try: "token"},
-		"out of reach":     {change: func(s *Snapshot) { downed(s, 0); downed(s, 1); s.Gateways[0].Err = "the token is not set" }, verb: "cap.set", not: "edge cannot be reached: the token is not set"},
+		"out of reach":    {change: func(s *Snapshot) { downed(s, 0); downed(s, 1); s.Gateways[0].Err = "the token is not set" }, verb: "cap.set", not: "edge cannot be reached: the token is not set"},
 		"one instance":    {change: func(s *Snapshot) { downed(s, 1) }, verb: "cap.set", target: "az-eu", mind: "1 of 2 instances answer: it would be PARTIAL: 401"},
 		"floor":           {change: func(s *Snapshot) { s.Gateways[0].LeastCap = 8 }, verb: "cap.set", target: "az-eu", not: "the cap in force is 8, and the least is 8"},
 		"above the floor": {change: func(s *Snapshot) { s.Gateways[0].LeastCap = 2 }, verb: "cap.set", target: "az-eu", mind: "least_cap is 2"},
