@@ -51,8 +51,9 @@ func (w *watch) judge(sec int64, s signal, at float64) {
 func (w *watch) loudest(s signal, least float64) *cut {
 	var top *cut
 	for _, c := range w.fired {
-		if v := c.stats[s].sum; v >= least && (top == nil || v > least || len(c.leaves) > len(top.leaves)) {
-			top, least = c, v
+		x := &c.stats[s]
+		if x.reaches(least) && (top == nil || x.sum > least || len(c.leaves) > len(top.leaves)) {
+			top, least = c, x.sum
 		}
 	}
 	return top
@@ -99,7 +100,7 @@ func (w *watch) hold(near float64) {
 	for _, c := range w.fired {
 		small := len(c.leaves)*3 <= len(w.leaves) || len(w.leaves) <= 6
 		for s := range signals {
-			if c.stats[s].sum < near || !small || !c.stats[s].material(traits[s].doubt) {
+			if !c.stats[s].reaches(near) || !small || !c.stats[s].material(traits[s].doubt) {
 				continue
 			}
 			bad = bad.with(s)

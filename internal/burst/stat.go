@@ -5,13 +5,27 @@ import "math"
 // strengths are the shares of requests that a fault may make fail, as the statistic mixes them.
 var strengths = [6]float64{0.004, 0.012, 0.035, 0.1, 0.3, 0.9}
 
+// calmLog are the logarithms of what one request that ended well multiplies the evidence by.
+var calmLog = func() (l [len(strengths)]float64) {
+	for j, eps := range strengths {
+		l[j] = math.Log1p(-eps)
+	}
+	return l
+}()
+
 // stat is the evidence of one signal in one cut: a Shiryaev-Roberts statistic for each strength, each the sum over
 // all possible onsets of the likelihood ratio against the boundary, and the dispersion that divides it. As long as
 // failures stay inside the boundary, R minus the number of seconds is a martingale for any rate: the mean time to a
 // false alarm at ln R >= a is at least e^a seconds (Pollak 1987; Shin, Ramdas and Rinaldo 2024).
+//
+// What comes in waits, as long as the evidence cannot be so much that anybody asks: most seconds of most cuts say nothing,
+// and a few of them together cost what one does.
 type stat struct {
 	r          [len(strengths)]float64
 	sum        float64 // of r
+	most       float64 // what sum may come to with what waits
+	waits      [maxWaits]weight
+	waiting    int
 	v, w       float64 // dispersion: weighted blocks
 	bk, be, bs float64 // the running block: failures, expected ones, seconds
 	fk, fn, fe float64 // the last half minute, fading
@@ -19,6 +33,15 @@ type stat struct {
 	calm       [len(strengths)]float64 // what one request that ended well multiplies the evidence by
 	calmPhi    float64                 // the dispersion that calm was computed for
 }
+
+// weight is one second that waits: requests, failures among them, and the boundary where there are any.
+type weight struct{ n, k, boundary float32 }
+
+// maxWaits is for how many seconds evidence waits.
+const maxWaits = 8
+
+// stirring is evidence that may be the beginning of something.
+var stirring = sumAt(4)
 
 const (
 	maxR      = 1e200
@@ -38,7 +61,98 @@ var fades = func() (f [600]float64) {
 // sumAt is the sum of r at which the evidence, ln of the mixture's mean, is so much.
 func sumAt(value float64) float64 { return float64(len(strengths)) * math.Exp(value) }
 
-func (s *stat) reset() { s.r, s.sum = [len(strengths)]float64{}, 0 }
+func (s *stat) reset() {
+	s.r, s.sum, s.most, s.waiting = [len(strengths)]float64{}, 0, 0, 0
+}
+
+// reaches tells whether the evidence is so much: it is weighed, second by second, where it may be.
+func (s *stat) reaches(sum float64) bool {
+	if s.most < sum {
+		return false
+	}
+	s.catchUp()
+	return s.sum >= sum
+}
+
+// catchUp weighs what waits, second by second.
+func (s *stat) catchUp() {
+	for _, x := range s.waits[:s.waiting] {
+		s.weigh(float64(x.n), float64(x.k), float64(x.boundary))
+	}
+	s.waiting, s.most = 0, s.sum
+}
+
+// settle weighs what waits: at once, where nothing is on its way.
+func (s *stat) settle() {
+	if s.most < stirring {
+		s.fold()
+	} else {
+		s.catchUp()
+	}
+}
+
+// fold weighs what waits as if each second had been like the others: it costs what one second does. That is no more than
+// what chance allows, either: an even share of a likelihood ratio has a mean of at most one as the ratio has.
+func (s *stat) fold() {
+	var n, k, at float64
+	for _, x := range s.waits[:s.waiting] {
+		n, k, at = n+float64(x.n), k+float64(x.k), at+float64(x.k)*float64(x.boundary)
+	}
+	if k > 0 {
+		at = k * (1/at - 1/k) // (1-b)/b of the mean boundary b
+	}
+	share := 1 / (float64(s.waiting) * s.calmPhi)
+	s.sum = 0
+	for j, eps := range strengths {
+		l := (n - k) * calmLog[j]
+		if k > 0 {
+			l += k * math.Log1p(eps*at)
+		}
+		one, all, since := math.Exp(min(l*share, 460)), 1.0, 0.0
+		for range s.waiting {
+			all *= one
+			since += all
+		}
+		s.r[j] = min(maxR, s.r[j]*all+since)
+		s.sum += s.r[j]
+	}
+	s.waiting, s.most = 0, s.sum
+}
+
+// weigh adds the evidence of a second.
+func (s *stat) weigh(n, k, boundary float64) {
+	f := powers(s.calm, int(n-k))
+	if k > 0 {
+		for j, eps := range strengths {
+			f[j] *= math.Exp(min(k*math.Log1p(eps*(1-boundary)/boundary)/s.calmPhi, 460))
+		}
+	}
+	s.sum = 0
+	for j := range s.r {
+		s.r[j] = min(maxR, (1+s.r[j])*f[j])
+		s.sum += s.r[j]
+	}
+}
+
+// wait puts a second off.
+func (s *stat) wait(n, k, boundary float64) {
+	s.most += float64(len(strengths))
+	if usual := n * boundary; k > usual { // no strength makes more of it than the likeliest
+		s.most *= raised(k/usual, k/s.calmPhi)
+	}
+	s.waits[s.waiting] = weight{float32(n), float32(k), float32(boundary)}
+	if s.waiting++; s.waiting == maxWaits {
+		s.settle()
+	}
+}
+
+// raised is no less than x to the a, for x no less than 1.
+func raised(x, a float64) float64 {
+	if a <= 1 {
+		return 1 + a*(x-1) // Bernoulli
+	}
+	return math.Exp(a * math.Log(x))
+}
 
 const (
 	priorWeight = 40 // requests that the prior of a leaf is worth
@@ -57,22 +171,15 @@ func (t *trait) boundary(n, e, v, c float64) float64 {
 func (s *stat) push(sec int64, n, k, e, boundary, phi0 float64, learn bool) {
 	phi := s.phi(phi0)
 	if phi != s.calmPhi {
+		if s.waiting > 0 {
+			s.settle()
+		}
 		s.calmPhi = phi
-		for j, eps := range strengths {
-			s.calm[j] = math.Exp(math.Log1p(-eps) / phi)
+		for j := range strengths {
+			s.calm[j] = math.Exp(calmLog[j] / phi)
 		}
 	}
-	f := powers(s.calm, int(n-k))
-	if k > 0 {
-		for j, eps := range strengths {
-			f[j] *= math.Exp(min(k*math.Log1p(eps*(1-boundary)/boundary)/phi, 460))
-		}
-	}
-	s.sum = 0
-	for j := range s.r {
-		s.r[j] = min(maxR, (1+s.r[j])*f[j])
-		s.sum += s.r[j]
-	}
+	s.wait(n, k, boundary)
 	if dt := min(sec-s.last, int64(len(fades)-1)); s.last != 0 {
 		f := fades[dt]
 		s.fk, s.fn, s.fe = s.fk*f, s.fn*f, s.fe*f
