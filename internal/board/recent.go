@@ -25,20 +25,25 @@ type recent struct {
 	orphans int64 // texts that never met their record
 }
 
-// seen is a request that was seen. Its zero value is a free slot: no hash is 0.
+// seen is a request that ended well.
 type seen struct {
 	hash uint64
-	last int64 // sequence number of the record, and in the lowest bit whether it failed
+	at   int64 // sequence number of the record
 }
 
-func (s *seen) at() int64 { return s.last >> 1 }
+// failedAt is a request that failed.
+type failedAt struct {
+	place uint64 // hash of where
+	at    int64  // sequence number of the record
+}
 
-func (s *seen) failed() bool { return s.last&1 != 0 }
-
-// generation is a table of requests, open addressed and half full at most. When it is full it becomes the one before.
+// generation is some requests in the order in which they came. When it is full it becomes the one before. Most end well, and
+// nothing is asked of most of those: they are only written down, and found by a table that grows when it is asked.
 type generation struct {
-	slots  []seen
-	places map[uint64]uint64 // by hash of the request: hash of where it failed
+	failed map[uint64]failedAt // by hash of the request
+	ended  []seen
+	slots  []uint16 // by hash, open addressing and half full at most: one more than the index of one that ended well
+	found  int      // how many of those slots has
 	n      int
 }
 
@@ -62,26 +67,52 @@ func (r *recent) hashOf(id []byte) uint64 {
 	return maphash.Bytes(r.seed, id) | 1
 }
 
-// slot finds the request, or the free slot where it would be.
-func (g *generation) slot(hash uint64) *seen {
+// slot is where a request that ended well is found, or would be.
+func (g *generation) slot(hash uint64) *uint16 {
 	mask := uint64(len(g.slots) - 1) //nolint:gosec // a power of two
 	for i := hash >> 20 & mask; ; i = (i + 1) & mask {
-		if s := &g.slots[i]; s.hash == hash || s.hash == 0 {
+		if s := &g.slots[i]; *s == 0 || g.ended[*s-1].hash == hash {
 			return s
 		}
 	}
 }
 
-// find gives what is remembered of a request and by which generation, nil where nothing is.
-func (r *recent) find(hash uint64) (*seen, *generation) {
+// endedAt gives the record of a request that ended well.
+func (g *generation) endedAt(hash uint64) (at int64, ok bool) {
+	if g.slots == nil {
+		g.slots = make([]uint16, 2*recentRequests)
+	}
+	for ; g.found < len(g.ended); g.found++ {
+		*g.slot(g.ended[g.found].hash) = uint16(g.found + 1) //nolint:gosec // at most recentRequests
+	}
+	if s := *g.slot(hash); s > 0 {
+		return g.ended[s-1].at, true
+	}
+	return 0, false
+}
+
+// failure gives what is remembered of where a request failed, and by which generation.
+func (r *recent) failure(hash uint64) (failedAt, *generation) {
 	for _, g := range [...]*generation{&r.now, &r.before} {
-		if g.n > 0 {
-			if s := g.slot(hash); s.hash != 0 {
-				return s, g
-			}
+		if f, ok := g.failed[hash]; ok {
+			return f, g
 		}
 	}
-	return nil, nil
+	return failedAt{}, nil
+}
+
+// record gives the record of a request. One that failed and then ended well is the one that failed: it is the failure that
+// a traceback explains.
+func (r *recent) record(hash uint64) (at int64, ok bool) {
+	if f, g := r.failure(hash); g != nil {
+		return f.at, true
+	}
+	for _, g := range [...]*generation{&r.now, &r.before} {
+		if at, ok := g.endedAt(hash); ok {
+			return at, true
+		}
+	}
+	return 0, false
 }
 
 // first tells whether the record is the first attempt of its request at its place. An attempt without a number is
@@ -101,26 +132,28 @@ func (r *recent) first(rec *traffic.Record) bool {
 // remembered of that, the line has to say so.
 func (r *recent) moved(hash uint64, k *traffic.Key, fell bool) bool {
 	if hash != 0 {
-		if was, g := r.find(hash); was != nil && was.failed() {
-			return g.places[hash] != r.place(*k)
+		if was, g := r.failure(hash); g != nil {
+			return was.place != r.place(*k)
 		}
 	}
 	return fell
 }
 
-// note remembers the record and gives the text that waited for it. A success does not displace the failure of the
-// same request: it is the failure that a traceback explains.
+// note remembers the record and gives the text that waited for it.
 func (r *recent) note(rec *traffic.Record, at int64) (explanation, bool) {
 	id := rec.RequestID
 	if id == "" {
 		return explanation{}, false
 	}
-	is := seen{hash: r.hash(id), last: at << 1}
+	hash := r.hash(id)
 	if rec.Outcome.Failed() {
-		is.last |= 1
-	}
-	if g := r.keep(is); is.failed() {
-		g.places[is.hash] = r.place(rec.Key)
+		_, g := r.failure(hash)
+		if g == nil {
+			g = r.room()
+		}
+		g.failed[hash] = failedAt{r.place(rec.Key), at}
+	} else {
+		r.ended(hash, at)
 	}
 	if len(r.waiting) == 0 {
 		return explanation{}, false
@@ -133,23 +166,33 @@ func (r *recent) succeeded(hash uint64, id []byte, at int64) (explanation, bool)
 	if hash == 0 {
 		return explanation{}, false
 	}
-	r.keep(seen{hash: hash, last: at << 1})
+	r.ended(hash, at)
 	if len(r.waiting) == 0 {
 		return explanation{}, false
 	}
 	return r.waited(string(id))
 }
 
-// keep remembers a request and gives the generation that does.
-func (r *recent) keep(is seen) *generation {
-	was, g := r.find(is.hash)
-	switch {
-	case was == nil:
-		g = r.add(is)
-	case is.failed() || !was.failed():
-		*was = is
+func (r *recent) ended(hash uint64, at int64) {
+	g := r.room()
+	g.ended = append(g.ended, seen{hash, at})
+}
+
+// room gives the generation that one more request belongs into.
+func (r *recent) room() *generation {
+	if r.now.n == recentRequests {
+		r.now, r.before = r.before, r.now
+		if r.now.found > 0 {
+			clear(r.now.slots)
+		}
+		clear(r.now.failed)
+		r.now.ended, r.now.found, r.now.n = r.now.ended[:0], 0, 0
 	}
-	return g
+	if r.now.failed == nil {
+		r.now.failed, r.now.ended = map[uint64]failedAt{}, make([]seen, 0, recentRequests)
+	}
+	r.now.n++
+	return &r.now
 }
 
 // waited gives the text that has waited for a record.
@@ -159,21 +202,6 @@ func (r *recent) waited(id string) (explanation, bool) {
 		delete(r.waiting, id)
 	}
 	return text, waits
-}
-
-func (r *recent) add(is seen) *generation {
-	if r.now.n == recentRequests {
-		r.now, r.before = r.before, r.now
-		clear(r.now.slots)
-		clear(r.now.places)
-		r.now.n = 0
-	}
-	if r.now.slots == nil {
-		r.now.slots, r.now.places = make([]seen, 2*recentRequests), map[uint64]uint64{}
-	}
-	*r.now.slot(is.hash) = is
-	r.now.n++
-	return &r.now
 }
 
 // wait keeps a text until its record comes.
@@ -201,7 +229,7 @@ func (b *Board) explain(rec *traffic.Record) {
 		return
 	}
 	text := explanation{code: rec.Code, kind: rec.Type, message: rec.Message, raw: rec.Raw}
-	if was, _ := b.recent.find(b.recent.hash(rec.RequestID)); was != nil && b.recs.explain(was.at(), text) {
+	if at, ok := b.recent.record(b.recent.hash(rec.RequestID)); ok && b.recs.explain(at, text) {
 		return
 	}
 	b.recent.wait(string([]byte(rec.RequestID)), text.kept())
