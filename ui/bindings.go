@@ -108,9 +108,11 @@ func planKeys() []binding {
 	list := []binding{
 		{mode: modePlan, keys: []string{"y"}, help: "confirm: send exactly what is shown", danger: true, why: (*model).whyNotThrow, act: (*model).throwPlain},
 		{mode: modePlan, keys: []string{"p"}, help: "plan again, from a fresh read", act: (*model).replan},
+		{mode: modePlan, keys: []string{"t"}, help: "rehearse what would get the requests: small requests, and the dialog stays", why: (*model).whyNotTry, act: (*model).tryKey},
 		{mode: modePlan, keys: []string{"n", "esc"}, help: "decline; so does every other key", act: (*model).declineTop},
 		{mode: modeTyped, keys: []string{"enter"}, help: "confirm, once the phrase is typed; before that it does nothing", danger: true, why: (*model).whyNotThrow, act: (*model).throwTyped},
 		{mode: modeTyped, keys: []string{"ctrl+p"}, help: "plan again, from a fresh read", act: (*model).replan},
+		{mode: modeTyped, keys: []string{"ctrl+t"}, help: "rehearse what would get the requests: small requests, and the dialog stays", why: (*model).whyNotTry, act: (*model).tryKey},
 		{mode: modeTyped, keys: []string{"esc"}, help: "decline", act: (*model).declineTop},
 	}
 	for _, md := range []mode{modePlan, modeTyped} {

@@ -178,6 +178,7 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 		return nil
 	}
 	m.touch()
+	m.triedEnds(j.id)
 	var below tea.Cmd
 	if j.below != nil {
 		below = j.below(m)

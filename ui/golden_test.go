@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"signalbox/internal/desk"
 )
 
 // screens are the golden screens: what an operator sees, without styles.
@@ -54,6 +56,13 @@ var screens = []struct {
 		m.Update(doneMsg{m.jobs.next, planResult(p), nil})
 		armTop(m)
 		write(m, "gpt-4o@eu")
+	}},
+	{name: "plan-rehearsed", play: func(m *model, d *fakeDesk) { planOf(m, d, fallbackPlan()) }},
+	{name: "plan-never-rehearsed", play: func(m *model, d *fakeDesk) {
+		p := fallbackPlan()
+		p.Rehearsal = &desk.RehearsalView{For: "gpt-4o", Words: "the fallback was never rehearsed"}
+		p.Caveats = []string{p.Rehearsal.Words}
+		planOf(m, d, p)
 	}},
 	{name: "cap-form", play: func(m *model, _ *fakeDesk) { press(m, "b", "c") }},
 	{name: "rehearse-form", play: func(m *model, _ *fakeDesk) { press(m, "b", "5", "t") }},

@@ -172,9 +172,9 @@ func (m *model) leverHints(add func(key, text string)) {
 func dialogHints(d dialog) []hint {
 	switch d.mode() {
 	case modePlan:
-		return []hint{{"y", "send"}, {"esc", "decline"}, {"p", "plan again"}, {"down", "scroll"}}
+		return append([]hint{{"y", "send"}, {"esc", "decline"}, {"p", "plan again"}, {"down", "scroll"}}, tryHint(d)...)
 	case modeTyped:
-		return []hint{{"esc", "decline"}, {"ctrl+p", "plan again"}, {"down", "scroll"}}
+		return append([]hint{{"esc", "decline"}, {"ctrl+p", "plan again"}, {"down", "scroll"}}, tryHint(d)...)
 	case modeForm:
 		return []hint{{"enter", "next, then done"}, {"tab", "next field"}, {"ctrl+n", "next value"}, {"esc", "leave"}}
 	case modeChoice:
@@ -187,6 +187,13 @@ func dialogHints(d dialog) []hint {
 		return []hint{{"y", "leave"}, {"u", "undo a lever"}, {"esc", "stay"}}
 	case modeSure:
 		return []hint{{"y", "yes"}, {"esc", "no"}}
+	}
+	return nil
+}
+
+func tryHint(d dialog) []hint {
+	if p, ok := d.(*planDialog); ok && p.plan.Rehearsal != nil {
+		return []hint{{keyOf(p.mode(), "rehearse"), "rehearse"}}
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ type planDialog struct {
 	plan  desk.PlanView
 	again desk.Command // asks for the same plan from a fresh read
 	typed editor
+	tried trying // a rehearsal that was asked for here
 }
 
 func (p *planDialog) mode() mode {
@@ -167,8 +168,11 @@ func (p *planDialog) text(f frame) []string {
 	} else {
 		add(bad, "ends     ", v.Deadline)
 	}
+	t = append(t, p.rehearsal(f)...)
 	for _, c := range v.Caveats {
-		add(warn, "mind     ", c)
+		if v.Rehearsal == nil || c != v.Rehearsal.Words {
+			add(warn, "mind     ", c)
+		}
 	}
 	add(plainStyle, "why      ", v.Reason)
 	for i, u := range v.Undo {

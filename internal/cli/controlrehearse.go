@@ -165,11 +165,7 @@ func rehearser(cfg *config.Config) desk.Rehearser {
 			return desk.RehearsalView{}, fmt.Errorf("it was broken off after %d requests: %w", len(r.Trials), context.Cause(ctx))
 		}
 		data, err := rehearsalData(r, "")
-		v := desk.RehearsalView{Endpoint: data.Endpoint, Model: data.Model, OK: data.OK, Text: data.Text, Report: data.Report}
-		for _, t := range r.Trials {
-			v.Trials = append(v.Trials, desk.TrialView{Name: t.Name, Verdict: t.Verdict, Text: trialWords(t), OK: t.Verdict == rehearse.Accepted})
-		}
-		return v, err
+		return desk.RehearsalView{Endpoint: data.Endpoint, Model: data.Model, OK: data.OK, Text: data.Text, Report: data.Report}, err
 	}
 }
 

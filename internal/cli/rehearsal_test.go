@@ -12,6 +12,22 @@ func TestRehearsalAtTheConsole(t *testing.T) {
 	dir := t.TempDir()
 	x := openTerminal(t, dir, "drill", "calm", "--state-dir", "state")
 	x.sees(t, "no lever is out", "can cap.set")
+	x.press(t, "f")
+	x.sees(t, "fallback on: plan it")
+	x.press(t, " model=gpt-4o", enter, enter, enter, "trying", enter)
+	key, plan := "t", x.offers(t)
+	if strings.Contains(plan, "to confirm:") {
+		key = "\x14" // ctrl+t
+	}
+	if !strings.Contains(plan, "rehearsed NEVER") {
+		t.Errorf("the plan does not say that it was never rehearsed:\n%s", plan)
+	}
+	x.press(t, key)
+	x.sees(t, "rehearse a fallback")
+	x.press(t, "llama-3", enter, enter, enter)
+	x.sees(t, "plan: fallback.on gpt-4o", "ago on llama-3 through", "refused parallel_tool_calls:", "first text after", "answers whole")
+	x.press(t, escape)
+	x.sees(t, "declined: fallback.on gpt-4o; nothing was sent")
 	x.press(t, "5", "t")
 	x.sees(t, "rehearse a fallback", "the model that the fallback would use")
 	x.press(t, "llama-3", enter)

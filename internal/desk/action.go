@@ -96,6 +96,7 @@ func (d *Desk) planRevert(c PlanRevert, reply func(Result, error)) {
 	s.view.Revert, s.view.Lever, s.view.Force = true, l.id, nil
 	s.view.Title = "undo " + leverTitle(l.plan.Change)
 	s.view.Excess, s.view.Deadline, s.view.SelfEnds, s.view.Caveats = "", "none: it restores what was read before the lever", true, nil
+	s.view.Rehearsal = nil
 	s.view.Confirm, s.view.Phrase = ConfirmPlain, ""
 	if w.spec.Typed {
 		s.view.Confirm, s.view.Phrase = ConfirmTyped, d.phrase(p.Change.Scope)

@@ -195,11 +195,13 @@ type PlanView struct {
 	Calls    []string // the raw commands to do it by hand
 	Caveats  []string
 	Reason   string
-	Confirm  string   // plain or typed
-	Phrase   string   // what must be typed
-	Force    []string // why it must be forced: the phrase begins with force then
-	StaleAt  time.Time
-	Whole    json.RawMessage // the plan as gateways and journals have it
+
+	Rehearsal *RehearsalView // of what would get the requests; nil: it sends none elsewhere, or nothing can rehearse it
+	Confirm   string         // plain or typed
+	Phrase    string         // what must be typed
+	Force     []string       // why it must be forced: the phrase begins with force then
+	StaleAt   time.Time
+	Whole     json.RawMessage // the plan as gateways and journals have it
 }
 
 // DiffLine is the difference on one instance.

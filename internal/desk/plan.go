@@ -319,8 +319,8 @@ func (d *Desk) planView(w *wire, p gateway.Plan) PlanView {
 	if w.spec.Typed || p.Blast.Share > wideShare {
 		v.Confirm, v.Phrase = ConfirmTyped, d.phrase(p.Change.Scope)
 	}
-	if known := d.rehearsed(p.Change); known != "" {
-		v.Caveats = append(v.Caveats, known)
+	if v.Rehearsal = d.rehearsed(p.Change); v.Rehearsal != nil {
+		v.Caveats = append(v.Caveats, v.Rehearsal.Words)
 	}
 	if v.Force = d.mustForce(p); len(v.Force) > 0 {
 		v.Confirm, v.Phrase = ConfirmTyped, forceWord+d.phrase(p.Change.Scope)

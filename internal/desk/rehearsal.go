@@ -33,12 +33,18 @@ type RehearsalView struct {
 	Text                 string          // all of it in a sentence
 	Report               json.RawMessage // whole, for the record
 	Trials               []TrialView
+	At                   time.Time // when it was; zero: never
+	Stale                string    // "older than 7 days"; empty: it is not
+	Words                string    // all of this in a sentence, as the caveats of its plan have it
 }
 
 // TrialView is one request of a rehearsal: a parameter, what became of it, and why or how long it took.
 type TrialView struct {
 	Name, Verdict, Text string
 	OK                  bool
+	Why                 string        // what the target said
+	Latency, FirstText  time.Duration // zero where it was not measured
+	Whole               bool          // a whole answer came
 }
 
 // RehearsalTimeout is how long a whole rehearsal may take.
@@ -70,7 +76,10 @@ func (d *Desk) runRehearsal(c RunRehearsal, reply func(Result, error)) {
 				reply(Result{}, &Refused{What: what, Why: err.Error(), Try: "look at probes: in the configuration"})
 				return
 			}
-			v.For = c.For
+			v.For, v.At = c.For, d.now()
+			if all := trialsOf(v.Report); len(all) > 0 {
+				v.Trials = all
+			}
 			r, err := d.rehearse(Rehearse{incident.RehearsalData{Endpoint: v.Endpoint, Model: v.Model, For: v.For, OK: v.OK, Text: v.Text, Report: v.Report}})
 			r.Tried = &v
 			reply(r, err)
@@ -120,28 +129,80 @@ func (d *Desk) rehearse(c Rehearse) (Result, error) {
 }
 
 // rehearsed says what is known of the way that a lever would send a model's requests: a fallback is worth what its last
-// rehearsal showed.
-func (d *Desk) rehearsed(c gateway.Change) string {
+// rehearsal showed. It is nil for a lever that sends none elsewhere, and where nothing could rehearse it.
+func (d *Desk) rehearsed(c gateway.Change) *RehearsalView {
 	model := c.Scope["model"]
 	if model == "" || c.Verb != gateway.FallbackOn && c.Verb != gateway.RouteForce {
-		return ""
+		return nil
 	}
 	last, there := d.rehearsals[model]
 	if !there {
 		if len(d.points) == 0 {
-			return "" // nothing could rehearse it
+			return nil
 		}
-		return "the fallback of " + model + " was never rehearsed: signalbox control rehearse --model TARGET --for " + model
+		return &RehearsalView{
+			For: model, Model: d.goesTo(c),
+			Words: "the fallback of " + model + " was never rehearsed: signalbox control rehearse --model TARGET --for " + model,
+		}
 	}
+	x := last.data
+	v := &RehearsalView{Endpoint: x.Endpoint, Model: x.Model, For: model, OK: x.OK, Text: x.Text, Trials: trialsOf(x.Report), At: last.at}
 	age, most := d.now().Sub(last.at), d.o.RehearsalAge
 	if most <= 0 {
 		most = DefaultRehearsalAge
 	}
-	text := fmt.Sprintf("last rehearsed %s ago, on %s: %s", ago(age), last.data.Model, last.data.Text)
+	v.Words = fmt.Sprintf("last rehearsed %s ago, on %s: %s", ago(age), x.Model, x.Text)
 	if age > most {
-		text = fmt.Sprintf("the rehearsal is STALE (older than %s): %s", ago(most), text)
+		v.Stale = "older than " + ago(most)
+		v.Words = fmt.Sprintf("the rehearsal is STALE (%s): %s", v.Stale, v.Words)
 	}
-	return text
+	return v
+}
+
+// goesTo gives the model that a lever's value names, itself or by a deployment; empty where it names none.
+func (d *Desk) goesTo(c gateway.Change) string {
+	var name string
+	if json.Unmarshal(c.Value, &name) != nil {
+		return ""
+	}
+	if at := d.sig.placeOf(name); at.model != "" {
+		return at.model
+	}
+	return ""
+}
+
+// mostTrials bounds what is taken out of a report.
+const mostTrials = 40
+
+// trialsOf reads the requests of a rehearsal out of its report; none where that is not one.
+func trialsOf(report json.RawMessage) []TrialView {
+	var r struct {
+		Trials []struct {
+			Name, Verdict, Why string
+			LatencyMS          float64 `json:"latency_ms"`
+			TTFTMS             float64 `json:"ttft_ms"`
+			Complete           bool
+		}
+	}
+	if len(report) == 0 || json.Unmarshal(report, &r) != nil {
+		return nil
+	}
+	ms := func(f float64) time.Duration {
+		return time.Duration(min(max(f, 0), 1e9) * float64(time.Millisecond))
+	}
+	var out []TrialView
+	for _, t := range r.Trials[:min(len(r.Trials), mostTrials)] {
+		v := TrialView{Name: t.Name, Verdict: t.Verdict, Why: t.Why, OK: t.Verdict == "accepted", Latency: ms(t.LatencyMS), FirstText: ms(t.TTFTMS), Whole: t.Complete}
+		v.Text = fmt.Sprintf("%d ms", v.Latency.Milliseconds())
+		if v.FirstText > 0 {
+			v.Text += fmt.Sprintf(", first text after %d ms", v.FirstText.Milliseconds())
+		}
+		if v.Why != "" {
+			v.Text += "  " + v.Why
+		}
+		out = append(out, v)
+	}
+	return out
 }
 
 func ago(d time.Duration) string {

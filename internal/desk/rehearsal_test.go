@@ -18,11 +18,17 @@ func TestWhatAPlanSaysOfRehearsals(t *testing.T) {
 	now := time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
 	d := &Desk{now: func() time.Time { return now }}
 	change := gateway.Change{Verb: gateway.FallbackOn, Scope: traffic.Scope{"model": "gpt-4o"}}
-	if s := d.rehearsed(change); s != "" {
+	said := func(c gateway.Change) string {
+		if v := d.rehearsed(c); v != nil {
+			return v.Words
+		}
+		return ""
+	}
+	if s := said(change); s != "" {
 		t.Errorf("without an endpoint: %q", s)
 	}
 	d.points = []*probePoint{{}}
-	if s := d.rehearsed(change); !strings.Contains(s, "never rehearsed") || !strings.Contains(s, "--for gpt-4o") {
+	if s := said(change); !strings.Contains(s, "never rehearsed") || !strings.Contains(s, "--for gpt-4o") {
 		t.Errorf("never: %q", s)
 	}
 	learn := func(at time.Time, text string) {
@@ -30,20 +36,20 @@ func TestWhatAPlanSaysOfRehearsals(t *testing.T) {
 		d.learnRehearsal(e)
 	}
 	learn(now.Add(-9*24*time.Hour), "refused: tools")
-	if s := d.rehearsed(change); !strings.Contains(s, "STALE (older than 7 days)") || !strings.Contains(s, "9 days ago, on llama-3: refused: tools") {
+	if s := said(change); !strings.Contains(s, "STALE (older than 7 days)") || !strings.Contains(s, "9 days ago, on llama-3: refused: tools") {
 		t.Errorf("stale: %q", s)
 	}
 	learn(now.Add(-3*time.Minute), "all well")
 	learn(now.Add(-time.Hour), "an older one, read later")
-	if s := d.rehearsed(change); s != "last rehearsed 3 min ago, on llama-3: all well" {
+	if s := said(change); s != "last rehearsed 3 min ago, on llama-3: all well" {
 		t.Errorf("fresh: %q", s)
 	}
 	d.o.RehearsalAge = time.Minute
-	if s := d.rehearsed(change); !strings.Contains(s, "STALE") {
+	if s := said(change); !strings.Contains(s, "STALE") {
 		t.Errorf("by the configured age: %q", s)
 	}
 	change.Verb = gateway.FallbackOff
-	if s := d.rehearsed(change); s != "" {
+	if s := said(change); s != "" {
 		t.Errorf("switching it off: %q", s)
 	}
 }
@@ -106,4 +112,42 @@ func TestRunRehearsal(t *testing.T) {
 			t.Errorf("the journal has %d rehearsals: %v", n, err)
 		}
 	})
+}
+
+// A plan has the last rehearsal request by request, also after a restart: from the report in the journal.
+func TestAPlanHasTheRehearsalWhole(t *testing.T) {
+	now := time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)
+	d := sighted()
+	d.now = func() time.Time { return now }
+	d.o.RehearsalAge = time.Hour
+	d.points = []*probePoint{{}}
+	change := gateway.Change{Verb: gateway.RouteForce, Scope: traffic.Scope{"model": "gpt-4o"}, Value: gateway.Value(`"local-llama"`)}
+	if v := d.rehearsed(change); v == nil || !v.At.IsZero() || v.For != "gpt-4o" || v.Model != "" {
+		t.Errorf("never, to nobody knows which model: %+v", v)
+	}
+	d.sig.learn(d.key(map[traffic.Dim]string{traffic.Deployment: "local-llama", traffic.Model: "llama-3", traffic.Region: "local"}))
+	if v := d.rehearsed(change); v == nil || v.Model != "llama-3" {
+		t.Errorf("never, to a deployment of llama-3: %+v", v)
+	}
+	report := `{"trials":[{"name":"plain","verdict":"accepted","latency_ms":210.4,"complete":true},` +
+		`{"name":"stream","verdict":"broken","latency_ms":430,"ttft_ms":120,"why":"it ends early"},{"name":"seed","verdict":"refused","latency_ms":1e300,"why":"400"}]}`
+	d.learnRehearsal(incident.Entry{At: now.Add(-2 * time.Hour), Kind: incident.Rehearsed, Data: []byte(`{"endpoint":"eu","model":"llama-3","for":"gpt-4o","text":"t","report":` + report + `}`)})
+	v := d.rehearsed(change)
+	if v == nil || v.Stale != "older than 60 min" || v.Endpoint != "eu" || len(v.Trials) != 3 {
+		t.Fatalf("it is %+v", v)
+	}
+	if x := v.Trials[0]; !x.OK || !x.Whole || x.Latency.Milliseconds() != 210 {
+		t.Errorf("plain: %+v", x)
+	}
+	if x := v.Trials[1]; x.OK || x.Whole || x.FirstText != 120*time.Millisecond || x.Text != "430 ms, first text after 120 ms  it ends early" {
+		t.Errorf("stream: %+v", x)
+	}
+	if x := v.Trials[2]; x.OK || x.Latency <= 0 || x.Why != "400" {
+		t.Errorf("seed: %+v", x)
+	}
+	for _, bad := range []string{"", "null", "[]", `{"trials":7}`} {
+		if got := trialsOf([]byte(bad)); len(got) != 0 {
+			t.Errorf("%q gives %+v", bad, got)
+		}
+	}
 }
