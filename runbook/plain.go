@@ -102,9 +102,7 @@ func (f *finder) isStep(i int) bool {
 		return false
 	}
 	if len(s.Prose) == 0 {
-		// A heading alone says everything, where it tells what to do and nothing stands under it.
-		leaf := i+1 == len(f.sections) || f.sections[i+1].Parent != i
-		return leaf && s.Level > 1 && f.english && (stepHead.MatchString(s.Title) || imperativeStrict(s.Title))
+		return f.headingAlone(i)
 	}
 	if s.Level <= 1 && i <= max(f.top, 0) && len(f.sections) > 1 && !hasCommands(s.Prose) && s.Role == RoleNone {
 		return false // an introduction
@@ -120,6 +118,13 @@ func (f *finder) isStep(i int) bool {
 		return true
 	}
 	return acts(s.Prose)
+}
+
+// headingAlone tells a heading that says everything: it tells what to do, and nothing stands under it.
+func (f *finder) headingAlone(i int) bool {
+	s := f.sections[i]
+	leaf := i+1 == len(f.sections) || f.sections[i+1].Parent != i
+	return leaf && s.Level > 1 && f.english && (stepHead.MatchString(s.Title) || imperativeStrict(s.Title))
 }
 
 // introduces tells a section that says what those below it are about, and nothing to do: they are the steps.
