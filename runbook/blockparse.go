@@ -233,7 +233,7 @@ func (s *strict) evidence(n *yaml.Node) *Evidence {
 	if len(e.Capture) == 0 && e.Bundle == "" {
 		s.fail(f.line, "evidence captures nothing", "write `capture: [burst, error-samples 20, request-ids 20, chart error_rate 30m]`")
 	}
-	for _, c := range e.Capture {
+	for i, c := range e.Capture {
 		words := strings.Fields(c)
 		takes, ok := captures[words[0]]
 		switch {
@@ -246,6 +246,9 @@ func (s *strict) evidence(n *yaml.Node) *Evidence {
 			s.fail(f.at("capture"), fmt.Sprintf("%q is no chart", c), "write like `chart error_rate 30m`")
 		case takes == "" && len(words) != 1:
 			s.fail(f.at("capture"), fmt.Sprintf("%q: %s takes nothing", c, words[0]), "leave the rest out")
+		case takes == "metric":
+			m, _ := metricNamed(words[1])
+			e.Capture[i] = "chart " + m.Name + " " + words[2]
 		}
 	}
 	return e

@@ -1,13 +1,22 @@
 package runbook
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // suggest names the nearest known word, or all of them where none is near.
 func suggest(word string, known []string) string {
 	if near := nearest(word, known); near != "" {
 		return "did you mean " + near + "?"
 	}
-	return "write one of " + strings.Join(known, ", ")
+	var once []string
+	for _, k := range known {
+		if !slices.Contains(once, k) {
+			once = append(once, k)
+		}
+	}
+	return "write one of " + strings.Join(once, ", ")
 }
 
 // nearest finds the known word with the fewest edits, "" where none is close enough to be meant.

@@ -11,6 +11,7 @@ import (
 // bookPane shows the current step of the run, or the runbooks that can be started.
 type bookPane struct {
 	offers pin
+	chosen bool   // the operator moved among the offers; before that the best one is selected
 	step   string // run and slug that first and block belong to
 	first  int    // first line of prose drawn
 	lines  int    // of prose, as last drawn
@@ -76,7 +77,13 @@ func (p *bookPane) head(f frame, r *desk.RunView, s *desk.StepView, cur int) []s
 	two := f.row().put(strong, " "+s.Step.Title)
 	lines := []string{one.line(), two.line()}
 	if r.Changed != "" {
-		lines = append(lines, f.row().put(warn, " ! ").put(plainStyle, r.Changed).line())
+		for i, part := range wrap(r.Changed, f.w-3) {
+			mark := " ! "
+			if i > 0 {
+				mark = "   "
+			}
+			lines = append(lines, f.row().put(warn, mark).put(plainStyle, part).line())
+		}
 	}
 	if f.h >= 10 {
 		lines = append(lines, p.trail(f, r, cur))
@@ -193,6 +200,19 @@ func (b *blockText) probe(th *theme, p *runbook.Probe, v *desk.BlockView) {
 	}
 }
 
+// wait says how long a wait goes on, or how it ended.
+func (b *blockText) wait(th *theme, v *desk.BlockView) {
+	b.label, b.style = th.dot+" WAIT", dim
+	switch {
+	case v.Open:
+		b.label, b.style = ". WAITING", warn
+	case v.State == "timeout":
+		b.label, b.style, b.text = th.no+" WAIT", warn, "TIMED OUT, it was "+b.text
+	case v.State == "met":
+		b.label, b.style, b.text = th.ok+" WAIT", good, "met"
+	}
+}
+
 const labelColumns = 12
 
 // full draws a block with everything.
@@ -283,16 +303,15 @@ func blockWords(th *theme, b *runbook.Block, v *desk.BlockView) blockText {
 	case b.Probe != nil:
 		t.probe(th, b.Probe, v)
 	case b.Wait != nil:
-		t.label, t.style = th.ok+" WAIT", dim
-		if v.Open {
-			t.label, t.style = ". WAITING", warn
-		}
+		t.wait(th, v)
 		if src := b.Wait.Until.Source; src != "" {
 			t.name = "until " + src
 		}
 	case b.Evidence != nil:
 		t.label, t.style = th.dot+" RECORD", dim
-		t.text = strings.TrimSpace(strings.Join(b.Evidence.Capture, ", ") + " " + v.Text)
+		if t.text = v.Text; t.text == "" {
+			t.text = strings.Join(b.Evidence.Capture, ", ")
+		}
 	case b.Escalate != nil:
 		t.label, t.style, t.name, t.text = "^ TELL", warn, "to "+strings.Join(b.Escalate.To, ", "), b.Escalate.Say
 	default:
@@ -329,7 +348,7 @@ func (p *bookPane) drawOffers(f frame, r *desk.RunView) (string, []string) {
 	if len(all) == 0 {
 		return "", append(head, f.say(dim, "  no runbook is loaded"))
 	}
-	if p.offers.id == "" || p.offers.find(len(all), func(i int) string { return all[i].ID }) < 0 {
+	if !p.chosen || p.offers.find(len(all), func(i int) string { return all[i].ID }) < 0 {
 		p.offers.id = all[0].ID
 	}
 	sub := f

@@ -35,6 +35,7 @@ func (m *model) moveKey(d move) tea.Cmd {
 // move scrolls the text of a run, or chooses among the offers.
 func (p *bookPane) move(s *desk.Snapshot, d move) {
 	if s.Run == nil || s.Run.Finished {
+		p.chosen = true
 		p.offers.move(d, len(s.Offers), func(i int) string { return s.Offers[i].ID })
 		return
 	}

@@ -265,7 +265,7 @@ func printStep(p *printer, n, of int, s *runbook.Step) {
 		role = "  [" + string(s.Role) + "]"
 	}
 	p.line("")
-	p.line("%d/%d  %s%s  (line %d)", n, of, safe(s.Title), role, s.Line)
+	p.line("%d/%d  %s%s  (#%s, line %d)", n, of, safe(s.Title), role, safe(s.Slug), s.Line)
 	for i := range s.Prose {
 		printBlocks(p, s, i)
 		printProse(p, &s.Prose[i], "     ")

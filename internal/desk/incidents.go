@@ -262,35 +262,6 @@ func (d *Desk) cellSample(at spot, w board.Window) incident.CellSample {
 	return s
 }
 
-// evidence is what an evidence block froze.
-type evidence struct {
-	Burst    *burstEntry  `json:"burst,omitempty"`
-	Records  []RecordLine `json:"records,omitempty"`
-	Levers   []string     `json:"levers,omitempty"`
-	Controls []string     `json:"controls,omitempty"`
-}
-
-// maxEvidence bounds the records that one evidence block keeps.
-const maxEvidence = 20
-
-// evidence gathers what is worth keeping: the burst, failing records with their request ids, levers and controls.
-func (d *Desk) evidence(r *run) evidence {
-	var ev evidence
-	scope := traffic.Scope{}
-	if b := d.burstByID(r.walk.Burst); b != nil {
-		data := burstData(b)
-		ev.Burst, scope = &data, b.Scope
-	}
-	ev.Records = d.failures(scope.Selector(d.syms), maxEvidence)
-	ev.Levers = d.liveLevers("")
-	for _, name := range d.order {
-		for _, c := range d.controlViews(d.wires[name]) {
-			ev.Controls = append(ev.Controls, c.Instance+" "+c.ID+": "+c.Base+" -> "+c.Value)
-		}
-	}
-	return ev
-}
-
 func (d *Desk) writeStarted() {
 	_ = d.write(entryDraft{kind: incident.DeskStarted, incident: "", data: incident.DeskData{PID: os.Getpid()}, actor: byDesk})
 }

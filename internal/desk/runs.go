@@ -2,7 +2,6 @@ package desk
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -140,7 +139,11 @@ func (d *Desk) stepWith(r *run, e runbook.Entry, ev *evidence) error {
 		data.Slug, data.Title = s.Slug, s.Title
 	}
 	data.Evidence = ev
-	if err := d.write(entryDraft{kind: stepKinds[e.Kind], incident: r.incident, run: r.id, step: e.Step, data: data}); err != nil {
+	kind := stepKinds[e.Kind]
+	if e.Kind == runbook.EntryWaitOver && e.Data["outcome"] == "met" {
+		kind = incident.StepMet
+	}
+	if err := d.write(entryDraft{kind: kind, incident: r.incident, run: r.id, step: e.Step, data: data}); err != nil {
 		return err
 	}
 	moved := next.Current != r.walk.Current
@@ -174,6 +177,9 @@ type stepEntry struct {
 	Evidence *evidence     `json:"evidence,omitempty"`
 }
 
+// waitEnds say how a wait ended.
+var waitEnds = map[string]string{"met": "what it waited for is so", "timeout": "its time is up, and what it waited for is not so"}
+
 func stepData(r *run, e runbook.Entry) stepEntry {
 	s, _ := r.book.Step(e.Step)
 	data := incident.StepData{Book: r.book.ID, BookSHA: r.book.SHA256, Slug: e.Step, Title: s.Title, State: string(e.Kind), Block: e.Block}
@@ -184,6 +190,8 @@ func stepData(r *run, e runbook.Entry) stepEntry {
 		data.Truth, data.Check, data.Why, data.Reason = e.Data["truth"], e.Data["text"], e.Data["why"], ""
 	case runbook.EntryChoose, runbook.EntryBind:
 		data.Var, data.Answer = e.Data["var"], e.Data["value"]
+	case runbook.EntryWaitOver:
+		data.Reason = waitEnds[e.Data["outcome"]]
 	case runbook.EntryActionPlanned, runbook.EntryActionResult:
 		data.Value = e.Data["lever"]
 	}
@@ -200,13 +208,6 @@ func (d *Desk) entered(r *run, effects []runbook.Effect) {
 			d.capture(r, f)
 		}
 	}
-}
-
-// capture freezes the evidence that a block names into the journal.
-func (d *Desk) capture(r *run, f runbook.Effect) {
-	ev := d.evidence(r)
-	ref := fmt.Sprintf("%d failing records", len(ev.Records))
-	_ = d.stepWith(r, runbook.Entry{Kind: runbook.EntryEvidence, Step: f.Step, Block: f.Block, Data: map[string]string{"ref": ref}}, &ev)
 }
 
 func (d *Desk) withRun(f func(*run) (Result, error)) (Result, error) {

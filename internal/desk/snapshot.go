@@ -307,7 +307,7 @@ type BlockView struct {
 	Goto     string // of a branch: the slug that it goes to; empty: on to the next step
 	Open     bool   // of a wait: it is not over yet
 	Lever    string // id of the lever that the action threw
-	State    string // of a probe: "", sent, answered; of the action: "", planned, or the lever's state and facts in words
+	State    string // of a probe: "", sent, answered; of a wait: "", met, timeout; of the action: "", planned, or the lever's state and facts in words
 	Disabled string // why the action cannot be thrown, or the probe not be sent
 	Answer   string // of an ask
 	Command  string // of the action: the command line that plans the same lever; empty where it is not a lever

@@ -63,6 +63,7 @@ const (
 	StepAnswered  Kind = "step.answered" // the operator answered a question of the runbook
 	StepWaiting   Kind = "step.waiting"  // a wait began; its deadline is absolute
 	StepTimedOut  Kind = "step.timed_out"
+	StepMet       Kind = "step.met"       // what a wait waited for came in time
 	StepEvidence  Kind = "step.evidence"  // something was frozen as evidence
 	StepEscalated Kind = "step.escalated" // an escalation was prepared
 	StepAction    Kind = "step.action"    // a lever that the step asked for: planned, or how it ended

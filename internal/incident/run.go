@@ -46,7 +46,7 @@ func (f *folder) addRun(e *Entry) {
 
 // stepStates are the kinds that change where a step stands; the others say something about it.
 var stepStates = map[Kind]string{
-	StepEntered: "entered", StepDone: "done", StepSkipped: "skipped", StepTimedOut: "timed out", StepWaiting: "waiting",
+	StepEntered: "entered", StepDone: "done", StepSkipped: "skipped", StepTimedOut: "timed out", StepMet: "entered", StepWaiting: "waiting",
 	StepEscalated: "escalated", StepAborted: "aborted",
 }
 

@@ -231,7 +231,7 @@ func (n *narrator) tellStep(e *Entry, l *Line) bool {
 		if d.Until != nil {
 			l.Text += " until " + d.Until.UTC().Format("15:04:05") + " UTC at most"
 		}
-	case StepTimedOut:
+	case StepTimedOut, StepMet:
 		l.Text = name + ": the wait is over" + bracket(d.Reason)
 	case StepCheck:
 		l.Group = Verification
