@@ -242,28 +242,35 @@ func (i *inspection) source(v desk.SourceView, besideFresh bool) {
 
 // clocks compares this machine's clock with those of everything that is asked over HTTP.
 func (i *inspection) clocks(ctx context.Context) {
-	var urls []string
-	for _, g := range i.cfg.Gateways {
-		urls = append(urls, g.Instances...)
-	}
-	for _, s := range i.cfg.Sources {
-		urls = append(urls, s.URL)
-	}
 	seen := map[string]bool{}
-	for _, raw := range urls {
+	look := func(raw string, over http.RoundTripper) {
 		u, err := url.Parse(raw)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || seen[u.Host] {
-			continue
+			return
 		}
 		seen[u.Host] = true
-		i.clock(ctx, raw, u.Host)
+		i.clock(ctx, raw, u.Host, over)
+	}
+	lead := waysOf(i.cfg)
+	defer lead.close()
+	for _, g := range i.cfg.Gateways {
+		over := http.DefaultTransport
+		if w := lead[g.Name]; w != nil {
+			over = w.Client().Transport
+		}
+		for _, raw := range g.Instances {
+			look(raw, over)
+		}
+	}
+	for _, s := range i.cfg.Sources {
+		look(s.URL, http.DefaultTransport)
 	}
 	if len(seen) == 0 {
 		i.add("clock", "here", checkNote, "see that this machine and the gateways keep time (NTP)", "nothing that is asked over HTTP tells its time")
 	}
 }
 
-func (i *inspection) clock(ctx context.Context, raw, host string) {
+func (i *inspection) clock(ctx context.Context, raw, host string, over http.RoundTripper) {
 	ctx, cancel := context.WithTimeout(ctx, config.DefaultTimeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, raw, nil)
@@ -271,7 +278,7 @@ func (i *inspection) clock(ctx context.Context, raw, host string) {
 		return
 	}
 	before := time.Now()
-	resp, err := http.DefaultTransport.RoundTrip(req) // no redirect is followed, and no token is sent
+	resp, err := over.RoundTrip(req) // no redirect is followed, and no token is sent
 	if err != nil {
 		return // that it is out of reach is told where it is asked
 	}

@@ -67,13 +67,15 @@ type place struct {
 	url     string
 	token   config.Secret
 	careful bool // production, or nobody knows
+	client  *http.Client
 }
 
 func (a *app) controlConform(ctx context.Context, target string, o conforming) error {
-	places, err := a.placesOf(target, o)
+	places, lead, err := a.placesOf(target, o)
 	if err != nil {
 		return err
 	}
+	defer lead.close()
 	opts, err := o.options()
 	if err != nil {
 		return err
@@ -88,7 +90,7 @@ func (a *app) controlConform(ctx context.Context, target string, o conforming) e
 			}
 		}
 		one := opts
-		one.URL = p.url
+		one.URL, one.Client = p.url, p.client
 		if !p.token.IsZero() {
 			one.Token = func(ctx context.Context) (string, error) { return p.token.Resolve(ctx, os.Getenv) }
 		}
@@ -112,7 +114,7 @@ func (a *app) controlConform(ctx context.Context, target string, o conforming) e
 
 func (o conforming) options() (conform.Options, error) {
 	out := conform.Options{
-		Client: &http.Client{}, Controls: o.controls, Values: make(map[string]string), Reason: o.reason,
+		Controls: o.controls, Values: make(map[string]string), Reason: o.reason,
 		Toggles: o.toggles, Timeout: o.timeout, Short: o.deadline,
 	}
 	if o.deadline < time.Second || o.deadline > time.Minute || o.timeout <= 0 {
@@ -129,15 +131,16 @@ func (o conforming) options() (conform.Options, error) {
 }
 
 // placesOf finds what is meant: a gateway of the configuration, one of its instances, or a URL that it does not know.
-func (a *app) placesOf(target string, o conforming) ([]place, error) {
+func (a *app) placesOf(target string, o conforming) ([]place, ways, error) {
 	token, err := secretWord(o.token)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cfg, _, err := a.loadConfig()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	lead := waysOf(cfg)
 	var out []place
 	for _, g := range cfg.Gateways {
 		env := cfg.Environment(g.Env)
@@ -150,21 +153,22 @@ func (a *app) placesOf(target string, o conforming) ([]place, error) {
 				continue
 			}
 			if env.ReadOnly && len(o.controls) > 0 {
-				return nil, &usageError{err: fmt.Errorf("environment %s is read-only in the configuration", g.Env), try: "leave --control out to read only"}
+				return nil, nil, &usageError{err: fmt.Errorf("environment %s is read-only in the configuration", g.Env), try: "leave --control out to read only"}
 			}
 			if g.Kind == config.GatewayLiteLLM {
 				one.url = litellm.Contract(one.url)
 			}
+			one.client, _ = clientOf(lead[g.Name])
 			out = append(out, one)
 		}
 	}
 	if len(out) > 0 {
-		return out, nil
+		return out, lead, nil
 	}
 	if !strings.Contains(target, "://") {
-		return nil, &usageError{err: fmt.Errorf("there is no gateway %q, and a URL begins with http:// or https://", target), try: "signalbox control describe"}
+		return nil, nil, &usageError{err: fmt.Errorf("there is no gateway %q, and a URL begins with http:// or https://", target), try: "signalbox control describe"}
 	}
-	return []place{{url: target, token: token, careful: !onLoopback(target)}}, nil
+	return []place{{url: target, token: token, careful: !onLoopback(target), client: &http.Client{}}}, nil, nil
 }
 
 // secretWord reads env:NAME or file:PATH; a secret itself is not taken, because other processes see the command line.

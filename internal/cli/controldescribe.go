@@ -45,7 +45,7 @@ func (a *app) controlDescribe(ctx context.Context, names []string, output string
 	if err != nil {
 		return err
 	}
-	all, err := a.gateways(ctx, cfg, func(string) {})
+	all, err := a.gateways(ctx, cfg, nil, func(string) {})
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"signalbox/internal/gateway/contract"
 	"signalbox/internal/gateway/envoy"
 	"signalbox/internal/gateway/haproxy"
+	"signalbox/internal/gateway/jump"
 	"signalbox/internal/gateway/litellm"
 	"signalbox/internal/gateway/nginx"
 	"signalbox/internal/traffic"
@@ -23,7 +23,7 @@ import (
 
 // gateways makes the drivers of the configuration and fetches their tokens. Each secret that a driver comes to hold is
 // handed to learn, so that it can be redacted wherever it might appear.
-func (a *app) gateways(ctx context.Context, cfg *config.Config, learn func(secret string)) (all []desk.Gateway, err error) {
+func (a *app) gateways(ctx context.Context, cfg *config.Config, ways ways, learn func(secret string)) (all []desk.Gateway, err error) {
 	for _, g := range cfg.Gateways {
 		env := cfg.Environment(g.Env)
 		spec := desk.Gateway{Name: g.Name, Kind: g.Kind, Env: g.Env, Typed: env.Confirm == config.ConfirmTyped, ReadOnly: env.ReadOnly, LeastCap: g.LeastCap}
@@ -33,7 +33,7 @@ func (a *app) gateways(ctx context.Context, cfg *config.Config, learn func(secre
 		case a.g.env != "" && g.Env != a.g.env:
 			spec.WhyNot = "this console acts in environment " + a.g.env + " only"
 		default:
-			if spec.Driver, err = driver(cfg, g, learn); err != nil {
+			if spec.Driver, err = driver(cfg, g, ways[g.Name], learn); err != nil {
 				return nil, err
 			}
 		}
@@ -43,7 +43,7 @@ func (a *app) gateways(ctx context.Context, cfg *config.Config, learn func(secre
 	return all, nil
 }
 
-func driver(cfg *config.Config, g config.Gateway, learn func(secret string)) (gateway.Driver, error) {
+func driver(cfg *config.Config, g config.Gateway, w *jump.Way, learn func(secret string)) (gateway.Driver, error) {
 	switch g.Kind {
 	case config.GatewayContract, config.GatewayLiteLLM:
 		build := contractDriver
@@ -51,16 +51,18 @@ func driver(cfg *config.Config, g config.Gateway, learn func(secret string)) (ga
 			build = litellmDriver
 		}
 		if g.Token.IsZero() {
-			return build(g, nil), nil
+			return build(g, w, nil), nil
 		}
 		t := &token{from: g.Token, at: g.At, learn: learn}
-		return &keyed{steered: build(g, t.bearer), token: t}, nil
+		return &keyed{steered: build(g, w, t.bearer), token: t}, nil
 	case config.GatewayHAProxy:
-		return haproxy.New(haproxy.Options{
-			Gateway: g.Name, Instances: haproxyInstances(g), Timeout: g.Timeout, Resolve: deploymentsOf(cfg), Maps: g.Maps,
-		}), nil
+		o := haproxy.Options{Gateway: g.Name, Instances: haproxyInstances(g), Timeout: g.Timeout, Resolve: deploymentsOf(cfg), Maps: g.Maps}
+		if w != nil {
+			o.Dial, o.Through = w.Dial, w.Line
+		}
+		return haproxy.New(o), nil
 	case config.GatewayEnvoy:
-		return envoyDriver(cfg, g), nil
+		return envoyDriver(cfg, g, w), nil
 	case config.GatewayNginx:
 		return nginxDriver(cfg, g), nil
 	case config.GatewayCommand:
@@ -95,24 +97,29 @@ func commandLevers(file string, g config.Gateway) ([]command.Lever, error) {
 // bearer gives the token of a gateway; nil: it wants none.
 type bearer func(context.Context) (string, error)
 
-func contractDriver(g config.Gateway, token bearer) steered {
-	o := contract.Options{Gateway: g.Name, Timeout: g.Timeout, Client: &http.Client{}, Token: token}
+func contractDriver(g config.Gateway, w *jump.Way, token bearer) steered {
+	o := contract.Options{Gateway: g.Name, Timeout: g.Timeout, Token: token}
+	o.Client, o.Through = clientOf(w)
 	for i, raw := range g.Instances {
 		o.Instances = append(o.Instances, contract.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
 	}
 	return contract.New(o)
 }
 
-func litellmDriver(g config.Gateway, token bearer) steered {
-	o := litellm.Options{Gateway: g.Name, Env: g.Env, Timeout: g.Timeout, Client: &http.Client{}, Token: token}
+func litellmDriver(g config.Gateway, w *jump.Way, token bearer) steered {
+	o := litellm.Options{Gateway: g.Name, Env: g.Env, Timeout: g.Timeout, Token: token}
+	o.Client, o.Through = clientOf(w)
 	for i, raw := range g.Instances {
 		o.Instances = append(o.Instances, litellm.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
 	}
 	return litellm.New(o)
 }
 
-func envoyDriver(cfg *config.Config, g config.Gateway) gateway.Driver {
+func envoyDriver(cfg *config.Config, g config.Gateway, w *jump.Way) gateway.Driver {
 	o := envoy.Options{Gateway: g.Name, Env: g.Env, Timeout: g.Timeout, Resolve: deploymentsOf(cfg)}
+	if w != nil {
+		o.Client, o.Through = gateway.Straight(w.Client()), w.Line
+	}
 	if g.Runtime.Listen != "" {
 		o.Source = "http://" + g.Runtime.Listen
 	}

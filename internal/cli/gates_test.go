@@ -27,7 +27,7 @@ func TestLeversOfTheExampleOfCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := new(app).gateways(t.Context(), cfg, func(string) {})
+	all, err := new(app).gateways(t.Context(), cfg, nil, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestRecipesOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := new(app).gateways(t.Context(), cfg, func(string) {})
+	all, err := new(app).gateways(t.Context(), cfg, nil, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ gateways:
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = new(app).gateways(t.Context(), cfg, func(string) {})
+	_, err = new(app).gateways(t.Context(), cfg, nil, func(string) {})
 	if err == nil || !strings.Contains(err.Error(), "x.yaml:9:5: gateway q: workload.pause has no on; write what `read` prints") {
 		t.Errorf("%v", err)
 	}

@@ -28,7 +28,7 @@ gateways:
 		t.Fatal(err)
 	}
 	var learnt []string
-	all, err := new(app).gateways(t.Context(), cfg, func(s string) { learnt = append(learnt, s) })
+	all, err := new(app).gateways(t.Context(), cfg, nil, func(s string) { learnt = append(learnt, s) })
 	if err != nil || len(all) != 2 {
 		t.Fatalf("%v, %v", all, err)
 	}

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 		"signalbox": func() {
 			os.Exit(cli.Main(os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 		},
+		"relay": func() { os.Exit(relay(os.Args[1], os.Args[2], os.Args[3])) },
 	})
 }
 

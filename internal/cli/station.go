@@ -28,6 +28,7 @@ type station struct {
 	secrets *redact.Redactor // knows what the console holds; learns what it comes to hold
 	kit     sources.Kit
 	gates   []desk.Gateway
+	ways    ways
 	sources []sources.Source
 	serves  []runtimeServer // runtimes of Envoys that this station serves when nobody else does
 	dir     string
@@ -64,7 +65,8 @@ func (a *app) openStation(ctx context.Context, p plan) (*station, error) {
 	}
 	s.secrets = redact.New(salt, p.extra...)
 	if s.gates = p.gateways; s.gates == nil {
-		if s.gates, err = a.gateways(ctx, p.cfg, s.secrets.Learn); err != nil {
+		s.ways = waysOf(p.cfg)
+		if s.gates, err = a.gateways(ctx, p.cfg, s.ways, s.secrets.Learn); err != nil {
 			return nil, err
 		}
 		if !p.brief {
@@ -146,7 +148,10 @@ func (s *station) setGuard(f func(what string, recovered any)) {
 	s.guard = f
 }
 
-func (s *station) close() error { return s.journal.Close() }
+func (s *station) close() error {
+	s.ways.close()
+	return s.journal.Close()
+}
 
 // stateFolder finds the folder of journal and exports: flag, configuration, XDG.
 func (a *app) stateFolder(cfg *config.Config) (string, error) {

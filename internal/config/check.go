@@ -216,6 +216,7 @@ func checkGateway(r *report, g *Gateway) {
 	}
 	checkCommands(r, g)
 	checkNginx(r, g)
+	checkThrough(r, g)
 }
 
 func badAddress(kind, a string) (wrong, hint string) {

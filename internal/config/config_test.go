@@ -196,6 +196,19 @@ func TestParseLocatesEveryProblem(t *testing.T) {
 			`f.yaml:4:60: the runtime of another gateway is served at "127.0.0.1:1"; that one is on line 3`,
 		}},
 		{"a runtime of another kind", "gateways: [{name: a, kind: contract, instances: ['http://h'], runtime: {listen: '127.0.0.1:1'}}]", []string{`f.yaml:2:72: runtime belongs to kind envoy, not contract`}},
+		{"a way that cannot tell instances apart", "gateways: [{name: a, kind: envoy, instances: ['http://h', 'http://i'], through: [ssh, gw]}]", []string{
+			`f.yaml:2:81: through leads all instances to the same place; name the address in it: {host} and {port}, or {path} of a socket`,
+		}},
+		{"a way with a slip", "gateways: [{name: a, kind: envoy, instances: ['http://h'], through: [ssh, -W, '{hots}:{port}']}]", []string{
+			`f.yaml:2:69: {hots} stands for nothing of the instance "http://h"; did you mean {host}?`,
+		}},
+		{"a way to a socket by its host", "gateways: [{name: a, kind: haproxy, instances: ['unix:run/h.sock'], through: [ssh, '{host}']}]", []string{
+			`f.yaml:2:48: "unix:run/h.sock" is the path of a socket on another machine; write it whole: unix:/run/haproxy.sock`,
+			`f.yaml:2:78: {host} stands for nothing of the instance "unix:run/h.sock"; known are {path}, {local}`,
+		}},
+		{"a way of another kind", "gateways: [{name: a, kind: nginx, instances: ['http://h'], nginx: {file: a, base: b}, through: [ssh]}]", []string{
+			`f.yaml:2:96: through belongs to kind contract, haproxy, envoy or litellm, not nginx; through of nginx: is what runs commands on its machine`,
+		}},
 		{"maps of another kind", "gateways: [{name: a, kind: contract, instances: ['http://h'], maps: on}]", []string{`f.yaml:2:69: maps belong to kind haproxy, not contract`}},
 		{"instance twice", "gateways: [{name: edge, kind: contract, instances: ['http://h', 'http://h']}]", []string{`f.yaml:2:52: instance "http://h" stands here twice`}},
 		{"wrong address", "gateways: [{name: e, kind: haproxy, instances: ['http://h', 'unix:', 'tcp:h:0']}]", []string{
@@ -440,6 +453,16 @@ func TestLoadRefusesCommandsThatOthersCouldHaveWritten(t *testing.T) {
 	}
 	if _, err := Load(p); err == nil || !strings.Contains(err.Error(), "anyone may write it") {
 		t.Errorf("a file that anyone may write: %v", err)
+	}
+	for _, g := range []string{
+		"{name: a, kind: contract, instances: ['http://h'], through: [ssh, -W, '{host}:{port}', gw]}",
+		"{name: a, kind: command, instances: [a], commands: [{verb: cap.set, read: [r], apply: [a], revert: [b], off: 0}]}",
+		"{name: a, kind: nginx, instances: ['http://h'], nginx: {file: a, base: b, reload: [r]}}",
+	} {
+		write(t, p, "version: 1\ngateways: ["+strings.Replace(g, "off: 0", "off: '0'", 1)+"]\n", 0o666)
+		if _, err := Load(p); err == nil || !strings.Contains(err.Error(), "anyone may write it") {
+			t.Errorf("%s: %v", g, err)
+		}
 	}
 	write(t, p, "version: 1\n", 0o666)
 	if _, err := Load(p); err != nil {

@@ -95,7 +95,9 @@ func Load(path string) (*Config, error) {
 }
 
 func (c *Config) runsCommands() bool {
-	return slices.ContainsFunc(c.Gateways, func(g Gateway) bool { return g.Token.command != nil }) ||
+	return slices.ContainsFunc(c.Gateways, func(g Gateway) bool {
+		return g.Token.command != nil || g.Through != nil || g.Kind == GatewayCommand || g.Kind == GatewayNginx
+	}) ||
 		slices.ContainsFunc(c.Probes, func(p Probe) bool { return p.Key.command != nil }) || c.Prometheus.Token.command != nil ||
 		slices.ContainsFunc(c.Sources, func(s Source) bool { return s.Kind == SourceExec || s.Token.command != nil })
 }
@@ -211,7 +213,7 @@ func (c *Config) resolvePaths(dir string) error {
 	for _, g := range c.Gateways {
 		for i, a := range g.Instances {
 			socket, ok := strings.CutPrefix(a, "unix:")
-			if !ok || g.Kind != GatewayHAProxy {
+			if !ok || g.Kind != GatewayHAProxy || g.Through != nil { // through a command it is a path of another machine
 				continue
 			}
 			if err := resolve(dir, &socket); err != nil {

@@ -102,12 +102,12 @@ func (p peer) receipt(r gateway.InstanceReceipt, a answer, method string, want g
 		err = fmt.Errorf("it is about %q", redact.Outside(c.ID, 80))
 	}
 	if err != nil {
-		r.Err, r.InDoubt = fmt.Sprintf("%s (%s): %d with an answer that cannot be used: %s; read back", p.name, p.base, a.status, a.hide(err.Error(), maxText)), true
+		r.Err, r.InDoubt = fmt.Sprintf("%s (%s): %d with an answer that cannot be used: %s; read back", p.name, p.where(), a.status, a.hide(err.Error(), maxText)), true
 		return r, nil
 	}
 	r.RevAfter, r.SetBy = c.Version, c.SetBy
 	if !gateway.Same(c.Value, want) {
-		r.Err, r.InDoubt = fmt.Sprintf("%s (%s): it answered value %s for %s where %s was asked; read back", p.name, p.base, a.hide(string(c.Value), 80), c.ID, want), true
+		r.Err, r.InDoubt = fmt.Sprintf("%s (%s): it answered value %s for %s where %s was asked; read back", p.name, p.where(), a.hide(string(c.Value), 80), c.ID, want), true
 		return r, c.ExpiresAt
 	}
 	r.OK = true

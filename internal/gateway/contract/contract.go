@@ -39,6 +39,8 @@ type Options struct {
 	// Client may carry a transport with client certificates; redirects are never followed whatever it says.
 	Client  *http.Client
 	Timeout time.Duration // of one request; 0 means 5 s
+	// Through words the command by which the client reaches an address, for messages and calls by hand; nil: none.
+	Through func(network, address string) string
 	// Resolve gives the deployments that a scope covers exactly (from the inventory), none where it cannot
 	// be hit by deployments alone. Nil: a scope has to name its deployment.
 	Resolve func(traffic.Scope) []string
@@ -68,6 +70,9 @@ func New(o Options) *Driver {
 	for _, i := range o.Instances {
 		p := peer{name: i.Name, client: client, token: o.Token, timeout: o.Timeout}
 		p.base, p.bad = parseBase(i.URL)
+		if u, err := url.Parse(i.URL); err == nil && o.Through != nil {
+			p.through = o.Through("tcp", u.Host)
+		}
 		d.peers = append(d.peers, p)
 	}
 	return d

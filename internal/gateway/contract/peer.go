@@ -22,7 +22,8 @@ import (
 type peer struct {
 	name    string
 	base    string
-	bad     error // why the URL cannot be used
+	through string // the command that leads there; "" where none is needed
+	bad     error  // why the URL cannot be used
 	client  *http.Client
 	token   func(context.Context) (string, error)
 	timeout time.Duration
@@ -54,8 +55,16 @@ func (a answer) hide(s string, limit int) string {
 // minSecret is the shortest token that is searched for in answers: a shorter one would blot out half of every text.
 const minSecret = 4
 
+// where names the peer's address in messages.
+func (p peer) where() string {
+	if p.through == "" {
+		return p.base
+	}
+	return p.base + " through `" + p.through + "`"
+}
+
 func (p peer) failed(format string, args ...any) answer {
-	return answer{err: fmt.Errorf("%s (%s): "+format, append([]any{p.name, p.base}, args...)...)}
+	return answer{err: fmt.Errorf("%s (%s): "+format, append([]any{p.name, p.where()}, args...)...)}
 }
 
 // do sends one request and reads the whole answer. It never repeats it.
@@ -90,9 +99,9 @@ func (p peer) do(ctx context.Context, r request) answer {
 	a.body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		a.err, a.doubt = fmt.Errorf("%s (%s): the answer broke off: %s", p.name, p.base, a.hide(gateway.Cause(ctx, err).Error(), maxText)), true
+		a.err, a.doubt = fmt.Errorf("%s (%s): the answer broke off: %s", p.name, p.where(), a.hide(gateway.Cause(ctx, err).Error(), maxText)), true
 	case len(a.body) > maxBody:
-		a.err, a.doubt = fmt.Errorf("%s (%s): the answer is longer than %d MiB", p.name, p.base, maxBody>>20), true
+		a.err, a.doubt = fmt.Errorf("%s (%s): the answer is longer than %d MiB", p.name, p.where(), maxBody>>20), true
 	case len(secret) >= minSecret: // a gateway that echoes its headers must not bring the token into a control
 		a.body = bytes.ReplaceAll(a.body, []byte(secret), []byte("<token>"))
 	}
@@ -126,7 +135,7 @@ func (p peer) controls(ctx context.Context) (usable []control, odd []string, err
 	}
 	usable, odd, err = parseListing(a.body)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s (%s): %s", p.name, p.base, a.hide(err.Error(), maxText))
+		return nil, nil, fmt.Errorf("%s (%s): %s", p.name, p.where(), a.hide(err.Error(), maxText))
 	}
 	return usable, odd, nil
 }
@@ -141,7 +150,7 @@ func (p peer) refused(a answer) error {
 	if said == "" {
 		said = a.hide(strings.TrimSpace(string(a.body)), 200)
 	}
-	text := fmt.Sprintf("%s (%s): %d", p.name, p.base, a.status)
+	text := fmt.Sprintf("%s (%s): %d", p.name, p.where(), a.status)
 	for _, part := range []string{code, said} {
 		if part != "" {
 			text += " " + part

@@ -273,6 +273,9 @@ func (p peer) call(method, id, suffix, rev string, b body) gateway.Call {
 	}
 	c.Text = "curl -sS -X " + method + " -H \"Authorization: Bearer $TOKEN\" -H " + match +
 		" -H \"Idempotency-Key: $KEY\" -H 'Content-Type: application/json' -d " + quote(c.Body) + " " + quote(p.base+c.Path) + note
+	if p.through != "" {
+		c.Text += "  # sent from where `" + p.through + "` leads"
+	}
 	return c
 }
 

@@ -19,7 +19,8 @@ const maxPage = 32 << 20
 // peer is the admin interface of one Envoy.
 type peer struct {
 	name, base string
-	sourced    bool // it takes its runtime from Signalbox
+	through    string // the command that leads there; "" where none is needed
+	sourced    bool   // it takes its runtime from Signalbox
 	client     *http.Client
 	timeout    time.Duration
 }
@@ -48,6 +49,14 @@ func (p peer) modify(ctx context.Context, key, value string) error {
 	return err
 }
 
+// by says which command leads there, where one does.
+func (p peer) by() string {
+	if p.through == "" {
+		return ""
+	}
+	return " through " + p.through
+}
+
 func (p peer) do(ctx context.Context, method, path string) ([]byte, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("no answer within %s", p.timeout))
 	defer cancel()
@@ -57,7 +66,7 @@ func (p peer) do(ctx context.Context, method, path string) ([]byte, error) {
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return nil, &lostError{fmt.Errorf("%s: %s %s%s: %w; is this Envoy running, and is this its admin address?", p.name, method, p.base, path, gateway.Cause(ctx, err))}
+		return nil, &lostError{fmt.Errorf("%s: %s %s%s: %w; is this Envoy running, and is this its admin address?", p.name, method, p.base, path+p.by(), gateway.Cause(ctx, err))}
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxPage+1))

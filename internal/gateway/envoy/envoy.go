@@ -43,6 +43,8 @@ type Options struct {
 	Source  string
 	Timeout time.Duration // of one request; 0 means 3 s
 	Client  *http.Client  // nil: one that follows no redirects
+	// Through words the command by which the client reaches an address, for messages and calls by hand; nil: none.
+	Through func(network, address string) string
 }
 
 // Driver speaks with all processes of one gateway.
@@ -65,9 +67,16 @@ func New(o Options) *Driver {
 	d := &Driver{opts: o}
 	if o.Source != "" {
 		d.source = &runtimeSource{base: strings.TrimRight(o.Source, "/"), client: o.Client, timeout: o.Timeout}
+		if o.Through != nil {
+			d.source.client = gateway.Straight(nil) // the source is on this machine
+		}
 	}
 	for _, i := range o.Instances {
-		d.peers = append(d.peers, peer{name: i.Name, base: strings.TrimRight(i.URL, "/"), client: o.Client, timeout: o.Timeout, sourced: o.Source != ""})
+		p := peer{name: i.Name, base: strings.TrimRight(i.URL, "/"), client: o.Client, timeout: o.Timeout, sourced: o.Source != ""}
+		if u, err := url.Parse(i.URL); err == nil && o.Through != nil {
+			p.through = "`" + o.Through("tcp", u.Host) + "`"
+		}
+		d.peers = append(d.peers, p)
 	}
 	return d
 }
@@ -225,5 +234,9 @@ func count(n int64) gateway.Value { return gateway.Value(strconv.FormatInt(n, 10
 
 // line is a change of one key as an operator could type it.
 func (p peer) line(key, value string) string {
-	return fmt.Sprintf("curl -X POST '%s/runtime_modify?%s'", p.base, url.Values{key: {value}}.Encode())
+	text := fmt.Sprintf("curl -X POST '%s/runtime_modify?%s'", p.base, url.Values{key: {value}}.Encode())
+	if p.through != "" {
+		text += "  # sent from where " + p.through + " leads"
+	}
+	return text
 }

@@ -40,8 +40,10 @@ type Options struct {
 	// Maps says that HAProxy's configuration has the maps and rules of examples/haproxy: levers that it ends by itself.
 	Maps    bool
 	Timeout time.Duration // of one command; 0 means 3 s
-	// Dial connects to a socket; nil uses the net package. It is the seam for jump hosts.
+	// Dial connects to a socket; nil uses the net package.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Through words the command by which Dial reaches an address, for messages and calls by hand; nil: none.
+	Through func(network, address string) string
 }
 
 // Driver speaks with all processes of one gateway.
@@ -75,6 +77,9 @@ func New(o Options) *Driver {
 	for _, i := range o.Instances {
 		p := peer{name: i.Name, dial: o.Dial, timeout: o.Timeout}
 		p.network, p.address, p.bad = ParseAddr(i.Addr)
+		if o.Through != nil {
+			p.through, p.session = o.Through(p.network, p.address), new(session)
+		}
 		d.peers = append(d.peers, p)
 	}
 	return d

@@ -48,6 +48,7 @@ type Options struct {
 	Client    *http.Client
 	Timeout   time.Duration // of one request; 0 means 5 s
 	Resolve   func(traffic.Scope) []string
+	Through   func(network, address string) string // as the contract's
 }
 
 // Driver is the contract's driver, with words of its own where there is no companion.
@@ -72,7 +73,7 @@ func New(o Options) *Driver {
 		o.Timeout = defaultTimeout
 	}
 	client := gateway.Straight(o.Client)
-	inner := contract.Options{Gateway: o.Gateway, Env: o.Env, Token: o.Token, Client: o.Client, Timeout: o.Timeout, Resolve: o.Resolve}
+	inner := contract.Options{Gateway: o.Gateway, Env: o.Env, Token: o.Token, Client: o.Client, Timeout: o.Timeout, Resolve: o.Resolve, Through: o.Through}
 	o.Instances = append([]Instance{}, o.Instances...)
 	for i := range o.Instances {
 		one := &o.Instances[i]
