@@ -47,7 +47,7 @@ func parseTTL(text string) (time.Duration, string) {
 	return d, ""
 }
 
-// retryValue takes the attempts of retry.set as a number, or with the timeout as JSON.
+// retryValue takes the attempts of retry.set as a number, or JSON with attempts, timeout or both; what is left out stays.
 func retryValue(text string) (json.RawMessage, string) {
 	if n, err := strconv.Atoi(text); err == nil && n > 0 {
 		return json.RawMessage(`{"max_attempts":` + strconv.Itoa(n) + `}`), ""

@@ -234,7 +234,7 @@ func (m *model) reachValue(x *desk.Reach) *field {
 		}
 		return &field{label: "to", text: newEditor(""), need: true, hint: hint}
 	case "retry.set":
-		return &field{label: "retries", text: newEditor(`{"max_attempts":1,"timeout":"20s"}`), need: true, hint: "attempts in all, and how long one may take"}
+		return &field{label: "retries", text: newEditor(`{"max_attempts":1}`), need: true, hint: `attempts in all; "timeout":"60s" beside it ends what takes longer`}
 	}
 	return nil
 }

@@ -336,6 +336,17 @@ func checkDriver(t *testing.T, p *proxy) {
 	if status, now := p.controls(t, http.MethodDelete, "/controls/target."+euWest, p.version(t, "target."+euWest), `{"reason":"over","actor":"ana"}`); status != http.StatusOK {
 		t.Errorf("%d %v", status, now)
 	}
+	// Attempts alone: the timeout is sent as it was read.
+	out, err = p.run(t, build(t), "control", "apply", "retry.set", "gateway=llm", "--value", `{"max_attempts":1}`, "--ttl", "1m", "--reason", "trial", "--yes", "--output", "json")
+	if err != nil || !strings.Contains(string(out), `"accepted":true,"reported":true`) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if s := p.send(t, "gpt-4o-mini", "tries-one-by-the-program", "once=500", ""); s.status != http.StatusInternalServerError || s.seen != 1 {
+		t.Errorf("one attempt: %+v", s)
+	}
+	if status, now := p.controls(t, http.MethodDelete, "/controls/retry", p.version(t, "retry"), `{"reason":"over","actor":"ana"}`); status != http.StatusOK {
+		t.Errorf("%d %v", status, now)
+	}
 }
 
 // checkBroken takes the companion's file away from it: requests are served as configured, and it says that there are no levers.

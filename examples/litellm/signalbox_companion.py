@@ -254,10 +254,15 @@ def knobs():
     for w in WORKLOADS:
         add("pause", "workload", w, False)
         add("shed", "workload", w, 0, min=0, max=100)
+    add("retry", None, None, usual_retry())
+    return all_knobs
+
+
+def usual_retry():
+    """What the router does by itself."""
     router = proxy().llm_router
     tries, limit = getattr(router, "num_retries", None), getattr(router, "timeout", None)
-    add("retry", None, None, {"max_attempts": int(tries or 0) + 1, "timeout": span(float(limit or 600))})
-    return all_knobs
+    return {"max_attempts": int(tries or 0) + 1, "timeout": span(float(limit or 600))}
 
 
 def checked(knob, value):
@@ -542,8 +547,10 @@ class Companion(CustomLogger):
         if self._set("fallback", model) is False:
             data["disable_fallbacks"] = True
         policy = self._set("retry")
-        if policy:
+        usual = usual_retry() if policy else None
+        if policy and policy["max_attempts"] != usual["max_attempts"]:
             data["num_retries"] = policy["max_attempts"] - 1
+        if policy and policy["timeout"] != usual["timeout"]:  # else a deployment keeps the timeout of its own
             data["timeout"] = data["stream_timeout"] = seconds(policy["timeout"])
         to = self._set("route", model)
         at = deployments() if to else {}

@@ -137,6 +137,40 @@ func TestEveryLeverSetsAndGivesBack(t *testing.T) {
 	}
 }
 
+// What a value leaves out stays as it is, on each instance for itself, and what is sent is whole.
+func TestAPartOfARetryPolicy(t *testing.T) {
+	gw1, gw2 := newFake(t, "gw-1"), newFake(t, "gw-2")
+	d := driver(gw1, gw2)
+	shows := func(want string) bool {
+		b, err := json.Marshal(gw2.get("retry", "value"))
+		return err == nil && gateway.Same(b, gateway.Value(want))
+	}
+	first := mustPlan(t, d, change(gateway.RetrySet, `{"max_attempts":2,"timeout":"90s"}`, "instance", "gw-2"))
+	if rec, err := d.Apply(t.Context(), first, "k0"); err != nil || !rec.Instances[0].OK {
+		t.Fatalf("%+v %v", rec, err)
+	}
+	for _, tc := range []struct{ given, one, two string }{
+		{`{"max_attempts":1}`, `{"max_attempts":1,"timeout":"60s"}`, `{"max_attempts":1,"timeout":"90s"}`},
+		{`{"timeout":"5s"}`, `{"max_attempts":3,"timeout":"5s"}`, `{"max_attempts":2,"timeout":"5s"}`},
+	} {
+		p := mustPlan(t, d, change(gateway.RetrySet, tc.given))
+		if string(p.Instances[0].After) != tc.one || string(p.Instances[1].After) != tc.two || !strings.Contains(p.Calls[0].Body, tc.one) {
+			t.Errorf("%s: %s and %s, sent %s", tc.given, p.Instances[0].After, p.Instances[1].After, p.Calls[0].Body)
+		}
+		rec, err := d.Apply(t.Context(), p, "k"+tc.given)
+		if err != nil || !rec.Instances[0].OK || !rec.Instances[1].OK || !shows(tc.two) {
+			t.Errorf("%+v %v: %s", rec, err, gw2.get("retry", "value"))
+		}
+		if rec, err = d.Revert(t.Context(), p, rec, "r"+tc.given); err != nil || !rec.Instances[0].OK || !shows(`{"max_attempts":2,"timeout":"90s"}`) {
+			t.Errorf("%+v %v: %s", rec, err, gw2.get("retry", "value"))
+		}
+	}
+	// A gateway whose policy has no such field is sent what was given.
+	if got := levers[gateway.RetrySet].filled(gateway.Value(`{"max_attempts":1}`), gateway.Value(`{"max_attempts":3}`)); string(got) != `{"max_attempts":1}` {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	gw := newFake(t, "gw-1")
 	d := driver(gw)
@@ -160,6 +194,9 @@ func TestRefusals(t *testing.T) {
 		"pause with a value":      {change(gateway.WorkloadPause, "false", "workload", "batch"), "takes no value", ""},
 		"nothing out":             {change(gateway.CapLift, "", "deployment", eu), "nothing to change", ""},
 		"route to nowhere":        {change(gateway.RouteForce, `""`, "model", "gpt-4o"), "name of a deployment", ""},
+		"retry of nothing":        {change(gateway.RetrySet, `{}`), "or one of the two", ""},
+		"retry no times":          {change(gateway.RetrySet, `{"max_attempts":0}`), "or one of the two", ""},
+		"retry as it is":          {change(gateway.RetrySet, `{"timeout":"60s"}`), "nothing to change", ""},
 		"retry for ever":          {change(gateway.RetrySet, `{"max_attempts":1,"timeout":"never"}`), "no duration", ""},
 		"unknown verb":            {change("cap.wish", "4", "deployment", eu), "no such lever", "describe"},
 		"no deadline": {func() gateway.Change {

@@ -85,19 +85,42 @@ func wantName(v gateway.Value) error {
 
 func wantRetry(v gateway.Value) error {
 	var r struct {
-		MaxAttempts *int   `json:"max_attempts"`
-		Timeout     string `json:"timeout"`
+		MaxAttempts *int    `json:"max_attempts"`
+		Timeout     *string `json:"timeout"`
 	}
-	if err := json.Unmarshal(v, &r); err != nil || r.MaxAttempts == nil || *r.MaxAttempts < 1 {
-		return fmt.Errorf(`%s is not like {"max_attempts":2,"timeout":"20s"}`, redact.Outside(string(v), 80))
+	err := json.Unmarshal(v, &r)
+	if err != nil || r.MaxAttempts == nil && r.Timeout == nil || r.MaxAttempts != nil && *r.MaxAttempts < 1 {
+		return fmt.Errorf(`%s is not like {"max_attempts":2,"timeout":"20s"}, or one of the two`, redact.Outside(string(v), 80))
 	}
-	if r.Timeout == "" {
+	if r.Timeout == nil {
 		return nil
 	}
-	if d, err := time.ParseDuration(r.Timeout); err != nil || d <= 0 {
-		return fmt.Errorf("timeout %q is no duration like 20s", redact.Outside(r.Timeout, 40))
+	if d, err := time.ParseDuration(*r.Timeout); err != nil || d <= 0 {
+		return fmt.Errorf("timeout %q is no duration like 20s", redact.Outside(*r.Timeout, 40))
 	}
 	return nil
+}
+
+// filled puts what a value of several fields leaves out into it, as it is now: a gateway is always sent the whole value,
+// and If-Match makes sure that what was filled in still holds.
+func (l lever) filled(want, now gateway.Value) gateway.Value {
+	var given, have map[string]json.RawMessage
+	if l.kind != "retry" || json.Unmarshal(want, &given) != nil || json.Unmarshal(now, &have) != nil || given == nil {
+		return want
+	}
+	for _, field := range []string{"max_attempts", "timeout"} {
+		if _, named := given[field]; !named && have[field] != nil {
+			given[field] = have[field]
+		}
+	}
+	whole, err := json.Marshal(given)
+	if err != nil {
+		return want
+	}
+	if whole, err = gateway.Canonical(whole); err != nil {
+		return want
+	}
+	return whole
 }
 
 // setter is the verb that sets a control, for a state: where two verbs set it, the one for its value

@@ -202,6 +202,7 @@ func (b *builder) add(r reading, name string) error {
 	if err != nil {
 		return b.refuse(redact.Outside(err.Error(), maxText), "")
 	}
+	want = b.lever.filled(want, c.Value)
 	ip.Control, ip.Before, ip.After, ip.Rev, ip.BeforeUntil = c.ID, c.Value, want, c.Version, c.ExpiresAt
 	if gateway.Same(c.Value, want) {
 		b.skip(ip, "is so already: "+c.held())
