@@ -21,6 +21,7 @@ type slowGateway struct {
 	mu    sync.Mutex
 	seen  []string      // requests that came, in order
 	stop  int           // number of the request that is kept back, from 1; 0: none
+	which choosing      // the first such request is kept back; nil: none
 	late  bool          // it has taken effect by then
 	held  chan struct{} // closed when that request has come
 	free  chan struct{} // closed: nothing is kept back any more
@@ -48,18 +49,21 @@ func serveSlowly(t *testing.T, dir string) *slowGateway {
 	return g
 }
 
+// choosing tells whether a request to an instance is meant.
+type choosing func(r *http.Request, instance string) bool
+
 // keepBack chooses the request that is kept back, counted from now.
 func (g *slowGateway) keepBack(nth int, late bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.stop, g.late, g.seen, g.dead = nth, late, nil, false
+	g.stop, g.which, g.late, g.seen, g.dead = nth, nil, late, nil, false
 	g.held, g.free = make(chan struct{}), make(chan struct{})
 }
 
 // letGo ends the keeping back, after the asker was killed or has left by itself.
 func (g *slowGateway) letGo() {
 	g.mu.Lock()
-	g.stop, g.dead = 0, true
+	g.stop, g.which, g.dead = 0, nil, true
 	close(g.free)
 	for g.busy > 0 {
 		g.idle.Wait()
@@ -84,6 +88,9 @@ func (g *slowGateway) answer(w http.ResponseWriter, r *http.Request, k *knob) {
 	g.mu.Lock()
 	g.seen = append(g.seen, strings.TrimSpace(r.Method+" "+r.URL.Path+" "+r.URL.RawQuery))
 	mine, late, held, free := len(g.seen) == g.stop, g.late, g.held, g.free
+	if g.which != nil && g.which(r, k.name) {
+		mine, g.which = true, nil
+	}
 	g.mu.Unlock()
 	wait := func() {
 		close(held)
