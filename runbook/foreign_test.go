@@ -62,6 +62,8 @@ func TestForeignShapes(t *testing.T) {
 		{"an overview with its commands", "# R\n## Backups overview\n\n1. List the jobs\n\n   ```sh\n   kubectl get jobs\n   ```\n\n2. View one\n\n   ```sh\n   kubectl get job x\n   ```\n\n## Create a backup\n\n1. Do it\n", "List the jobs | View one | Do it", []int{4, 10, 18}},
 		{"names of options", "# R\n## Import\n\nThere are two kinds:\n\n- `add`\n\n  Nothing is deleted.\n\n- `update`\n\n  What differs is changed.\n\nRun it:\n\n```sh\nimport.sh x\n```\n", "Import", []int{2}},
 		{"a list to read", "# R\n\nOne system stores all.\n\nRefer to the following:\n\n- [The documentation](https://x.example/)\n- [Manage the stores](stores.md)\n", "R", []int{1}},
+		{"pages and nothing else", "# R\n\n* [Add node fails](a.md)\n* [Repair it](b.md)\n", "R", []int{1}},
+		{"what is expected", "# R\n\nThe following is expected here:\n\n* After that all must be gone\n* It goes on\n\n## Consequences if you do not fix this\n\nYou must wait.\n\n## Restart it\n\nNow.\n", "Restart it", []int{12}},
 		{"rules for names", "# R\n## Naming of things\n\nHere variables should:\n\n- end with their type\n- be singular\n\n## Restart it\n\nNow.\n", "Naming of things | Restart it", []int{2, 9}},
 		{"a part of a system named like an order", "# R\n## Send\n\nThe queue feeds it.\n\n## Restart\n\n```sh\nsystemctl restart x\n```\n", "Restart", []int{6}},
 		{

@@ -169,7 +169,7 @@ var roleWords = []struct {
 	{RoleReference, []string{"links", "resources", "history", "contents", "dashboards", "tips", "tip", "best practice", "faq", "notes"}},
 	{RoleContext, []string{
 		"root cause", "possible cause", "likely cause", "common cause", "probable cause", "potential cause", "causes", "when to use", "what it does", "how it works", "who is this", "why this", "rationale",
-		"severity", "example", "expected output", "expected result", "^cause", "^error message", "^error text", "^note", "^important", "^warning", "^caution", "contributing factor", "lessons learned from",
+		"severity", "example", "expected output", "expected result", "expected configuration", "^consequence", "^cause", "^error message", "^error text", "^note", "^important", "^warning", "^caution", "contributing factor", "lessons learned from",
 	}},
 	{RoleDiagnose, []string{
 		"diagnos", "triage", "investigat", "troubleshoot", "debug", "analysis", "analyze", "analyse", "how to check", "identif", "confirm scope",

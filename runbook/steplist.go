@@ -41,7 +41,7 @@ func (f *finder) stepLists(s Section) map[int]bool {
 }
 
 var factLead = regexp.MustCompile(`(?i)\b(reasons?|causes?|caused by|because|mean|means|meaning|such as|includes?|consists?|contains?|following (problems|issues|types|fields|values|components|services|errors|conditions|information|metrics|labels|metadata|attributes|permissions)|` +
-	`fires? (when|if)|triggered (when|if|by)|assumes?|assuming|supports?|are (used|available|supported|defined)|responsible for|is (used|responsible)|has (the )?following|have (the )?following)\b`)
+	`fires? (when|if)|triggered (when|if|by)|assumes?|assuming|supports?|are (used|available|supported|defined)|responsible for|is (used|responsible|expected)|has (the )?following|have (the )?following)\b`)
 
 var (
 	// readLead stands before a list of what can be read elsewhere.
@@ -84,7 +84,7 @@ func (f *finder) bulletSteps(s Section, list Prose, lead string) bool {
 	switch {
 	case s.Role == RoleNone && factLead.MatchString(lead):
 		return acting == len(list.Kids)
-	case readLead.MatchString(lead) && !slices.ContainsFunc(list.Kids, func(item Prose) bool { return len(item.Kids) != 1 || !onlyLinks(&item.Kids[0]) }):
+	case (readLead.MatchString(lead) || s.Role == RoleNone && !directs(s.Title)) && !slices.ContainsFunc(list.Kids, func(item Prose) bool { return len(item.Kids) != 1 || !onlyLinks(&item.Kids[0]) }):
 		return false // what to read, not what to do
 	case ruleLead.MatchString(lead):
 		return false
