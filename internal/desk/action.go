@@ -90,7 +90,7 @@ func (d *Desk) planRevert(c PlanRevert, reply func(Result, error)) {
 		p.Instances = append(p.Instances, gateway.InstancePlan{Name: i.Name, Control: i.Control, Before: now, After: i.Before})
 	}
 	p.Blast.LastTarget = false
-	d.fillBlast(w, &p)
+	d.fillBlast(w, &p, l.id)
 	p.Calls, p.Undo = l.plan.Undo.Calls, gateway.Undo{Calls: l.plan.Calls}
 	s := &shown{plan: p, lever: l.id, block: -1, view: d.planView(w, p)}
 	s.view.Revert, s.view.Lever, s.view.Force = true, l.id, nil

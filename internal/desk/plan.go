@@ -220,7 +220,7 @@ func (d *Desk) planned(w *wire, p gateway.Plan, block int, err error, reply func
 	if p.ID == "" {
 		p.ID = d.newID("plan")
 	}
-	d.fillBlast(w, &p)
+	d.fillBlast(w, &p, "")
 	if err := d.belowFloor(w, p); err != nil {
 		reply(Result{}, err)
 		return
@@ -251,8 +251,8 @@ func (d *Desk) keepPlan(s *shown) {
 	d.plans[s.plan.ID] = s
 }
 
-// fillBlast counts what the change governs, from the board's last minute.
-func (d *Desk) fillBlast(w *wire, p *gateway.Plan) {
+// fillBlast counts what the change governs, from the board's last minute; undoes is the lever that it takes back, if any.
+func (d *Desk) fillBlast(w *wire, p *gateway.Plan, undoes string) {
 	now := d.sig.edge(d.now())
 	from := now.Add(-blastSpan)
 	all := traffic.Scope{"gateway": w.spec.Name}
@@ -271,7 +271,7 @@ func (d *Desk) fillBlast(w *wire, p *gateway.Plan) {
 	if b.Inflight >= 0 {
 		b.Text += fmt.Sprintf(", %.0f in flight now", b.Inflight)
 	}
-	if out := d.othersOn(*p); out != "" {
+	if out := d.othersOn(*p, undoes); out != "" {
 		b.Text += "; also out here: " + out
 	}
 	if b.LastTarget {
@@ -280,10 +280,11 @@ func (d *Desk) fillBlast(w *wire, p *gateway.Plan) {
 	p.Blast = b
 }
 
-func (d *Desk) othersOn(p gateway.Plan) string {
+// othersOn names the levers that are out beside a plan, without the one that it takes back.
+func (d *Desk) othersOn(p gateway.Plan, undoes string) string {
 	var names []string
 	for _, l := range d.levers {
-		if l.out() && l.plan.Gateway == p.Gateway && l.plan.Change.Scope.Overlaps(p.Change.Scope) {
+		if l.out() && l.id != undoes && l.plan.Gateway == p.Gateway && l.plan.Change.Scope.Overlaps(p.Change.Scope) {
 			names = append(names, leverTitle(l.plan.Change))
 		}
 	}

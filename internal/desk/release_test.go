@@ -28,6 +28,9 @@ func TestReleaseKeepsItsPace(t *testing.T) {
 		throw := func(block int) {
 			t.Helper()
 			p := s.do(PlanStep{Block: block}).Plan
+			if block == 1 && (p.Reason != "it is over" || strings.Contains(p.Blast, "also out here")) {
+				t.Errorf("the plan of the release: why %q, blast %q", p.Reason, p.Blast)
+			}
 			s.do(Throw{Plan: p.ID, Typed: p.Phrase})
 			s.run(15, 0)
 		}
