@@ -83,6 +83,14 @@ func ParseTrials(name string, src []byte, b *Book) ([]Trial, error) {
 	return all, joined(s.errs)
 }
 
+// HoldsTrials tells a test file, which has cases, from the file of one case.
+func HoldsTrials(src []byte) bool {
+	var doc struct {
+		Cases yaml.Node `yaml:"cases"`
+	}
+	return yaml.Unmarshal(src, &doc) == nil && doc.Cases.Kind != 0
+}
+
 // ParseTrial reads a single case, as `runbook walk --answers` takes it.
 func ParseTrial(name string, src []byte, b *Book) (Trial, error) {
 	s := &strict{file: clean(name)}

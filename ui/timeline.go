@@ -69,6 +69,12 @@ func groupWord(group string) string {
 		return "verify"
 	case "decision":
 		return "decide"
+	case "handover":
+		return "handed"
+	case "communication":
+		return "told"
+	case "observation":
+		return "seen"
 	}
 	return group
 }

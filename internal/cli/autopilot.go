@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"signalbox/internal/desk"
@@ -122,10 +123,39 @@ func (p *autopilot) block(ctx context.Context, s desk.StepView, n int, b runbook
 			p.say("autopilot: %s", r.Text)
 		}
 		return p.refused(err)
+	case b.Action != nil && b.Action.Do == runbook.DoRelease:
+		return p.release(ctx, s.Step.Slug, n)
 	case b.Action != nil && s.Blocks[n].Lever == "":
 		return p.act(ctx, n)
 	}
 	return nil
+}
+
+// release takes back what the run threw, one lever after the other at the pace of the book, until none is out or the book
+// says to stop.
+func (p *autopilot) release(ctx context.Context, step string, block int) error {
+	for {
+		snap := p.desk.Snapshot()
+		run := snap.Run
+		if run == nil || run.Finished || run.Steps[run.Current].Step.Slug != step ||
+			!slices.ContainsFunc(snap.Levers, func(l desk.LeverView) bool { return l.Out && l.Run == run.ID }) {
+			return nil
+		}
+		why := run.Steps[run.Current].Blocks[block].Disabled
+		var err error
+		switch {
+		case strings.Contains(why, "stop-if"):
+			p.say("autopilot: release: %s", why)
+			return nil
+		case why == "":
+			err = p.act(ctx, block)
+		default:
+			err = p.rest(ctx, p.pace)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // act plans, confirms as asked and waits until the gateway has answered.

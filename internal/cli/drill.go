@@ -33,6 +33,7 @@ type drillOptions struct {
 	keep      bool
 	output    string
 	pace      time.Duration
+	after     time.Duration
 }
 
 // defaultScenario is what drill plays when nobody names one.
@@ -66,6 +67,7 @@ func (a *app) drillCommand() *cobra.Command {
 	f.BoolVar(&o.autopilot, "autopilot", false, "a scripted operator walks the runbook that fits")
 	f.Int64Var(&o.seed, "seed", 1, "of the fleet's chances")
 	f.BoolVar(&o.keep, "keep", false, "keep the fleet's log files")
+	f.DurationVar(&o.after, "after", 0, "how long the users go on once the faults are over; with the autopilot until its runbook ends, so that it releases what it threw")
 	f.DurationVar(&o.pace, "pace", 300*time.Millisecond, "how long the autopilot reads a step")
 	return c
 }
@@ -107,7 +109,7 @@ func (a *app) drill(ctx context.Context, o drillOptions) error {
 	if !o.keep {
 		defer func() { _ = os.RemoveAll(dir) }() // what cannot be removed lies in the folder for temporary files
 	}
-	fleet, err := drill.Start(ctx, drill.Options{Scenario: o.scenario, Seed: o.seed, Dir: dir, Longer: o.longer()})
+	fleet, err := drill.Start(ctx, drill.Options{Scenario: o.scenario, Seed: o.seed, Dir: dir, Longer: o.longer(), After: o.after})
 	if err != nil {
 		return &unreachable{what: "starting the drill's fleet", err: err, try: "signalbox drill --list"}
 	}
@@ -208,20 +210,40 @@ func (g *game) play(ctx context.Context) error {
 	defer cancel()
 	watcher := g.station.desk.Connect()
 	defer watcher.Close()
-	flown := make(chan error, 1)
+	flown, landed := make(chan error, 1), make(chan struct{})
 	if g.opts.autopilot {
 		client := g.station.desk.Connect()
 		defer client.Close()
 		s := g.fleet.Scenario()
 		pilot := &autopilot{desk: client, say: g.say, pace: g.opts.pace, patience: s.Patience, knows: s.Knows}
-		go func() { flown <- pilot.fly(ctx) }()
+		go func() {
+			flown <- pilot.fly(ctx)
+			close(landed)
+		}()
 	} else {
 		flown <- nil
 	}
 	g.lines = &plainLines{desk: watcher, say: g.say}
-	err := g.lines.follow(ctx, g.fleet.Done(), g.look)
+	err := g.lines.follow(ctx, g.over(ctx, landed), g.look)
 	cancel()
 	return errors.Join(err, <-flown)
+}
+
+// over is closed with the end of the drill: the scenario's or, where its users go on for the autopilot, that of its walk.
+func (g *game) over(ctx context.Context, landed <-chan struct{}) <-chan struct{} {
+	if g.opts.after <= 0 || !g.opts.autopilot {
+		return g.fleet.Done()
+	}
+	over := make(chan struct{})
+	go func() { // play ends its context, and with it this
+		defer close(over)
+		select {
+		case <-landed:
+		case <-g.fleet.Done():
+		case <-ctx.Done():
+		}
+	}()
+	return over
 }
 
 // look notes the bursts and levers of a snapshot for the score.

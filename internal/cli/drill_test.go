@@ -253,3 +253,27 @@ func checkDrillRecord(t *testing.T, dir string, levers int) {
 		t.Errorf("the timeline names no lever:\n%s", md)
 	}
 }
+
+// TestDrillWalkedToItsEnd plays a drill whose users go on once the fault is over, so that the book's quiet minutes pass on a
+// real desk: the autopilot must take back all that it threw, at the book's pace, and come to the book's end.
+func TestDrillWalkedToItsEnd(t *testing.T) {
+	if os.Getenv("SIGNALBOX_DRILL_WHOLE") == "" {
+		t.Skip("it takes five to ten minutes of real time; SIGNALBOX_DRILL_WHOLE=1 runs it")
+	}
+	var all sync.WaitGroup
+	p := startDrill(t, &all, comparedScenario, "--autopilot", "--after", "15m")
+	all.Wait()
+	var score drillScore
+	if err := json.Unmarshal(p.out.Bytes(), &score); err != nil {
+		t.Fatalf("%v\n%s", err, p.errs.String())
+	}
+	if len(score.Levers) == 0 || !strings.Contains(p.errs.String(), "runbook finished: ") {
+		t.Errorf("the walk did not end, or threw nothing:\n%s", p.errs.String())
+	}
+	for _, l := range score.Levers {
+		if l.Reverted == nil {
+			t.Errorf("%s was not taken back:\n%s", l.Verb, p.errs.String())
+		}
+	}
+	checkDrillRecord(t, p.dir, len(score.Levers))
+}

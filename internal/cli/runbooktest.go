@@ -230,19 +230,43 @@ func trialsIn(dir fs.FS) ([]bookTests, error) {
 }
 
 func (a *app) runbookWalkCommand() *cobra.Command {
-	var output, answers string
+	var output, answers, only string
 	c := &cobra.Command{
 		Use: "walk FILE|ID", Short: "Walk a runbook without a console, in simulated time; exit 1 where it does not reach its end", Args: wantArgs(1, 1),
 		Long: "The file of --answers says what the burst, the numbers, the operator and the gateway do: one case of a test, without\n" +
 			"`expect` if you only want to see. Nothing is asked and nothing is sent. A plain runbook needs no answers.",
-		RunE: func(_ *cobra.Command, args []string) error { return a.runbookWalk(args[0], answers, output) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.runbookWalk(args[0], answers, only, output) },
 	}
 	outputFlag(c, &output)
-	c.Flags().StringVar(&answers, "answers", "", "file with burst, fields, numbers, answers, at and gateway")
+	c.Flags().StringVar(&answers, "answers", "", "file with burst, fields, numbers, answers, at and gateway, or a test file")
+	c.Flags().StringVar(&only, "case", "", "which case of a test file")
 	return c
 }
 
-func (a *app) runbookWalk(name, answers, output string) error {
+// trialOf reads one case: the file itself, or one of a test file.
+func trialOf(name string, src []byte, b *runbook.Book, only string) (runbook.Trial, error) {
+	if !runbook.HoldsTrials(src) {
+		trial, err := runbook.ParseTrial(name, src, b)
+		if err != nil {
+			return trial, &usageError{err: err}
+		}
+		return trial, nil
+	}
+	trials, err := runbook.ParseTrials(name, src, b)
+	if err != nil {
+		return runbook.Trial{}, &usageError{err: err}
+	}
+	var names []string
+	for _, t := range trials {
+		if t.Name == only || only == "" && len(trials) == 1 {
+			return t, nil
+		}
+		names = append(names, t.Name)
+	}
+	return runbook.Trial{}, &usageError{err: fmt.Errorf("%s is a test of %d cases, and %q is none of them", safe(name), len(trials), only), try: "--case with one of: " + safe(strings.Join(names, "; "))}
+}
+
+func (a *app) runbookWalk(name, answers, only, output string) error {
 	b, err := a.bookNamed(name)
 	if err != nil {
 		return err
@@ -253,8 +277,8 @@ func (a *app) runbookWalk(name, answers, output string) error {
 		if err != nil {
 			return &unreachable{what: "the answers", err: err, try: "look at the path"}
 		}
-		if trial, err = runbook.ParseTrial(answers, src, b); err != nil {
-			return &usageError{err: err}
+		if trial, err = trialOf(answers, src, b, only); err != nil {
+			return err
 		}
 	}
 	ran := trial.Run(b)

@@ -19,6 +19,7 @@ type Options struct {
 	Dir      string        // an existing folder for the logs
 	Calm     time.Duration // 0: the scenario's own; at most 15 s
 	Longer   time.Duration // how much longer than the scenario says its faults go on, for a person at a console
+	After    time.Duration // how much longer its users go on once the faults are over
 	Log      io.Writer     // nil: nothing is said
 }
 
@@ -66,6 +67,7 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 	if o.Longer > 0 {
 		s = s.lasting(o.Longer)
 	}
+	s.Length += max(0, o.After)
 	return startFleet(ctx, s, o)
 }
 
