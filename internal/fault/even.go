@@ -69,11 +69,10 @@ func (e *evener) all(raw string) {
 		c := raw[i]
 		switch kinds[c] {
 		case keep:
-			if e.gap || e.glue {
-				e.put(c)
-				i++
-				continue
+			if e.gap && !e.glue && len(e.out) > 0 {
+				e.out = append(e.out, ' ')
 			}
+			e.gap, e.glue = false, false
 			end := i + 1
 			for end < len(raw) && kinds[raw[end]] == keep {
 				end++

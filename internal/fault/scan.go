@@ -107,8 +107,11 @@ func (t *text) walk(set *ruleSet, a *automaton) {
 			continue
 		}
 		state &^= loud
+		if isNothing(t.low, i+1) {
+			continue
+		}
 		for _, id := range a.found[a.ends[state]] {
-			if !set.off(id) && set.words.alone(t.low, id, i+1) && !isNothing(t.low, i+1) {
+			if !set.off(id) && set.words.alone(t.low, id, i+1) {
 				t.hit(set, id, i+1)
 			}
 		}

@@ -213,12 +213,25 @@ func (t *trie) automaton() automaton {
 	a.rows = t.fill(rows, way)
 	a.links = make([]link, len(chain))
 	for i, at := range chain {
-		a.links[i].fall = number[t.nodes[at].fall]
+		a.links[i].fall = number[t.elsewhere(at)]
 		for c, to := range t.nodes[at].to {
 			a.links[i].on, a.links[i].next, a.links[i].more = c, way(to), true
 		}
 	}
 	return a
+}
+
+// elsewhere gives where to look for a byte that does not lead on from a state: not where the same one does.
+func (t *trie) elsewhere(at int) int {
+	fall := t.nodes[at].fall
+	for fall != 0 && len(t.nodes[fall].to) == 1 && sameWays(t.nodes[at].to, t.nodes[fall].to) {
+		fall = t.nodes[fall].fall
+	}
+	return fall
+}
+
+func sameWays(x, y map[byte]int) bool {
+	return maps.EqualFunc(x, y, func(int, int) bool { return true })
 }
 
 // chain lists the states with at most one way on, those of one word after each other.
