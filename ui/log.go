@@ -47,8 +47,12 @@ type logPane struct {
 // recordLimit bounds one answer.
 const recordLimit = 400
 
-// logPace is the least time between two questions of the log.
-const logPace = 250 * time.Millisecond
+// logPace is the least time between two questions of the log; floodPace where most of an answer is new, which is more than
+// anybody reads.
+const (
+	logPace   = 250 * time.Millisecond
+	floodPace = time.Second
+)
 
 type recordsMsg struct {
 	gen   uint64
@@ -110,10 +114,18 @@ func (m *model) fillLog() tea.Cmd {
 		msg := recordsMsg{gen: gen, page: page, err: err}
 		msg.fails, msg.at, msg.newer = survey(page.Lines, sel, top)
 		if err == nil && !page.More {
-			sleep(ctx, logPace)
+			sleep(ctx, pace(page))
 		}
 		return msg
 	})
+}
+
+// pace is how long after an answer the next question waits.
+func pace(page desk.RecordPage) time.Duration {
+	if 2*page.Made > recordLimit {
+		return floodPace
+	}
+	return logPace
 }
 
 // survey looks through an answer, off the screen's goroutine: where failures are, where the selected

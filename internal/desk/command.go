@@ -234,6 +234,7 @@ type RecordQuery struct {
 // RecordPage answers a question about records as far as it was looked into.
 type RecordPage struct {
 	Lines  []RecordLine // newest first, failures before the rest where they were asked for first
+	Made   int          // how many of the lines the answer before did not have
 	Looked int          // how many of the newest records were looked at
 	Of     int          // how many are kept
 	More   bool         // the rest is still to be looked at: ask again with Next

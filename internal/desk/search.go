@@ -278,6 +278,7 @@ func (s *RecordSearch) page(view board.Records) RecordPage {
 				continue
 			}
 			l = s.desk.recordLine(rec, s.label(rec.Key))
+			p.Made++
 		}
 		s.lines[h.Seq] = l
 		p.Lines = append(p.Lines, l)

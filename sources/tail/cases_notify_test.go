@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -89,6 +90,38 @@ func fakeWatcher() (*watcher, fakeEvents) {
 	f := fakeEvents{make(chan fsnotify.Event), make(chan error)}
 	nothing := func(string) error { return nil }
 	return &watcher{add: nothing, remove: nothing, close: func() error { close(f.events); return nil }, events: f.events, errors: f.errors}, f
+}
+
+// Writes are told one by one, and many a second must not wake anybody for each. What is more than a write is not waited with, nor
+// are the writes after it.
+func TestWritesAreHeardNowAndThen(t *testing.T) {
+	const told = 100
+	for _, c := range []struct {
+		name string
+		op   fsnotify.Op
+		took time.Duration
+	}{{"writes", fsnotify.Write, (told - 1) * lull}, {"renames", fsnotify.Rename, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			w, f := fakeWatcher()
+			wake := newWaker(func() (*watcher, error) { return w, nil }, realDisk())
+			began := time.Now()
+			for range told {
+				f.events <- fsnotify.Event{Name: "/log", Op: c.op}
+			}
+			if took := time.Since(began); took != c.took {
+				t.Errorf("%d %s: heard within %v, want %v", told, c.name, took, c.took)
+			}
+			f.events <- fsnotify.Event{Name: "/log", Op: fsnotify.Create}
+			began = time.Now()
+			for range told {
+				f.events <- fsnotify.Event{Name: "/log", Op: fsnotify.Write}
+			}
+			if took := time.Since(began); took != 0 {
+				t.Errorf("%d writes after a file was made: heard within %v", told, took)
+			}
+			wake.close()
+		})
+	}
 }
 
 // An overflow of the queue says nothing but that everything has to be looked at.

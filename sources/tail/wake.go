@@ -15,6 +15,10 @@ const (
 	maxCaught   = 256 // files of one path that were opened as they appeared and not looked at yet
 	watchAgain  = 10 * time.Second
 	folderCheck = time.Second
+	// lull is how long nobody listens after an event that only tells of a write, where for turmoil there was no other: the
+	// system makes one of the writes that come meanwhile, and a process that is woken for each of them does little else.
+	lull    = 10 * time.Millisecond
+	turmoil = 3 * time.Second
 )
 
 // watcher is what tells of events in folders.
@@ -108,13 +112,20 @@ func newWaker(start func() (*watcher, error), disk *disk) *waker {
 // forward makes one wake-up of any number of events, lost ones included. It ends when close closes the watcher.
 func (w *waker) forward() {
 	defer w.done.Done()
+	var stirred time.Time // when something else than a write was last told
 	for {
+		pause := time.Duration(0)
 		select {
 		case e, ok := <-w.events.events:
 			if !ok {
 				return
 			}
 			w.note(e)
+			if now := time.Now(); e.Op != fsnotify.Write {
+				stirred = now
+			} else if now.Sub(stirred) >= turmoil {
+				pause = lull
+			}
 		case err, ok := <-w.events.errors:
 			if !ok {
 				return
@@ -129,6 +140,7 @@ func (w *waker) forward() {
 		case w.wake <- struct{}{}:
 		default: // a wake-up waits already
 		}
+		time.Sleep(pause)
 	}
 }
 
