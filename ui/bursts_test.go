@@ -81,3 +81,28 @@ func TestDetailsAnswerFirstQuestions(t *testing.T) {
 		t.Errorf("it says what nobody knows:\n%s", screen)
 	}
 }
+
+// A cascade over several targets tells each of them in the details, the worst first, within bounds.
+func TestDetailsTellTheTargetsOfACascade(t *testing.T) {
+	s := rich()
+	f := &s.Moving[0]
+	f.Numbers = map[string]float64{"targets": 10}
+	for i := range 10 {
+		x := desk.TargetView{Name: "target-" + itoa(i), Text: "refuses 18% for lack of capacity"}
+		if i == 1 {
+			x.Until = at
+		}
+		f.Targets = append(f.Targets, x)
+	}
+	m := console(t, newFakeDesk(s), 120, 60, Options{})
+	press(m, "2", "b", "enter")
+	screen := ansi.Strip(m.View().Content)
+	for _, want := range []string{"cascade over 10 targets since", "target-0: refuses 18%", "target-1: refuses 18% for lack of capacity (until 02:17:30)", "target-7", "and 2 more"} {
+		if !strings.Contains(screen, want) {
+			t.Errorf("it does not say %q:\n%s", want, screen)
+		}
+	}
+	if strings.Contains(screen, "target-8") || strings.Index(screen, "target-0") > strings.Index(screen, "target-1") {
+		t.Errorf("the targets are told as\n%s", screen)
+	}
+}

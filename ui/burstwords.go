@@ -125,7 +125,31 @@ func movingLines(all []desk.FindingView, b *desk.BurstView) []line {
 		if !f.Live() {
 			text, s = movingWords(f)+" from "+hms(f.Since)+" to "+hms(f.Until)+": "+f.Text, dim
 		}
-		out = append(out, line{s, "beside   ", text}, line{dim, "         ", "look: " + f.Look})
+		out = append(out, line{s, "beside   ", text})
+		if len(f.Targets) > 1 {
+			out = append(out, targetLines(f.Targets)...)
+		}
+		out = append(out, line{dim, "         ", "look: " + f.Look})
+	}
+	return out
+}
+
+// mostTargets bounds the targets of a cascade that are told one by one.
+const mostTargets = 8
+
+// targetLines tell what is wrong at each target of a cascade, the worst first.
+func targetLines(all []desk.TargetView) []line {
+	var out []line
+	for i := range all {
+		if i == mostTargets {
+			return append(out, line{dim, "         ", "and " + itoa(len(all)-i) + " more"})
+		}
+		x := &all[i]
+		s, text := plainStyle, x.Name+": "+x.Text
+		if !x.Until.IsZero() {
+			s, text = dim, text+" (until "+hms(x.Until)+")"
+		}
+		out = append(out, line{s, "         ", text})
 	}
 	return out
 }

@@ -78,6 +78,8 @@ func TestReachSaysWhatAndWhyNot(t *testing.T) {
 	}{
 		"it can":          {verb: "cap.set", target: "az-eu", mind: "in force: 8", whole: "this deployment"},
 		"of a model":      {verb: "fallback.on", target: "gpt-4o", whole: "all of gpt-4o at edge"},
+		"never rehearsed": {verb: "fallback.on", target: "gpt-4o", mind: "never rehearsed"},
+		"rehearsed":       {change: func(s *Snapshot) { s.Rehearsals = []RehearsalView{{For: "gpt-4o", Words: "the rehearsal is STALE"}} }, verb: "route.force", mind: "is STALE"},
 		"of a workload":   {verb: "workload.pause", target: "batch", whole: "all batch at edge"},
 		"of all":          {verb: "retry.set", whole: "everything at edge", mind: "NOT self-reverting"},
 		"impossible":      {verb: "breaker.open", not: "impossible: it has no breaker", whole: "edge"},

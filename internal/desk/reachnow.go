@@ -41,6 +41,9 @@ func (a *reacher) judge(g *GatewayView, v gateway.Verb, dim, target string, x *R
 	if v == gateway.TargetOut || v == gateway.BreakerOpen {
 		a.leftAlone(g, v, target, x)
 	}
+	if v == gateway.FallbackOn || v == gateway.RouteForce {
+		x.Mind = append(x.Mind, a.rehearsed(target))
+	}
 	a.before(g, v, x)
 	if n := a.thrown(g, v, x); n >= flaps {
 		x.Force = fmt.Sprintf("it flaps: thrown and taken back %d times in %d min", n, int(flapSpan.Minutes()))
@@ -164,6 +167,19 @@ func (a *reacher) thrown(g *GatewayView, v gateway.Verb, x *Reach) (n int) {
 		}
 	}
 	return n
+}
+
+// rehearsed says what the last rehearsal of a model's fallback showed.
+func (a *reacher) rehearsed(model string) string {
+	for i := range a.s.Rehearsals {
+		if r := &a.s.Rehearsals[i]; r.For == model {
+			return r.Words
+		}
+	}
+	if a.s.NoProbe != "" {
+		return "never rehearsed, and it cannot be here: " + a.s.NoProbe
+	}
+	return "never rehearsed (t rehearses it)"
 }
 
 // before says what came out when the same was thrown last.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"signalbox/internal/gateway"
@@ -145,8 +147,15 @@ func (d *Desk) rehearsed(c gateway.Change) *RehearsalView {
 			Words: "the fallback of " + model + " was never rehearsed: signalbox control rehearse --model TARGET --for " + model,
 		}
 	}
+	v := d.last(model, last)
+	v.Trials = trialsOf(last.data.Report)
+	return &v
+}
+
+// last is a rehearsal without its requests.
+func (d *Desk) last(model string, last rehearsal) RehearsalView {
 	x := last.data
-	v := &RehearsalView{Endpoint: x.Endpoint, Model: x.Model, For: model, OK: x.OK, Text: x.Text, Trials: trialsOf(x.Report), At: last.at}
+	v := RehearsalView{Endpoint: x.Endpoint, Model: x.Model, For: model, OK: x.OK, Text: x.Text, At: last.at}
 	age, most := d.now().Sub(last.at), d.o.RehearsalAge
 	if most <= 0 {
 		most = DefaultRehearsalAge
@@ -157,6 +166,15 @@ func (d *Desk) rehearsed(c gateway.Change) *RehearsalView {
 		v.Words = fmt.Sprintf("the rehearsal is STALE (%s): %s", v.Stale, v.Words)
 	}
 	return v
+}
+
+// rehearsalViews lists the last rehearsal of each model, without the requests.
+func (d *Desk) rehearsalViews() []RehearsalView {
+	var out []RehearsalView
+	for _, model := range slices.Sorted(maps.Keys(d.rehearsals)) {
+		out = append(out, d.last(model, d.rehearsals[model]))
+	}
+	return out
 }
 
 // goesTo gives the model that a lever's value names, itself or by a deployment; empty where it names none.

@@ -132,6 +132,9 @@ func TestAPlanHasTheRehearsalWhole(t *testing.T) {
 	report := `{"trials":[{"name":"plain","verdict":"accepted","latency_ms":210.4,"complete":true},` +
 		`{"name":"stream","verdict":"broken","latency_ms":430,"ttft_ms":120,"why":"it ends early"},{"name":"seed","verdict":"refused","latency_ms":1e300,"why":"400"}]}`
 	d.learnRehearsal(incident.Entry{At: now.Add(-2 * time.Hour), Kind: incident.Rehearsed, Data: []byte(`{"endpoint":"eu","model":"llama-3","for":"gpt-4o","text":"t","report":` + report + `}`)})
+	if all := d.rehearsalViews(); len(all) != 1 || all[0].For != "gpt-4o" || all[0].Stale == "" || all[0].Trials != nil {
+		t.Errorf("all of them: %+v", all)
+	}
 	v := d.rehearsed(change)
 	if v == nil || v.Stale != "older than 60 min" || v.Endpoint != "eu" || len(v.Trials) != 3 {
 		t.Fatalf("it is %+v", v)

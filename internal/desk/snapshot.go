@@ -42,6 +42,8 @@ type Snapshot struct {
 	Timeline  []TimelineLine // oldest first, bounded to the newest 500
 	Findings  []string       // cross-checks and warnings, each a sentence
 	Journal   JournalView
+
+	Rehearsals []RehearsalView // the last of each model, without the requests
 }
 
 // IncidentView is the open incident.

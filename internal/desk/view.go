@@ -40,6 +40,7 @@ func (d *Desk) publish() {
 		s.Controls = append(s.Controls, d.controlViews(d.wires[name])...)
 	}
 	s.Sources = d.sourceViews(now)
+	s.Rehearsals = d.rehearsalViews()
 	s.Library, s.Run = d.o.Books, d.runView(now)
 	s.Resumable, s.Runs, s.EndedRuns = d.resumable(), d.openRuns(), d.endedRuns()
 	s.Timeline = d.record.timeline()
