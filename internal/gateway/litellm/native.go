@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"signalbox/internal/gateway"
 	"signalbox/internal/redact"
@@ -27,8 +28,10 @@ const (
 
 // What is shown of a proxy; more is counted.
 const (
-	mostModels = 40  // whose fallbacks are asked for, one request each
-	mostKeys   = 100 // one page of /key/list
+	mostModels = 200 // whose fallbacks are asked for, one request each
+	atOnce     = 8   // of these requests
+	pageOfKeys = 100 // the largest that /key/list gives
+	mostPages  = 10
 )
 
 var (
@@ -115,6 +118,32 @@ func (d *Driver) fallback(ctx context.Context, i Instance, model string) (knob, 
 	return d.seen(i, model, answer.Models)
 }
 
+// fallbacks reads those of several models, also of models without any: a lever that took them away is looked for there.
+func (d *Driver) fallbacks(ctx context.Context, i Instance, models []string) (out []knob, notes []string) {
+	out = make([]knob, len(models))
+	errs := make([]error, len(models))
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, atOnce)
+	for n, model := range models {
+		if strings.Contains(model, "/") {
+			continue // no call can address it
+		}
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			out[n], errs[n] = d.fallback(ctx, i, model)
+		})
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			notes = append(notes, err.Error())
+			break // the others say the same
+		}
+	}
+	return slices.DeleteFunc(out, func(k knob) bool { return k.kind == "" }), notes
+}
+
 // seen notes a list of fallbacks. LiteLLM forgets one that is taken away, so the base is the last that was seen.
 func (d *Driver) seen(i Instance, model string, list []string) (knob, error) {
 	value := none
@@ -165,34 +194,44 @@ func (d *Driver) teams(ctx context.Context, i Instance) ([]knob, error) {
 	return out, nil
 }
 
-// keys reads keys that match a filter of /key/list, each as two controls, and how many there are in all.
-func (d *Driver) keys(ctx context.Context, i Instance, filter string) (out []knob, total int, err error) {
-	var list struct {
-		Keys []struct {
-			Token   string `json:"token"`
-			Alias   string `json:"key_alias"`
-			Blocked bool   `json:"blocked"`
-			Limit   *int64 `json:"max_parallel_requests"`
-			At      string `json:"updated_at"`
-		} `json:"keys"`
-		Total int `json:"total_count"`
-	}
-	if err := d.fetch(ctx, i, "/key/list?return_full_object=true&page=1&size="+strconv.Itoa(mostKeys)+filter, &list); err != nil {
-		return nil, 0, err
-	}
-	for _, k := range list.Keys {
-		if k.Alias == "" || k.Token == "" {
-			continue // no scope can name it
+// keyPage is an answer of /key/list, as far as it is used.
+type keyPage struct {
+	Keys []struct {
+		Token   string `json:"token"`
+		Alias   string `json:"key_alias"`
+		Blocked bool   `json:"blocked"`
+		Limit   *int64 `json:"max_parallel_requests"`
+		At      string `json:"updated_at"`
+	} `json:"keys"`
+	Total int `json:"total_count"`
+	Pages int `json:"total_pages"`
+}
+
+// keys reads keys that match a filter of /key/list, each as two controls, how many were looked at and how many there are.
+func (d *Driver) keys(ctx context.Context, i Instance, filter string) (out []knob, seen, total int, err error) {
+	for page := 1; page <= mostPages; page++ {
+		var list keyPage
+		if err := d.fetch(ctx, i, fmt.Sprintf("/key/list?return_full_object=true&page=%d&size=%d%s", page, pageOfKeys, filter), &list); err != nil {
+			return nil, 0, 0, err
 		}
-		limit := gateway.Value("null")
-		if k.Limit != nil {
-			limit = gateway.Value(strconv.FormatInt(*k.Limit, 10))
+		for _, k := range list.Keys {
+			if k.Alias == "" || k.Token == "" {
+				continue // no scope can name it
+			}
+			limit := gateway.Value("null")
+			if k.Limit != nil {
+				limit = gateway.Value(strconv.FormatInt(*k.Limit, 10))
+			}
+			out = append(out,
+				knob{kind: keyKnob, id: k.Token, name: k.Alias, value: boolean(k.Blocked), base: boolean(false), rev: k.At},
+				knob{kind: limitKnob, id: k.Token, name: k.Alias, value: limit, base: limit, rev: k.At})
 		}
-		out = append(out,
-			knob{kind: keyKnob, id: k.Token, name: k.Alias, value: boolean(k.Blocked), base: boolean(false), rev: k.At},
-			knob{kind: limitKnob, id: k.Token, name: k.Alias, value: limit, base: limit, rev: k.At})
+		seen, total = seen+len(list.Keys), list.Total
+		if page >= list.Pages || len(list.Keys) == 0 {
+			break
+		}
 	}
-	return out, list.Total, nil
+	return out, seen, total, nil
 }
 
 func boolean(b bool) gateway.Value { return gateway.Value(strconv.FormatBool(b)) }
@@ -223,24 +262,17 @@ func (d *Driver) readNative(ctx context.Context, i Instance) ([]gateway.Control,
 		notes = append(notes, fmt.Sprintf("fallbacks are shown for %d of %d models", mostModels, len(names)))
 		names = names[:mostModels]
 	}
-	for _, name := range names {
-		k, err := d.fallback(ctx, i, name)
-		switch {
-		case err != nil:
-			notes = append(notes, err.Error())
-		case !gateway.Same(k.value, none) || !gateway.Same(k.base, none):
-			all = append(all, k)
-		}
-	}
+	lists, odd := d.fallbacks(ctx, i, names)
+	all, notes = append(all, lists...), append(notes, odd...)
 	teams, err := d.teams(ctx, i)
 	if err != nil {
 		notes = append(notes, err.Error())
 	}
-	keys, total, err := d.keys(ctx, i, "")
+	keys, seen, total, err := d.keys(ctx, i, "")
 	if err != nil {
 		notes = append(notes, err.Error())
-	} else if total > mostKeys {
-		notes = append(notes, fmt.Sprintf("%d of %d keys are shown", mostKeys, total))
+	} else if total > seen {
+		notes = append(notes, fmt.Sprintf("%d of %d keys are shown", seen, total))
 	}
 	out := make([]gateway.Control, 0, len(all)+len(teams)+len(keys))
 	for _, k := range slices.Concat(all, teams, keys) {
@@ -275,7 +307,7 @@ func (d *Driver) one(ctx context.Context, i Instance, control string) (knob, err
 	case teamKnob:
 		all, err = d.teams(ctx, i)
 	case keyKnob, limitKnob:
-		all, _, err = d.keys(ctx, i, "&key_hash="+url.QueryEscape(id))
+		all, _, _, err = d.keys(ctx, i, "&key_hash="+url.QueryEscape(id))
 	}
 	if err != nil {
 		return knob{}, err
@@ -324,7 +356,7 @@ func (d *Driver) call(i Instance, control string, v gateway.Value) (gateway.Call
 		}
 		c.Body = string(b)
 	}
-	c.Text = line(i, c)
+	c.Text = d.line(i, c)
 	return c, nil
 }
 
@@ -348,10 +380,14 @@ func blocking(kind, id string, v gateway.Value) (string, any, error) {
 }
 
 // line words a call as an operator could type it.
-func line(i Instance, c gateway.Call) string {
+func (d *Driver) line(i Instance, c gateway.Call) string {
 	s := "curl -sS -X " + c.Method + ` -H "Authorization: Bearer $TOKEN"`
 	if c.Body != "" {
 		s += " -H 'Content-Type: application/json' -d " + gateway.Line([]string{c.Body})
 	}
-	return s + " " + gateway.Line([]string{i.URL + c.Path})
+	s += " " + gateway.Line([]string{i.URL + c.Path})
+	if u, err := url.Parse(i.URL); err == nil && d.opts.Through != nil {
+		s += "  # sent from where `" + d.opts.Through("tcp", u.Host) + "` leads"
+	}
+	return s
 }

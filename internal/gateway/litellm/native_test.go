@@ -3,6 +3,7 @@ package litellm
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -292,9 +294,15 @@ func TestDatabaseLevers(t *testing.T) {
 			if !slices.Equal(s.actors, []string{"ana"}) {
 				t.Errorf("LiteLLM hears of %q", s.actors)
 			}
-			state, err := d.Read(t.Context())
-			if err != nil || !state.Instances[0].Reachable {
+			if state, err := d.Read(t.Context()); err != nil || !state.Instances[0].Reachable {
 				t.Fatal(err, state)
+			}
+			// A console that was not there when it was thrown finds it as well.
+			state, err := s.driver().Read(t.Context())
+			if err != nil || !slices.ContainsFunc(state.Instances[0].Controls, func(k gateway.Control) bool {
+				return k.ID == kept.Instances[0].Control && gateway.Same(k.Value, kept.Instances[0].After)
+			}) {
+				t.Errorf("%+v %v", state, err)
 			}
 			if d.Describe().Ability(gateway.RouteForce).Fitness != gateway.Impossible {
 				t.Error("it still offers what the companion can do")
@@ -327,7 +335,7 @@ func TestDatabaseState(t *testing.T) {
 	}
 	want := []string{
 		`target.out deployment=gpt-4o.azure.us "in" of "in"`, `target.out deployment=gpt-4o.azure.eu "in" of "in"`, `target.out deployment=solo.db "out" of "in"`,
-		`fallback.off model=solo ["claude-sonnet"] of ["claude-sonnet"]`, `workload.pause workload=nightly false of false`, `workload.pause workload=batch false of false`,
+		`fallback.off model=claude-sonnet [] of []`, `fallback.off model=gpt-4o [] of []`, `fallback.off model=solo ["claude-sonnet"] of ["claude-sonnet"]`, `workload.pause workload=nightly false of false`, `workload.pause workload=batch false of false`,
 		`cap.set workload=batch null of null`, `workload.pause workload=nightly-key false of false`, `cap.set workload=nightly-key 3 of 3`,
 	}
 	if !slices.Equal(seen, want) {
@@ -343,6 +351,35 @@ func TestDatabaseState(t *testing.T) {
 	p, err := d.Plan(t.Context(), ask(gateway.FallbackOn, traffic.Scope{"model": "solo"}, ""), time.Now())
 	if err != nil || p.Calls[0].Body != `{"fallback_models":["claude-sonnet"],"fallback_type":"general","model":"solo"}` || !p.Deadline.At.IsZero() {
 		t.Errorf("%+v %v", p, err)
+	}
+}
+
+// Keys come in pages, and not all of very many are looked at.
+func TestKeysComeInPages(t *testing.T) {
+	const all = 1203
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		page, _ := strconv.Atoi(r.URL.Query().Get("page"))
+		var keys []any
+		for n := (page - 1) * pageOfKeys; n < min(page*pageOfKeys, all); n++ {
+			keys = append(keys, map[string]any{"token": fmt.Sprint("t", n), "key_alias": fmt.Sprint("a", n)})
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"keys": keys, "total_count": all, "total_pages": (all + pageOfKeys - 1) / pageOfKeys})
+	}))
+	t.Cleanup(s.Close)
+	keys, seen, total, err := driver(s.URL).keys(t.Context(), Instance{Name: "pod", URL: s.URL}, "")
+	if err != nil || len(keys) != 2*mostPages*pageOfKeys || seen != mostPages*pageOfKeys || total != all || keys[len(keys)-1].id != "t999" {
+		t.Errorf("%d controls, %d of %d, %v", len(keys), seen, total, err)
+	}
+}
+
+// A call by hand says from where it is sent.
+func TestCallsThroughAJumpHost(t *testing.T) {
+	s := serve(t)
+	d := s.driver()
+	d.opts.Through = func(network, address string) string { return "ssh bastion nc " + network + " " + address }
+	p, err := d.Plan(t.Context(), ask(gateway.TargetOut, traffic.Scope{"deployment": "solo.db"}, ""), time.Now())
+	if err != nil || !strings.Contains(p.Calls[0].Text, "# sent from where `ssh bastion nc tcp 127.0.0.1:") {
+		t.Errorf("%+v %v", p.Calls, err)
 	}
 }
 

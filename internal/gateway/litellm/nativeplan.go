@@ -148,7 +148,7 @@ func (b *native) read(ctx context.Context, i Instance) (r nativeReading) {
 		r.knobs = []knob{k}
 		return r
 	}
-	keys, _, err := d.keys(ctx, i, "&key_alias="+url.QueryEscape(b.alias()))
+	keys, _, _, err := d.keys(ctx, i, "&key_alias="+url.QueryEscape(b.alias()))
 	if r.err = err; err != nil {
 		return r
 	}
@@ -189,6 +189,9 @@ func (b *native) add(r nativeReading) error {
 		want, err := b.want(k)
 		if err != nil {
 			return err
+		}
+		if shown := k.shown("").ID; shown != k.control() {
+			return b.refuse("its name cannot be shown as it is ("+shown+"), so what becomes of it could not be followed", "another name in LiteLLM")
 		}
 		ip := gateway.InstancePlan{Name: r.from.Name, Control: k.control(), Before: k.value, After: want, Rev: version(k)}
 		if gateway.Same(k.value, want) {
