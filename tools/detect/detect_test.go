@@ -36,6 +36,41 @@ func TestAStrongFaultIsFoundAndReported(t *testing.T) {
 	}
 }
 
+// A day from the shelf says what it said when it was simulated, and is there for the same plan only.
+func TestDaysAreKept(t *testing.T) {
+	t.Parallel()
+	o := &options{workers: 1, verbose: true}
+	var err error
+	if o.shelf, err = newShelf(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	p := plan{hours: 0.2, quiet: 0.05, gap: 60, scale: 0.5, falses: 1, kinds: []string{"blip_20s"}, width: 1}
+	say := func(days []*day) string {
+		var out bytes.Buffer
+		o.withFaults = days
+		if err := full(o, &report{out: &out}); err != nil {
+			t.Fatal(err)
+		}
+		return out.String()
+	}
+	first := o.simulate(2, 1, p)
+	again := o.simulate(2, 1, p)
+	if first[0] == again[0] || o.shelf.get(2, p) == nil {
+		t.Fatal("the day was not kept")
+	}
+	if a, b := say(first), say(again); a != b || !strings.Contains(a, "blip_20s") {
+		t.Errorf("%s\nand from the shelf\n%s", a, b)
+	}
+	other := p
+	other.scale = 0.4
+	if o.shelf.get(2, other) != nil || o.shelf.get(3, p) != nil {
+		t.Error("another day was taken for it")
+	}
+	if names, err := os.ReadDir(o.shelf.dir); err != nil || len(names) != 1 {
+		t.Errorf("on the shelf: %v %v", names, err)
+	}
+}
+
 func TestAScrapeTellsTheSameCounts(t *testing.T) {
 	t.Parallel()
 	s := newSim(1, plan{hours: 1, scale: 0.5, falses: 1, width: 15})

@@ -29,6 +29,8 @@ type options struct {
 	dir, scanned        string
 	check               bool
 	verbose             bool
+	keep                string
+	shelf               *shelf
 	withFaults, without []*day // simulated for one part and kept for another
 }
 
@@ -75,6 +77,7 @@ func parseFlags() *options {
 	flag.StringVar(&o.scanned, "scan", "", "what signalbox scan --output json said of the events in it")
 	flag.BoolVar(&o.check, "check", false, "exit 1 when a target is missed")
 	flag.BoolVar(&o.verbose, "v", false, "list what was missed, false or named wrongly")
+	flag.StringVar(&o.keep, "keep", "", "a folder that keeps simulated days: the same program takes them from there when it is started again")
 	flag.Parse()
 	if o.kinds != "" {
 		o.plan.kinds = strings.Split(o.kinds, ",")
@@ -88,6 +91,11 @@ func (o *options) asked(part string) bool { return slices.Contains(strings.Split
 func main() {
 	o := parseFlags()
 	r := &report{out: os.Stdout}
+	var err error
+	if o.shelf, err = newShelf(o.keep); err != nil {
+		fmt.Fprintf(os.Stderr, "detect: %v\n", err)
+		os.Exit(2)
+	}
 	if o.dir != "" {
 		if err := scoreFiles(o, r); err != nil {
 			fmt.Fprintf(os.Stderr, "detect: %v\n", err)
@@ -127,6 +135,18 @@ func (o *options) calmDays() []*day {
 	return o.without
 }
 
+// day gives one day: from the shelf, or by simulating it.
+func (o *options) day(seed uint64, p plan) *day {
+	if d := o.shelf.get(seed, p); d != nil {
+		return d
+	}
+	d := run(seed, p)
+	if err := o.shelf.put(d, p); err != nil {
+		fmt.Fprintf(os.Stderr, "detect: %v\n", err)
+	}
+	return d
+}
+
 // simulate runs days of consecutive seeds, some of them side by side, and gives them in order of their seeds.
 func (o *options) simulate(first uint64, n int, p plan) []*day {
 	out := make([]*day, n)
@@ -135,7 +155,7 @@ func (o *options) simulate(first uint64, n int, p plan) []*day {
 	for range max(1, min(o.workers, n)) {
 		wg.Go(func() {
 			for i := range jobs {
-				out[i] = run(first+uint64(i), p) //nolint:gosec // a count
+				out[i] = o.day(first+uint64(i), p) //nolint:gosec // a count
 			}
 		})
 	}
