@@ -102,8 +102,8 @@ type Leaf struct {
 
 // Bucket is what one leaf saw in one second: N requests, outcomes by class. Retries of the N were repeats of a request
 // by the same client; First counts failures among the other N-Retries. LogLat holds ln(seconds) of the OK requests,
-// LogTTFT the same of their first tokens, LogTok ln of their tokens, as far as Config asks for them; their memory is
-// used again by the next call.
+// LogTTFT the same of their first tokens, LogTok ln of their tokens, as far as Config asks for them. All of it is used
+// again by the next call.
 type Bucket struct {
 	Leaf, N, Retries int
 	Cls, First       [NClass]int
@@ -134,6 +134,7 @@ type Gen struct {
 	act     []*Fault // in this second
 	level   []float64
 	now     pace
+	bucket  Bucket // what emit is called with
 }
 
 // SeriesOf is the number of the leaf's model x region.

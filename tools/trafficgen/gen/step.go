@@ -19,13 +19,14 @@ func (g *Gen) Step(emit func(*Bucket)) {
 			last = l.series
 			g.now = g.paceOf(l)
 		}
-		b := Bucket{Leaf: i, LogLat: g.lat[:0]}
-		n, ret := g.arrivals(&b, l)
+		b := &g.bucket
+		*b = Bucket{Leaf: i, LogLat: g.lat[:0]}
+		n, ret := g.arrivals(b, l)
 		again := l.again[g.T&3]
 		l.again[g.T&3] = 0
 		if b.N, b.Retries = n+ret+again, ret+again; b.N > 0 {
-			g.fill(&b, l, [3]int{n, ret, again})
-			emit(&b)
+			g.fill(b, l, [3]int{n, ret, again})
+			emit(b)
 		}
 	}
 	g.T++
