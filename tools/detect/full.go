@@ -143,6 +143,9 @@ func gather(days []*day) *tally {
 // does not see in that time asks for what nobody can do.
 const apartWithin = 60
 
+// lateAfter is how many seconds nine in ten may take: what took longer is listed.
+const lateAfter = 75
+
 func (t *tally) fault(f *score.Found) {
 	at := traffics[0].name
 	for _, c := range slices.Backward(traffics) {
@@ -171,8 +174,12 @@ func (t *tally) fault(f *score.Found) {
 			t.wrong = append(t.wrong, fmt.Sprintf("second cause not told apart within 60 s (found after %s, alone after %s): %s", num(f.Delay), num(f.Apart), f.Fault.Text))
 		}
 	}
-	if f.Fault.Oracle > 0 && math.IsInf(f.Delay, 1) {
+	switch {
+	case f.Fault.Oracle == 0:
+	case math.IsInf(f.Delay, 1):
 		t.wrong = append(t.wrong, "missed: "+f.Fault.Text)
+	case f.Delay > lateAfter:
+		t.wrong = append(t.wrong, fmt.Sprintf("late, after %s s: %s", num(f.Delay), f.Fault.Text))
 	}
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"maps"
-	"math"
 	"slices"
 
 	"signalbox/tools/detect/score"
@@ -12,7 +11,10 @@ import (
 // more measures the kinds of faults that are not among the usual fourteen.
 func more(o *options, r *report) error {
 	p := o.plan
-	p.fine, p.kinds, p.rivals, p.pair = true, gen.MoreKinds, false, 0
+	p.fine, p.rivals, p.pair = true, false, 0
+	if len(p.kinds) == 0 {
+		p.kinds = gen.MoreKinds
+	}
 	days := o.simulate(o.seed, o.more, p)
 	t := gather(days)
 	r.title("Other kinds: %s fleet-days with deployments and workloads, scale %s, seeds %d to %d", num(t.days), num(p.scale),
@@ -48,18 +50,11 @@ func more(o *options, r *report) error {
 			r.atLeast("more", "found of what the oracle sees, "+k, 95, percent(x.found, x.visible), "%")
 		}
 	}
-	if f := t.kinds["deployment"]; f != nil {
-		for _, k := range []string{"deployment", "workload", "quota"} {
-			_, _, f1 := rates(t.kinds[k])
+	for _, k := range []string{"deployment", "workload", "quota"} {
+		if p := t.kinds[k]; p != nil {
+			_, _, f1 := p.Rates()
 			r.atLeast("more", "F1 of scopes 15 s after the alarm, "+k, 0.9, f1, "")
 		}
 	}
 	return nil
-}
-
-func rates(p *score.PR) (precision, recall, f1 float64) {
-	if p == nil {
-		return math.NaN(), math.NaN(), math.NaN()
-	}
-	return p.Rates()
 }
