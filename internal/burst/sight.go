@@ -92,6 +92,6 @@ func (d *Detector) BlindFor(perSecond, normal, share float64) time.Duration {
 	if information <= 0 {
 		return 1 << 62
 	}
-	secs := (d.blame.alarmAt() - 1) / information
+	secs := (d.blame.alarmAt(int(signals)) - 1) / information
 	return time.Duration(min(secs, 1e6) * float64(time.Second))
 }

@@ -46,10 +46,11 @@ func newWatch(d *Detector, naming func(int64) string) *watch {
 	}
 }
 
-// alarmAt is the evidence at which a signal speaks, from the false alarms that the operator puts up with. The
-// constant was measured on calm fleets of 600 key-signals; each nat divides the false alarms by about three.
-func (w *watch) alarmAt() float64 {
-	a := 15.5 - math.Log(w.falses) + math.Log(float64(len(w.cuts)*int(signals))/600)
+// alarmAt is the evidence at which one of so many kinds of it speaks that each cut gathers, from the false alarms that
+// the operator puts up with. The constant was measured on calm fleets of 600 key-signals; each nat divides the false
+// alarms by about three.
+func (w *watch) alarmAt(kinds int) float64 {
+	a := 15.5 - math.Log(w.falses) + math.Log(float64(len(w.cuts)*kinds)/600)
 	return min(max(a, 10), 25)
 }
 
@@ -156,7 +157,7 @@ func (w *watch) step(sec int64) {
 	w.record(sec)
 	w.expect(w.touch)
 	w.weigh(sec)
-	at := w.alarmAt()
+	at := w.alarmAt(int(signals))
 	for s := range signals {
 		w.judge(sec, s, at)
 	}
