@@ -5,6 +5,11 @@ import "math"
 // strengths are the shares of requests that a fault may make fail, as the statistic mixes them.
 var strengths = [6]float64{0.004, 0.012, 0.035, 0.1, 0.3, 0.9}
 
+// drifts is how much of what a drift may add to the failures of a place is taken for normal where they are tried for a
+// fault of each strength. A drift is slow and adds parts of what is usual, which only a weak fault can be mistaken for:
+// to a strong one it would be the rare chance that the alarm's threshold is for. What is not known yet is granted to all.
+var drifts = [len(strengths)]float64{1, 0.6, 0.25, 0, 0, 0}
+
 // calmLog are the logarithms of what one request that ended well multiplies the evidence by.
 var calmLog = func() (l [len(strengths)]float64) {
 	for j, eps := range strengths {
@@ -27,6 +32,8 @@ type stat struct {
 	waits      [maxWaits]weight
 	waiting    int
 	v, w       float64 // dispersion: weighted blocks
+	late       [lateBlocks]scattered
+	unlearned  int     // of late
 	bk, be, bs float64 // the running block: failures, expected ones, seconds
 	fk, fn, fe float64 // the last half minute, fading
 	last       int64
@@ -35,7 +42,16 @@ type stat struct {
 }
 
 // weight is one second that waits: requests, failures among them, and the boundary where there are any.
-type weight struct{ n, k, boundary float32 }
+type weight struct {
+	n, k float32
+	boundary
+}
+
+// scattered is a block whose scatter is not learned yet: a burst that begins is none, and would need more evidence for it.
+type scattered struct {
+	at int64
+	r  float64
+}
 
 // maxWaits is for how many seconds evidence waits.
 const maxWaits = 8
@@ -44,10 +60,11 @@ const maxWaits = 8
 var stirring = sumAt(4)
 
 const (
-	maxR      = 1e200
-	blockSecs = 15
-	blockLong = 600
-	recentSec = 30 // half-life of the last half minute
+	maxR       = 1e200
+	blockSecs  = 15
+	blockLong  = 600
+	lateBlocks = guardWarm/blockSecs + 2 // so many end until the first is learned
+	recentSec  = 30                      // half-life of the last half minute
 )
 
 // fades is how much of the last half minute is left after so many seconds.
@@ -77,7 +94,7 @@ func (s *stat) reaches(sum float64) bool {
 // catchUp weighs what waits, second by second.
 func (s *stat) catchUp() {
 	for _, x := range s.waits[:s.waiting] {
-		s.weigh(float64(x.n), float64(x.k), float64(x.boundary))
+		s.weigh(float64(x.n), float64(x.k), x.boundary)
 	}
 	s.waiting, s.most = 0, s.sum
 }
@@ -94,19 +111,22 @@ func (s *stat) settle() {
 // fold weighs what waits as if each second had been like the others: it costs what one second does. That is no more than
 // what chance allows, either: an even share of a likelihood ratio has a mean of at most one as the ratio has.
 func (s *stat) fold() {
-	var n, k, at float64
+	var n, k float64
+	var mean boundary
 	for _, x := range s.waits[:s.waiting] {
-		n, k, at = n+float64(x.n), k+float64(x.k), at+float64(x.k)*float64(x.boundary)
+		n, k = n+float64(x.n), k+float64(x.k)
+		mean.still, mean.drifting = mean.still+float64(x.k)*x.still, mean.drifting+float64(x.k)*x.drifting
 	}
 	if k > 0 {
-		at = k * (1/at - 1/k) // (1-b)/b of the mean boundary b
+		mean.still, mean.drifting = mean.still/k, mean.drifting/k
 	}
 	share := 1 / (float64(s.waiting) * s.calmPhi)
 	s.sum = 0
 	for j, eps := range strengths {
 		l := (n - k) * calmLog[j]
 		if k > 0 {
-			l += k * math.Log1p(eps*at)
+			p := mean.of(j)
+			l += k * math.Log1p(eps*(1-p)/p)
 		}
 		one, all, since := math.Exp(min(l*share, 460)), 1.0, 0.0
 		for range s.waiting {
@@ -120,11 +140,12 @@ func (s *stat) fold() {
 }
 
 // weigh adds the evidence of a second.
-func (s *stat) weigh(n, k, boundary float64) {
+func (s *stat) weigh(n, k float64, normal boundary) {
 	f := powers(s.calm, int(n-k))
 	if k > 0 {
 		for j, eps := range strengths {
-			f[j] *= math.Exp(min(k*math.Log1p(eps*(1-boundary)/boundary)/s.calmPhi, 460))
+			p := normal.of(j)
+			f[j] *= math.Exp(min(k*math.Log1p(eps*(1-p)/p)/s.calmPhi, 460))
 		}
 	}
 	s.sum = 0
@@ -135,12 +156,12 @@ func (s *stat) weigh(n, k, boundary float64) {
 }
 
 // wait puts a second off.
-func (s *stat) wait(n, k, boundary float64) {
+func (s *stat) wait(n, k float64, normal boundary) {
 	s.most += float64(len(strengths))
-	if usual := n * boundary; k > usual { // no strength makes more of it than the likeliest
+	if usual := n * min(0.9, normal.still); k > usual { // no strength makes more of it than the likeliest
 		s.most *= raised(k/usual, k/s.calmPhi)
 	}
-	s.waits[s.waiting] = weight{float32(n), float32(k), float32(boundary)}
+	s.waits[s.waiting] = weight{float32(n), float32(k), normal}
 	if s.waiting++; s.waiting == maxWaits {
 		s.settle()
 	}
@@ -160,15 +181,28 @@ const (
 	sureFactor  = 1.5
 )
 
-// boundary is the highest failure rate that is still normal where e failures of n were expected. v is how far off
-// that may be for lack of experience, squared, and c what leaves without any may fail besides.
-func (t *trait) boundary(n, e, v, c float64) float64 {
-	return min(0.9, (t.mul*e+sureFactor*math.Sqrt(v)+c)/n+t.abs)
+// boundary is the highest failure rate that is still normal: without any drift, and with as much of it as is not worth
+// saying.
+type boundary struct{ still, drifting float64 }
+
+// boundary is what is normal where e failures of n were expected. v is how far off that may be for lack of experience,
+// squared, and c what leaves without any may fail besides; all of it is taken so many times while a watch is wary.
+func (t *trait) boundary(n, e, v, c, wary float64) boundary {
+	still := wary * ((e+sureFactor*math.Sqrt(v)+c)/n + t.abs)
+	b := boundary{still: still, drifting: still + wary*(t.mul-1)*e/n}
+	if t.family != failing {
+		b.still = b.drifting
+	}
+	return b
 }
+
+// of is the boundary of one strength.
+func (b *boundary) of(j int) float64 { return min(0.9, b.still+drifts[j]*(b.drifting-b.still)) }
 
 // push takes one second in: k failures of n, e expected, and the boundary where k is not zero. The dispersion learns
 // from it only while nothing is wrong.
-func (s *stat) push(sec int64, n, k, e, boundary, phi0 float64, learn bool) {
+func (s *stat) push(sec int64, n, k, e float64, normal boundary, phi0 float64, learn bool) {
+	s.scatters(sec, learn)
 	phi := s.phi(phi0)
 	if phi != s.calmPhi {
 		if s.waiting > 0 {
@@ -179,7 +213,7 @@ func (s *stat) push(sec int64, n, k, e, boundary, phi0 float64, learn bool) {
 			s.calm[j] = math.Exp(calmLog[j] / phi)
 		}
 	}
-	s.wait(n, k, boundary)
+	s.wait(n, k, normal)
 	if dt := min(sec-s.last, int64(len(fades)-1)); s.last != 0 {
 		f := fades[dt]
 		s.fk, s.fn, s.fe = s.fk*f, s.fn*f, s.fe*f
@@ -190,11 +224,26 @@ func (s *stat) push(sec int64, n, k, e, boundary, phi0 float64, learn bool) {
 	s.bk, s.be = s.bk+k, s.be+e
 	if (s.bs >= blockSecs && s.be >= 2) || s.bs >= blockLong-1 {
 		if learn && s.be > 0.2 {
-			r := min((s.bk-s.be)*(s.bk-s.be)/s.be, 9*phi)
-			s.v += (r - s.v) / 240
-			s.w += (1 - s.w) / 240
+			s.late[s.unlearned] = scattered{sec, min((s.bk-s.be)*(s.bk-s.be)/s.be, 9*phi)}
+			s.unlearned++
 		}
 		s.bk, s.be, s.bs = 0, 0, 0
+	}
+}
+
+// scatters learns from the blocks that are old enough, and forgets those that turned out to begin a burst.
+func (s *stat) scatters(sec int64, learn bool) {
+	if !learn {
+		s.unlearned = 0
+	}
+	old := 0
+	for old < s.unlearned && s.late[old].at < sec-guardWarm {
+		s.v += (s.late[old].r - s.v) / 240
+		s.w += (1 - s.w) / 240
+		old++
+	}
+	if old > 0 {
+		s.unlearned = copy(s.late[:], s.late[old:s.unlearned])
 	}
 }
 

@@ -159,7 +159,7 @@ func (w *watch) step(sec int64) {
 	w.weigh(sec)
 	at := w.alarmAt(int(signals))
 	for s := range signals {
-		w.judge(sec, s, at)
+		w.judge(sec, s, at+s.strict())
 	}
 	w.lookInto(sec)
 	w.hold(sumAt(at - holdNear))
@@ -222,11 +222,11 @@ func (w *watch) weigh(sec int64) {
 			if n <= 0 || sec < w.eps[s].pausedTil || sec < w.born+traits[s].quiet {
 				continue
 			}
-			p0 := 0.0
+			var normal boundary
 			if c.now.failed.has(s) {
-				p0 = min(0.9, wary*traits[s].boundary(n, c.now.e[s], c.now.v[s], c.now.c[s]))
+				normal = traits[s].boundary(n, c.now.e[s], c.now.v[s], c.now.c[s], wary)
 			}
-			c.stats[s].push(sec, n, c.now.k[s], c.now.e[s], p0, c.phi0(), !w.eps[s].on)
+			c.stats[s].push(sec, n, c.now.k[s], c.now.e[s], normal, c.phi0(), !w.eps[s].on)
 		}
 	}
 }
