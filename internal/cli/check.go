@@ -136,13 +136,33 @@ func (i *inspection) tokens(gates []desk.Gateway) (locked map[string]bool) {
 		}
 		if err := tokenTrouble(g); err != nil {
 			locked[g.Name] = true
-			i.add("token", g.Name, checkBad, "see the gateway's token in the configuration", "%v", err)
+			i.add("token", g.Name, checkBad, "see the gateway's token and tls in the configuration", "%v", err)
 			continue
 		}
-		i.add("token", g.Name, checkOK, "", "is there (%s)", k.token.from)
+		if k.token != nil {
+			i.add("token", g.Name, checkOK, "", "is there (%s)", k.token.from)
+		}
+		i.certificate(g.Name, k.tls)
 	}
 	return locked
 }
+
+// certificate tells whose client certificate is shown to a gateway, and for how long it is good.
+func (i *inspection) certificate(gateway string, t config.TLS) {
+	_, leaf, err := t.Load(time.Now())
+	if err != nil || leaf == nil {
+		return
+	}
+	left := time.Until(leaf.NotAfter)
+	state, try := checkOK, ""
+	if left < min(soonEnded, leaf.NotAfter.Sub(leaf.NotBefore)/4) {
+		state, try = checkNote, "renew it; the new one is used without a restart"
+	}
+	i.add("tls", gateway, state, try, "client certificate of %s, good until %s", leaf.Subject, stamp(leaf.NotAfter))
+}
+
+// soonEnded is how long before its end a client certificate is told of, or a quarter of its life where that is less.
+const soonEnded = 7 * 24 * time.Hour
 
 // gateway tells of one gateway and each of its instances.
 func (i *inspection) gateway(g desk.GatewayState) {

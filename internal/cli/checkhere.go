@@ -255,8 +255,8 @@ func (i *inspection) clocks(ctx context.Context) {
 	defer lead.close()
 	for _, g := range i.cfg.Gateways {
 		over := http.DefaultTransport
-		if w := lead[g.Name]; w != nil {
-			over = w.Client().Transport
+		if client, _ := clientOf(lead[g.Name], g.TLS); client.Transport != nil {
+			over = client.Transport
 		}
 		for _, raw := range g.Instances {
 			look(raw, over)

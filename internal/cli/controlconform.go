@@ -23,6 +23,7 @@ import (
 type conforming struct {
 	controls, values  []string
 	token, reason     string
+	files             config.TLS
 	deadline, timeout time.Duration
 	toggles, yes      bool
 	output            string
@@ -46,6 +47,7 @@ func (a *app) controlConformCommand() *cobra.Command {
 			"A gateway of the configuration is tried instance by instance, with its token. A URL that is neither of the configuration nor\n" +
 			"on loopback counts as production: it takes --reason and --yes before anything is changed there.\n\nExit code 1: a check failed.",
 		Example: "  signalbox control conform https://gateway.example:8443 --token env:GATEWAY_TOKEN\n" +
+			"  signalbox control conform https://gateway.example:8443 --cert ana.pem --key ana.key --ca ca.pem\n" +
 			"  signalbox control conform edge --control cap.azure-eu-west-gpt-4o --control pause.batch --reason \"before the release\" --yes",
 		RunE: func(c *cobra.Command, args []string) error { return a.controlConform(c.Context(), args[0], o) },
 	}
@@ -53,6 +55,9 @@ func (a *app) controlConformCommand() *cobra.Command {
 	f.StringArrayVar(&o.controls, "control", nil, "`ID` of a control that may be changed and changed back; repeatable")
 	f.StringArrayVar(&o.values, "value", nil, "`ID=JSON`: what to set a control to, instead of the mildest other value")
 	f.StringVar(&o.token, "token", "", "where the token is: env:NAME or file:PATH; by default the configuration's")
+	f.StringVar(&o.files.Cert, "cert", "", "`FILE` with a client certificate, in PEM; by default the configuration's")
+	f.StringVar(&o.files.Key, "key", "", "`FILE` with its private key")
+	f.StringVar(&o.files.CA, "ca", "", "`FILE` with the authorities that are believed, in place of this machine's")
 	f.StringVar(&o.reason, "reason", "", "why, for whoever finds a control set")
 	f.DurationVar(&o.deadline, "deadline", 2*time.Second, "the deadline whose end is waited for")
 	f.DurationVar(&o.timeout, "timeout", 5*time.Second, "of one request")
@@ -140,6 +145,12 @@ func (a *app) placesOf(target string, o conforming) ([]place, ways, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if (o.files.Cert == "") != (o.files.Key == "") {
+		return nil, nil, &usageError{err: errors.New("a client certificate is --cert with --key"), try: "--cert client.pem --key client.key"}
+	}
+	if _, _, err := o.files.Load(time.Now()); err != nil {
+		return nil, nil, &usageError{err: err, try: "see the files that --cert, --key and --ca name"}
+	}
 	lead := waysOf(cfg)
 	var out []place
 	for _, g := range cfg.Gateways {
@@ -158,7 +169,11 @@ func (a *app) placesOf(target string, o conforming) ([]place, ways, error) {
 			if g.Kind == config.GatewayLiteLLM {
 				one.url = litellm.Contract(one.url)
 			}
-			one.client, _ = clientOf(lead[g.Name])
+			files := g.TLS
+			if !o.files.IsZero() {
+				files = o.files
+			}
+			one.client, _ = clientOf(lead[g.Name], files)
 			out = append(out, one)
 		}
 	}
@@ -168,7 +183,8 @@ func (a *app) placesOf(target string, o conforming) ([]place, ways, error) {
 	if !strings.Contains(target, "://") {
 		return nil, nil, &usageError{err: fmt.Errorf("there is no gateway %q, and a URL begins with http:// or https://", target), try: "signalbox control describe"}
 	}
-	return []place{{url: target, token: token, careful: !onLoopback(target), client: &http.Client{}}}, nil, nil
+	client, _ := clientOf(nil, o.files)
+	return []place{{url: target, token: token, careful: !onLoopback(target), client: client}}, nil, nil
 }
 
 // secretWord reads env:NAME or file:PATH; a secret itself is not taken, because other processes see the command line.

@@ -50,11 +50,16 @@ func driver(cfg *config.Config, g config.Gateway, w *jump.Way, learn func(secret
 		if g.Kind == config.GatewayLiteLLM {
 			build = litellmDriver
 		}
-		if g.Token.IsZero() {
-			return build(g, w, nil), nil
+		k := &keyed{tls: g.TLS}
+		var ask bearer
+		if !g.Token.IsZero() {
+			k.token = &token{from: g.Token, at: g.At, learn: learn}
+			ask = k.token.bearer
 		}
-		t := &token{from: g.Token, at: g.At, learn: learn}
-		return &keyed{steered: build(g, w, t.bearer), token: t}, nil
+		if k.steered = build(g, w, ask); k.token == nil && g.TLS.IsZero() {
+			return k.steered, nil
+		}
+		return k, nil
 	case config.GatewayHAProxy:
 		o := haproxy.Options{Gateway: g.Name, Instances: haproxyInstances(g), Timeout: g.Timeout, Resolve: deploymentsOf(cfg), Maps: g.Maps}
 		if w != nil {
@@ -99,7 +104,7 @@ type bearer func(context.Context) (string, error)
 
 func contractDriver(g config.Gateway, w *jump.Way, token bearer) steered {
 	o := contract.Options{Gateway: g.Name, Timeout: g.Timeout, Token: token}
-	o.Client, o.Through = clientOf(w)
+	o.Client, o.Through = clientOf(w, g.TLS)
 	for i, raw := range g.Instances {
 		o.Instances = append(o.Instances, contract.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
 	}
@@ -108,7 +113,7 @@ func contractDriver(g config.Gateway, w *jump.Way, token bearer) steered {
 
 func litellmDriver(g config.Gateway, w *jump.Way, token bearer) steered {
 	o := litellm.Options{Gateway: g.Name, Env: g.Env, Timeout: g.Timeout, Token: token}
-	o.Client, o.Through = clientOf(w)
+	o.Client, o.Through = clientOf(w, g.TLS)
 	for i, raw := range g.Instances {
 		o.Instances = append(o.Instances, litellm.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
 	}

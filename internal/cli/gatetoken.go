@@ -57,11 +57,12 @@ type steered interface {
 	gateway.Extender
 }
 
-// keyed is a driver that needs a token first. One that cannot be had costs this gateway its levers, and no other gateway
-// anything; what it could do is described all the same, and nothing is sent without the token.
+// keyed is a driver that needs a token, or a client certificate, first. One that cannot be had costs this gateway its levers, and
+// no other gateway anything; what it could do is described all the same, and nothing is sent without it.
 type keyed struct {
 	steered
-	token *token
+	token *token // nil: it wants none
+	tls   config.TLS
 }
 
 var (
@@ -70,8 +71,13 @@ var (
 )
 
 func (k *keyed) ready(ctx context.Context, now bool) error {
-	if _, err := k.token.get(ctx, now); err != nil {
-		return fmt.Errorf(unsteered+": token: %w", err)
+	if k.token != nil {
+		if _, err := k.token.get(ctx, now); err != nil {
+			return fmt.Errorf(unsteered+": token: %w", err)
+		}
+	}
+	if _, _, err := k.tls.Load(time.Now()); err != nil {
+		return fmt.Errorf(unsteered+": tls: %w", err)
 	}
 	return nil
 }
@@ -124,7 +130,7 @@ func (k *keyed) Extend(ctx context.Context, p gateway.Plan, r gateway.Receipt, t
 	return k.steered.Extend(ctx, p, r, ttl, idemKey) //nolint:wrapcheck // the driver's own
 }
 
-// tokenTrouble says why a gateway cannot be steered for want of its token; nil: it can, or needs none.
+// tokenTrouble says why a gateway cannot be steered for want of its token or certificate; nil: it can, or needs none.
 func tokenTrouble(g desk.Gateway) error {
 	if k, ok := g.Driver.(*keyed); ok {
 		return k.ready(context.Background(), false)
@@ -136,7 +142,7 @@ func tokenTrouble(g desk.Gateway) error {
 func fetchTokens(ctx context.Context, gates []desk.Gateway) {
 	var wg sync.WaitGroup
 	for _, g := range gates {
-		if k, ok := g.Driver.(*keyed); ok {
+		if k, ok := g.Driver.(*keyed); ok && k.token != nil {
 			wg.Go(func() { _, _ = k.token.get(ctx, true) }) // why it cannot be had is told where the gateway is
 		}
 	}

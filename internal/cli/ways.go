@@ -1,8 +1,13 @@
 package cli
 
 import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"signalbox/internal/config"
 	"signalbox/internal/gateway/jump"
@@ -32,9 +37,42 @@ func (w ways) close() {
 }
 
 // clientOf gives the HTTP client for a gateway, and the words of the command that it goes through.
-func clientOf(w *jump.Way) (*http.Client, func(network, address string) string) {
-	if w == nil {
+func clientOf(w *jump.Way, files config.TLS) (*http.Client, func(network, address string) string) {
+	if w == nil && files.IsZero() {
 		return &http.Client{}, nil
 	}
+	if w == nil {
+		t := &http.Transport{DialContext: new(net.Dialer).DialContext, IdleConnTimeout: time.Minute}
+		t.DialTLSContext = secured(files, t.DialContext)
+		return &http.Client{Transport: t}, nil
+	}
+	if !files.IsZero() {
+		w.Transport().DialTLSContext = secured(files, w.Dial)
+	}
 	return w.Client(), w.Line
+}
+
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
+// secured dials with the certificates as they are in their files then: one that was renewed is used without a restart.
+func secured(files config.TLS, dial dialer) dialer {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, _, err := files.Load(time.Now())
+		if err != nil {
+			return nil, fmt.Errorf("tls: %w", err)
+		}
+		if c.ServerName, _, err = net.SplitHostPort(address); err != nil {
+			return nil, fmt.Errorf("tls: %w", err)
+		}
+		raw, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		conn := tls.Client(raw, c)
+		if err := conn.HandshakeContext(ctx); err != nil {
+			_ = raw.Close()
+			return nil, err //nolint:wrapcheck // the driver says of which instance
+		}
+		return conn, nil
+	}
 }

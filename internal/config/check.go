@@ -217,6 +217,7 @@ func checkGateway(r *report, g *Gateway) {
 	checkCommands(r, g)
 	checkNginx(r, g)
 	checkThrough(r, g)
+	checkTLS(r, g)
 }
 
 func badAddress(kind, a string) (wrong, hint string) {

@@ -106,6 +106,7 @@ type Gateway struct {
 	Runtime   Runtime
 	Maps      bool // haproxy: its configuration has maps of levers
 	Token     Secret
+	TLS       TLS
 	Through   []string      // the command that leads to an instance, with placeholders for its address; none: it is reached from here
 	Timeout   time.Duration // of one call to one instance
 	At        Pos

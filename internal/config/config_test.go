@@ -209,6 +209,11 @@ func TestParseLocatesEveryProblem(t *testing.T) {
 		{"a way of another kind", "gateways: [{name: a, kind: nginx, instances: ['http://h'], nginx: {file: a, base: b}, through: [ssh]}]", []string{
 			`f.yaml:2:96: through belongs to kind contract, haproxy, envoy or litellm, not nginx; through of nginx: is what runs commands on its machine`,
 		}},
+		{"half a certificate", "gateways: [{name: a, kind: contract, instances: ['http://h'], tls: {cert: c}}]", []string{
+			`f.yaml:2:49: instance "http://h" is asked without TLS, so that its certificate is not shown; write https://`,
+			`f.yaml:2:68: a client certificate needs both its parts; add cert: and key:`,
+		}},
+		{"a certificate for a socket", "gateways: [{name: a, kind: haproxy, instances: ['unix:/h'], tls: {ca: c}}]", []string{`f.yaml:2:66: tls belongs to kind contract or litellm, not haproxy`}},
 		{"maps of another kind", "gateways: [{name: a, kind: contract, instances: ['http://h'], maps: on}]", []string{`f.yaml:2:69: maps belong to kind haproxy, not contract`}},
 		{"instance twice", "gateways: [{name: edge, kind: contract, instances: ['http://h', 'http://h']}]", []string{`f.yaml:2:52: instance "http://h" stands here twice`}},
 		{"wrong address", "gateways: [{name: e, kind: haproxy, instances: ['http://h', 'unix:', 'tcp:h:0']}]", []string{

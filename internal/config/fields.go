@@ -123,6 +123,8 @@ func gateway() object[Gateway] {
 				runtime().shape(), func(g *Gateway, v Runtime) { g.Runtime = v }),
 			key("token", "Where the token of the control contract is kept.",
 				secret(), func(g *Gateway, v Secret) { g.Token = v }),
+			key("tls", "contract, litellm: the client certificate that is shown, and the authorities that are believed.",
+				tlsFiles().shape(), func(g *Gateway, v TLS) { g.TLS = v }),
 			key("through", "A command that leads to an instance, without a shell: its standard input and output are the connection, as in [ssh, -W, \"{host}:{port}\", jump], or, with {local}, it forwards that port of this machine. {host} and {port}, or {path} of a socket, are the instance's.",
 				some("words", text("a word", nil)), func(g *Gateway, v []string) { g.Through = v }),
 			key("timeout", "How long one call to one instance may take.",

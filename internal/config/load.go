@@ -199,7 +199,7 @@ func (c *Config) resolvePaths(dir string) error {
 		paths = append(paths, &c.Sources[i].Path, &c.Sources[i].FormatFile, &c.Sources[i].Token.file)
 	}
 	for i := range c.Gateways {
-		paths = append(paths, &c.Gateways[i].Token.file)
+		paths = append(paths, &c.Gateways[i].Token.file, &c.Gateways[i].TLS.Cert, &c.Gateways[i].TLS.Key, &c.Gateways[i].TLS.CA)
 	}
 	for i := range c.Probes {
 		paths = append(paths, &c.Probes[i].Key.file)

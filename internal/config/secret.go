@@ -111,7 +111,7 @@ func readSecret(path string) (string, error) {
 	f, err := os.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("%w; write the token into it, for you alone (chmod 600)", unwrapPath(err))
+		return "", fmt.Errorf("%w; put it there, for you alone (chmod 600)", unwrapPath(err))
 	case errors.Is(err, fs.ErrPermission):
 		return "", fmt.Errorf("%w; it must belong to the user of the console", unwrapPath(err))
 	case err != nil:
@@ -123,7 +123,7 @@ func readSecret(path string) (string, error) {
 		return "", unwrapPath(err)
 	}
 	if !info.Mode().IsRegular() {
-		return "", errors.New("it is not a regular file; name the file with the token")
+		return "", errors.New("it is not a regular file; name the file itself")
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {
 		return "", fmt.Errorf("others may read it (mode %04o); chmod 600 %s", mode, path)
@@ -133,7 +133,7 @@ func readSecret(path string) (string, error) {
 		return "", unwrapPath(err)
 	}
 	if len(b) > maxSecret {
-		return "", errors.New("it is longer than 64 KiB; that is no token")
+		return "", errors.New("it is longer than 64 KiB; that is no secret")
 	}
 	return string(b), nil
 }

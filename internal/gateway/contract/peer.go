@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,7 +91,7 @@ func (p peer) do(ctx context.Context, r request) answer {
 	r.head(req.Header, secret)
 	resp, err := p.client.Do(req)
 	if err != nil {
-		a := p.failed("%s; is it running, and does the address fit?", answer{secret: secret}.hide(gateway.Cause(ctx, err).Error(), maxText))
+		a := p.failed("%s; %s", answer{secret: secret}.hide(gateway.Cause(ctx, err).Error(), maxText), awayTry(err))
 		a.doubt = sent.Load()
 		return a
 	}
@@ -106,6 +107,18 @@ func (p peer) do(ctx context.Context, r request) answer {
 		a.body = bytes.ReplaceAll(a.body, []byte(secret), []byte("<token>"))
 	}
 	return a
+}
+
+// awayTry says what to try where no answer came.
+func awayTry(err error) string {
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &untrusted):
+		return "name the authority of its certificate as ca in the gateway's tls:, and the instance by a name that stands in it"
+	case strings.Contains(err.Error(), "remote error: tls: "): // an alert has no type of its own
+		return "it did not take our client certificate: see cert and key in the gateway's tls:"
+	}
+	return "is it running, and does the address fit?"
 }
 
 func (r request) head(h http.Header, secret string) {
