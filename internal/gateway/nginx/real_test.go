@@ -500,14 +500,14 @@ func TestWhatGoesWrong(t *testing.T) {
 		unchanged(t, "a refusal")
 	})
 	t.Run("the reload fails", func(t *testing.T) {
-		bad := n.driver(func(o *Options) { o.Reload, o.Timeout = []string{"false"}, 300*time.Millisecond })
+		bad := n.driver(func(o *Options) { o.Reload, o.Timeout = []string{"false"}, 1500*time.Millisecond })
 		if r := apply(bad, mustPlan(t, bad, out)); r.OK || r.InDoubt || !strings.Contains(r.Err, "`false` ended with 1") || !strings.Contains(r.Err, "is as it was") {
 			t.Errorf("%+v", r)
 		}
 		unchanged(t, "a failed reload")
 	})
 	t.Run("the reload does nothing", func(t *testing.T) {
-		bad := n.driver(func(o *Options) { o.Reload, o.Timeout = []string{"true"}, 300*time.Millisecond })
+		bad := n.driver(func(o *Options) { o.Reload, o.Timeout = []string{"true"}, 1500*time.Millisecond })
 		if r := apply(bad, mustPlan(t, bad, out)); r.OK || !strings.Contains(r.Err, "the workers still run generation 0") {
 			t.Errorf("%+v", r)
 		}
