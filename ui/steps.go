@@ -98,11 +98,7 @@ func (m *model) copyStep() tea.Cmd {
 	var lines []string
 	for _, c := range all {
 		lines = append(lines, c.text)
-		detail := ""
-		if c.what != theCommand {
-			detail = c.what
-		}
-		d.options = append(d.options, option{strings.ReplaceAll(c.text, "\n", " "), detail, func(m *model) tea.Cmd { return m.copyText(c.what, c.text) }})
+		d.options = append(d.options, option{strings.ReplaceAll(c.text, "\n", " "), c.detail, func(m *model) tea.Cmd { return m.copyText(c.what, c.text) }})
 	}
 	d.options = append(d.options, option{"all of them", plural(len(all), "command", "commands"), func(m *model) tea.Cmd {
 		return m.copyText(plural(len(all), "command", "commands"), strings.Join(lines, "\n"))
@@ -110,24 +106,22 @@ func (m *model) copyStep() tea.Cmd {
 	return m.open(d, byKey)
 }
 
-// copied is a command and what it is.
-type copied struct{ what, text string }
-
-const theCommand = "the command"
+// copied is a command: what the status line calls it, what it does, and its text.
+type copied struct{ what, detail, text string }
 
 // stepCommands lists the commands of a step: those of its text, and of each lever what plans it by hand or, once it is
 // out, what takes it back at the gateway itself.
 func (m *model) stepCommands(s *desk.StepView) []copied {
 	var all []copied
 	for _, c := range s.Step.Commands() {
-		all = append(all, copied{theCommand, cleanLines(c.Text)})
+		all = append(all, copied{"the command", "", cleanLines(c.Text)})
 	}
 	for i := range s.Blocks {
 		v := &s.Blocks[i]
 		if l := m.lever(v.Lever); l != nil && l.Out && len(l.Undo) > 0 {
-			all = append(all, copied{"what takes " + clean(l.Title) + " back at the gateway by hand", cleanAll(l.Undo)})
+			all = append(all, copied{"the undo by hand", "takes " + clean(l.Title) + " back at the gateway itself", cleanAll(l.Undo)})
 		} else if v.Command != "" {
-			all = append(all, copied{"what plans the lever from a shell (nothing is sent yet)", clean(v.Command)})
+			all = append(all, copied{"the command that plans it", "plans the lever from a shell; nothing is sent yet", clean(v.Command)})
 		}
 	}
 	return all

@@ -98,7 +98,7 @@ func TestCopyOfALeverStep(t *testing.T) {
 		t.Errorf("while it is out: %+v", got)
 	}
 	press(m, "4", "y")
-	if !strings.Contains(m.View().Content, "copied what takes") {
+	if !strings.Contains(m.View().Content, "copied the undo by hand") {
 		t.Error("y does not say what it copied")
 	}
 }

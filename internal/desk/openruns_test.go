@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"signalbox/internal/incident"
 	"signalbox/runbook"
@@ -157,4 +158,17 @@ func TestGoingToAnotherRunIsNoTakeOver(t *testing.T) {
 			t.Errorf("written: %s, want %s", got, want)
 		}
 	})
+}
+
+func TestShellWords(t *testing.T) {
+	for in, want := range map[string]string{"model=gpt-4o": "model=gpt-4o", "a b": "'a b'", "": "''", "it's": `'it'\''s'`, "$(x)": "'$(x)'"} {
+		if got := shellWord(in); got != want {
+			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{30 * time.Minute: "30m", time.Hour: "1h", 90 * time.Second: "1m30s", 20 * time.Second: "20s", 10 * time.Minute: "10m", 100 * time.Minute: "1h40m"} {
+		if got := shortTime(d); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
 }
