@@ -61,12 +61,7 @@ func (a *app) control(ctx context.Context, signals bool, do func(ctx context.Con
 	if !found || len(cfg.Gateways) == 0 {
 		return &usageError{err: errors.New("no configuration with gateways was found"), try: "name one with -c; signalbox config generate prints one to begin with"}
 	}
-	drill := drillsOnly(cfg)
-	open, err := a.openIncidentOf(cfg, drill)
-	if err != nil {
-		return err
-	}
-	st, err := a.openStation(ctx, plan{cfg: cfg, brief: true, drill: drill, incident: open, sensitivity: sensitivity(cfg)})
+	st, err := a.openBrief(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -83,9 +78,19 @@ func (a *app) control(ctx context.Context, signals bool, do func(ctx context.Con
 	return errors.Join(err, st.close())
 }
 
-// drillsOnly tells whether every gateway is a drill's: what is done to them is marked as a drill in the record.
+// openBrief opens a station for one command, which belongs to the incident that is open.
+func (a *app) openBrief(ctx context.Context, cfg *config.Config) (*station, error) {
+	drill := drillsOnly(cfg)
+	open, err := a.openIncidentOf(cfg, drill)
+	if err != nil {
+		return nil, err
+	}
+	return a.openStation(ctx, plan{cfg: cfg, brief: true, drill: drill, incident: open, sensitivity: sensitivity(cfg)})
+}
+
+// drillsOnly tells whether every gateway, and there is one, is a drill's: what is done to them is marked as a drill in the record.
 func drillsOnly(cfg *config.Config) bool {
-	return !slices.ContainsFunc(cfg.Gateways, func(g config.Gateway) bool { return g.Env != drillEnvironment })
+	return len(cfg.Gateways) > 0 && !slices.ContainsFunc(cfg.Gateways, func(g config.Gateway) bool { return g.Env != drillEnvironment })
 }
 
 // openIncidentOf gives the newest open incident of the journal, which a lever from a shell belongs to; "" where none is.

@@ -93,12 +93,7 @@ func (a *app) controlProbe(ctx context.Context, args []string, w probeWanted) er
 	if req.Endpoint == "" {
 		req.Endpoint = cfg.Probes[0].Name
 	}
-	drill := len(cfg.Gateways) > 0 && drillsOnly(cfg)
-	open, err := a.openIncidentOf(cfg, drill)
-	if err != nil {
-		return err
-	}
-	st, err := a.openStation(ctx, plan{cfg: cfg, brief: true, drill: drill, incident: open})
+	st, err := a.openBrief(ctx, cfg)
 	if err != nil {
 		return err
 	}

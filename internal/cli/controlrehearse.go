@@ -117,12 +117,7 @@ func rehearsalSender(cfg *config.Config, args []string) (rehearse.Sender, error)
 
 // recordRehearsal writes the result into the journal, so that a plan can tell of it.
 func (a *app) recordRehearsal(ctx context.Context, cfg *config.Config, r rehearse.Report, whose string) error {
-	drill := len(cfg.Gateways) > 0 && drillsOnly(cfg)
-	open, err := a.openIncidentOf(cfg, drill)
-	if err != nil {
-		return err
-	}
-	st, err := a.openStation(ctx, plan{cfg: cfg, brief: true, drill: drill, incident: open})
+	st, err := a.openBrief(ctx, cfg)
 	if err != nil {
 		return err
 	}
