@@ -55,8 +55,9 @@ func (a *app) runbookList(output string) error {
 		return err
 	}
 	lines := make([]bookLine, 0, len(books))
+	origin := a.origins()
 	for _, b := range books {
-		lines = append(lines, bookLine{safe(b.ID), safe(b.Title), b.Armed, len(b.Steps), safe(a.origin(b)), safe(b.Owner), safe(b.Reviewed), safe(b.Match), b.SHA256})
+		lines = append(lines, bookLine{safe(b.ID), safe(b.Title), b.Armed, len(b.Steps), safe(origin(b)), safe(b.Owner), safe(b.Reviewed), safe(b.Match), b.SHA256})
 	}
 	if output == "json" {
 		err = a.json(struct {
@@ -100,13 +101,15 @@ func (a *app) allBooks() (all []*runbook.Book, problems []string, err error) {
 	return a.books(cfg)
 }
 
-// origin says where a book is from: the shipped ones are told by their exact bytes.
-func (a *app) origin(b *runbook.Book) string {
+// origins says where books are from: the shipped ones, read once, are told by their exact bytes.
+func (a *app) origins() func(*runbook.Book) string {
 	shipped, _, err := a.books(nil)
-	if err == nil && slices.ContainsFunc(shipped, func(s *runbook.Book) bool { return s.SHA256 == b.SHA256 }) {
-		return "shipped"
+	return func(b *runbook.Book) string {
+		if err == nil && slices.ContainsFunc(shipped, func(s *runbook.Book) bool { return s.SHA256 == b.SHA256 }) {
+			return "shipped"
+		}
+		return b.Name
 	}
-	return b.Name
 }
 
 func (a *app) runbookShowCommand() *cobra.Command {
