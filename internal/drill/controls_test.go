@@ -225,10 +225,10 @@ func TestControlRefusals(t *testing.T) {
 		{"cap.openai-gpt-4o", `{"value":4,"ttl":"1m","reason":"r"}`, 422, "no_reason"},
 		{"cap.openai-gpt-4o", `{"value":4,"ttl":"1m","reason":"r","actor":"a","on_expiry":"keep"}`, 422, "bad_value"},
 		{"cap.openai-gpt-4o", `{`, 400, "bad_body"},
-		{"target.openai-gpt-4o", `{"value":"away","ttl":"1m","reason":"r","actor":"a"}`, 422, "out_of_bounds"},
+		{"target.openai-gpt-4o", `{"value":"away","ttl":"1m","reason":"r","actor":"a"}`, 422, "bad_value"},
 		{"shed.batch", `{"value":100,"ttl":"1m","reason":"r","actor":"a"}`, 422, "out_of_bounds"},
 		{"pause.batch", `{"value":null,"ttl":"1m","reason":"r","actor":"a"}`, 422, "bad_value"},
-		{"route.gpt-4o", `{"value":"nowhere","ttl":"1m","reason":"r","actor":"a"}`, 422, "out_of_bounds"},
+		{"route.gpt-4o", `{"value":"nowhere","ttl":"1m","reason":"r","actor":"a"}`, 422, "bad_value"},
 		{"retry", `{"value":{"max_attempts":99,"timeout":"1s"},"ttl":"1m","reason":"r","actor":"a"}`, 422, "out_of_bounds"},
 		{"retry", `{"value":{"attempts":2},"ttl":"1m","reason":"r","actor":"a"}`, 422, "bad_value"},
 	} {

@@ -167,7 +167,7 @@ func parseWord(words ...string) func(json.RawMessage) (any, error) {
 				return s, nil
 			}
 		}
-		return nil, boundsError{fmt.Errorf("value %q: must be one of %q", bounded(s, 40), words)}
+		return nil, fmt.Errorf("value %q: must be one of %q", bounded(s, 40), words)
 	}
 }
 
@@ -177,7 +177,7 @@ func (g *gateway) parseRoute(raw json.RawMessage) (any, error) {
 		return nil, fmt.Errorf("value %s: must be a deployment's name", bounded(string(raw), 40))
 	}
 	if s != "" && g.targets[s] == nil {
-		return nil, boundsError{fmt.Errorf("value %q: no such deployment", bounded(s, 64))}
+		return nil, fmt.Errorf("value %q: no such deployment", bounded(s, 64))
 	}
 	return s, nil
 }

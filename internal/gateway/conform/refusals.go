@@ -37,6 +37,7 @@ var refused = []check{
 				b.Value = gateway.Value(`"no such value"`)
 			}
 		})},
+	{"value name", "a word that names nothing there is 422 bad_value", checkName},
 	{"nothing to extend", "extending what is not set is 422 nothing_to_extend", refuses(http.StatusUnprocessableEntity, "nothing_to_extend",
 		func(_ *trial, _ control, c *call, b *body) {
 			c.method, c.path = http.MethodPost, c.path+"/extend"
@@ -167,6 +168,17 @@ func checkBounds(ctx context.Context, t *trial, id string) error {
 		return skipped("the control has no min and max")
 	}
 	return nil
+}
+
+// checkName gives a word to controls whose value is one: a state, or the name of a target.
+func checkName(ctx context.Context, t *trial, id string) error {
+	var word string
+	if kind := t.found[id].Kind; kind != "route" && json.Unmarshal(t.found[id].Base, &word) != nil {
+		return skipped("the value of a " + kind + " is no word")
+	}
+	return t.refuse(ctx, id, http.StatusUnprocessableEntity, "bad_value", func(_ *trial, _ control, _ *call, b *body) {
+		b.Value = gateway.Value(`"signalbox-names-nothing"`)
+	})
 }
 
 // mild is a value to set: what was asked for, else one close to base, else the only other.

@@ -179,7 +179,11 @@ func (m *model) change(r *http.Request, k *knob, body map[string]any, c change) 
 		if m.is("wrong units") {
 			ttl /= 60
 		}
-		if code := k.wrong(body["value"]); code != "" && !c.extend && !(m.is("bounds ignored") && code == "out_of_bounds") {
+		code := k.wrong(body["value"])
+		if _, word := body["value"].(string); m.is("names taken") && word || m.is("bounds ignored") && code == "out_of_bounds" {
+			code = ""
+		}
+		if code != "" && !c.extend {
 			return m.problem(422, code, r)
 		}
 		if !c.extend && (body["reason"] == nil || body["actor"] == nil) {
@@ -262,6 +266,9 @@ func (m *model) record(k *knob, kind string, before any, body map[string]any) {
 // wrong gives the code for a value that the control cannot have.
 func (k *knob) wrong(v any) string {
 	if fmt.Sprintf("%T", v) != fmt.Sprintf("%T", k.wire["base"]) {
+		return "bad_value"
+	}
+	if s, ok := v.(string); ok && s != "in" && s != "out" {
 		return "bad_value"
 	}
 	if n, ok := v.(float64); ok && k.max > 0 && (n < k.min || n > k.max) {
