@@ -56,6 +56,21 @@ type documented struct {
 	puts []string
 }
 
+// sent gives what was put so far, path and body.
+func (d *documented) sent() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.puts)
+}
+
+func (d *documented) last() string {
+	all := d.sent()
+	if len(all) == 0 {
+		return ""
+	}
+	return all[len(all)-1]
+}
+
 func (d *documented) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -140,24 +155,24 @@ func TestRecipesOverHTTP(t *testing.T) {
 			t.Fatalf("%s %s: %v", c.gateway, c.verb, err)
 		}
 		rec, err := d.Apply(t.Context(), p, "k")
-		if err != nil || !rec.Instances[0].OK || !strings.Contains(fake.puts[len(fake.puts)-1], c.sent) {
-			t.Errorf("%s %s: %+v %v, sent %q", c.gateway, c.verb, rec, err, fake.puts)
+		if err != nil || !rec.Instances[0].OK || !strings.Contains(fake.last(), c.sent) {
+			t.Errorf("%s %s: %+v %v, sent %q", c.gateway, c.verb, rec, err, fake.sent())
 		}
 		rec, err = d.Revert(t.Context(), p, rec, "k2")
-		if err != nil || !rec.Instances[0].OK || !strings.Contains(fake.puts[len(fake.puts)-1], c.back) {
-			t.Errorf("%s %s back: %+v %v, sent %q", c.gateway, c.verb, rec, err, fake.puts)
+		if err != nil || !rec.Instances[0].OK || !strings.Contains(fake.last(), c.back) {
+			t.Errorf("%s %s back: %+v %v, sent %q", c.gateway, c.verb, rec, err, fake.sent())
 		}
 	}
 	// A gateway that is gone gets nothing sent.
-	before := len(fake.puts)
+	before := len(fake.sent())
 	fake.mu.Lock()
 	fake.at = map[string]string{}
 	fake.mu.Unlock()
 	for _, g := range all {
 		if g.Name == "higress" {
 			_, err := g.Driver.Plan(t.Context(), gateway.Change{Verb: gateway.FallbackOn, Scope: traffic.Scope{"gateway": "higress", "model": "gpt-4o"}, TTL: time.Minute}, time.Now())
-			if err == nil || len(fake.puts) != before {
-				t.Errorf("%v, %q", err, fake.puts)
+			if err == nil || len(fake.sent()) != before {
+				t.Errorf("%v, %q", err, fake.sent())
 			}
 		}
 	}

@@ -221,13 +221,14 @@ func (e *edge) judgeRecord(t *testing.T) {
 	if out, err := signalboxIn(t, e.dir, "incident", "verify", "--state-dir", "state"); err != nil {
 		t.Errorf("the journal is not intact: %v\n%s", err, out)
 	}
+	type found struct {
+		Kind  string
+		Scope map[string]string
+	}
 	var scan struct {
 		Requests, Failures int
 		Classes            map[string]int
-		Bursts             []struct {
-			Kind  string
-			Scope map[string]string
-		}
+		Bursts             []found
 	}
 	out, err := signalboxIn(t, e.dir, "scan", "-c", "signalbox.yaml", "--output", "json", "run/haproxy.log")
 	if jerr := json.Unmarshal(out, &scan); jerr != nil {
@@ -238,17 +239,13 @@ func (e *edge) judgeRecord(t *testing.T) {
 		t.Errorf("scan counts %d failures in %d requests; the provider failed %d times and the log has %d lines, which ended so: %v",
 			scan.Failures, scan.Requests, failed, sum(e.logged(t)), e.ends(t))
 	}
-	for i, b := range scan.Bursts { // our own cap makes the other region slow, which may be a burst, too
-		if b.Kind == "latency" && b.Scope["region"] == "us-east" {
-			scan.Bursts = slices.Delete(scan.Bursts, i, i+1)
-			break
-		}
-	}
+	// Our own cap makes the other region slow, and a loaded machine all of the provider: bursts, too, and not the ones meant here.
+	scan.Bursts = slices.DeleteFunc(scan.Bursts, func(b found) bool { return b.Kind == "latency" })
 	if len(scan.Bursts) != 1 || scan.Bursts[0].Scope["model"] != "gpt-4o" || scan.Bursts[0].Scope["region"] != "eu-west" {
 		t.Errorf("scan finds the bursts %v", scan.Bursts)
 	}
 	md, story := e.exported(t)
-	story.Bursts = slices.DeleteFunc(story.Bursts, func(b incident.BurstData) bool { return b.Kind == "latency" && b.Scope["region"] == "us-east" })
+	story.Bursts = slices.DeleteFunc(story.Bursts, func(b incident.BurstData) bool { return b.Kind == "latency" })
 	if n := len(story.Bursts); n != 1 || story.Bursts[0].Failed > failed || story.Bursts[0].Failed < failed*95/100 {
 		t.Errorf("the export has the bursts %+v; the provider failed %d times", story.Bursts, failed)
 	}
