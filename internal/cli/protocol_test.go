@@ -109,8 +109,13 @@ type sample struct {
 	running int
 }
 
-// flow tells both consoles each second what runs, until ctx ends.
+// flow tells both consoles each second what runs, until ctx ends. It speaks between the consoles' own seconds: of a
+// sample and a verdict of one instant, nobody could say whether the one knew of the other.
 func (s *saga) flow(ctx context.Context) {
+	select {
+	case <-time.After(time.Second / 2):
+	case <-ctx.Done():
+	}
 	for tick := 0; ctx.Err() == nil; tick++ {
 		values, _ := s.world.values()
 		most := 0
