@@ -132,7 +132,7 @@ func (l Lever) String() string {
 	if l.Verb == DoRelease {
 		s := "release every lever of this run, newest first"
 		if l.Pace > 0 {
-			s += ", one every " + shortDuration(l.Pace)
+			s += ", one every " + Brief(l.Pace)
 		}
 		return s
 	}
@@ -144,7 +144,7 @@ func (l Lever) String() string {
 		s += " to " + l.Value.String()
 	}
 	if l.TTL > 0 {
-		s += " for " + shortDuration(l.TTL)
+		s += " for " + Brief(l.TTL)
 	}
 	return s
 }

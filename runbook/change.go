@@ -131,14 +131,14 @@ func (a *Action) put(put func(key, value string)) {
 	put("scope", mapWords(a.Scope))
 	put("widen", strings.Join(a.Widen, ", "))
 	put("set", a.Set.String())
-	put("ttl", shortDuration(a.TTL))
+	put("ttl", Brief(a.TTL))
 	put("why", a.Why)
 	put("cost", a.Cost)
 	put("verify", a.Verify.words())
 	put("stop-if", a.StopIf.words())
 	put("confirm", a.Confirm)
 	put("on-fail", string(a.OnFail))
-	put("pace", shortDuration(a.Pace))
+	put("pace", Brief(a.Pace))
 }
 
 func mapWords(m map[string]string) string {
@@ -159,7 +159,7 @@ func (e Expr) words() string {
 		s += fmt.Sprintf(" (min-samples %d)", e.minSamples)
 	}
 	if e.maxAge != 0 {
-		s += " (max-age " + shortDuration(e.maxAge) + ")"
+		s += " (max-age " + Brief(e.maxAge) + ")"
 	}
 	return s
 }

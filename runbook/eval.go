@@ -180,10 +180,10 @@ func (n *queryNode) number(ev *env) amount {
 func (n *queryNode) windowText() string {
 	s := ""
 	if n.over > 0 {
-		s += " over " + shortDuration(n.over)
+		s += " over " + Brief(n.over)
 	}
 	if n.offset > 0 {
-		s += " offset " + shortDuration(n.offset)
+		s += " offset " + Brief(n.offset)
 	}
 	return s
 }
@@ -198,7 +198,7 @@ func (ev *env) distrust(n *queryNode, a Answer) string {
 	case math.IsNaN(a.Value) || math.IsInf(a.Value, 0):
 		return n.text + " is not a number"
 	case a.Age > ev.limit(n.metric):
-		return fmt.Sprintf("%s is stale: newest data %s old, at most %s", n.text, shortDuration(a.Age), shortDuration(ev.limit(n.metric)))
+		return fmt.Sprintf("%s is stale: newest data %s old, at most %s", n.text, Brief(a.Age), Brief(ev.limit(n.metric)))
 	case n.metric.Samples && a.Samples < ev.minSamples:
 		return fmt.Sprintf("%s rests on %d requests%s, at least %d are needed", n.text, a.Samples, n.windowText(), ev.minSamples)
 	case (n.metric.Traffic || (n.offset > 0 && n.metric.Name != "changes")) && !n.metric.Gauge && a.Samples <= 0:
@@ -314,7 +314,7 @@ func (n notNode) truth(ev *env) Result {
 // truth of a held condition: it must be true now and at every look back to the beginning of the time.
 func (n heldNode) truth(ev *env) Result {
 	now := n.x.truth(ev)
-	text := now.Text + " for " + shortDuration(n.hold)
+	text := now.Text + " for " + Brief(n.hold)
 	worst := now
 	for i := 1; i <= heldLooks && worst.Truth != False; i++ {
 		past := *ev
@@ -324,11 +324,11 @@ func (n heldNode) truth(ev *env) Result {
 		switch {
 		case r.Truth == False:
 			now.Truth, now.Why = False, ""
-			now.Text = text + " (not " + shortDuration(ago) + " ago)"
+			now.Text = text + " (not " + Brief(ago) + " ago)"
 			return now
 		case r.Truth == Unknown && worst.Truth == True:
 			worst = r
-			worst.Why = shortDuration(ago) + " ago: " + r.Why
+			worst.Why = Brief(ago) + " ago: " + r.Why
 		}
 	}
 	now.Truth, now.Why, now.Text = worst.Truth, worst.Why, text
@@ -364,7 +364,7 @@ func format(v float64, u Unit) string {
 		if v < 120 {
 			return digits(v) + "s"
 		}
-		return shortDuration(time.Duration(v * float64(time.Second)).Round(time.Second))
+		return Brief(time.Duration(v * float64(time.Second)).Round(time.Second))
 	}
 	return digits(v)
 }
@@ -382,8 +382,8 @@ func digits(v float64) string {
 
 func trimZeros(s string) string { return strings.TrimRight(strings.TrimRight(s, "0"), ".") }
 
-// shortDuration prints 2m instead of 2m0s.
-func shortDuration(d time.Duration) string {
+// Brief writes a duration as the check language does: 2m rather than 2m0s, and tenths of a second at the finest.
+func Brief(d time.Duration) string {
 	if d >= time.Second {
 		d = d.Round(100 * time.Millisecond)
 	}

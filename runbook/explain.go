@@ -72,7 +72,7 @@ func (t Term) Basis() string {
 		parts = append(parts, s)
 	}
 	if t.Answer.Known {
-		parts = append(parts, "newest data "+shortDuration(t.Answer.Age.Round(time.Second))+" old")
+		parts = append(parts, "newest data "+Brief(t.Answer.Age.Round(time.Second))+" old")
 	}
 	if t.Why != "" {
 		parts = append(parts, "does not count: "+t.Why)

@@ -188,6 +188,6 @@ func (r *refs) action(line int, a *Action) {
 		}
 	}
 	if most := r.book.Limits.MaxTTL; most > 0 && a.TTL > most {
-		r.fail(line, fmt.Sprintf("ttl %s is over the book's max-ttl %s", shortDuration(a.TTL), shortDuration(most)), "shorten it, or raise the limit")
+		r.fail(line, fmt.Sprintf("ttl %s is over the book's max-ttl %s", Brief(a.TTL), Brief(most)), "shorten it, or raise the limit")
 	}
 }

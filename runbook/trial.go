@@ -88,7 +88,7 @@ func (t Trial) Run(b *Book) Ran {
 
 func (r *runner) log(format string, args ...any) {
 	if len(r.ran.Log) < 2000 {
-		at := shortDuration(r.now.Sub(r.start))
+		at := Brief(r.now.Sub(r.start))
 		r.ran.Log = append(r.ran.Log, fmt.Sprintf("%6s  ", at)+oneLine(fmt.Sprintf(format, args...)))
 	}
 }

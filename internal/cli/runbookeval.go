@@ -210,7 +210,7 @@ func (a *app) printExpr(e runbook.Expr, output string) error {
 		p.line("needs      $%s", name)
 	}
 	if d := e.Within(); d > 0 {
-		p.line("within     %s", briefly(d))
+		p.line("within     %s", runbook.Brief(d))
 	}
 	return p.err
 }
@@ -222,7 +222,7 @@ func evalView(e runbook.Expr, r runbook.Result, at time.Time) evalJSON {
 		v.At = &at
 	}
 	if d := e.Within(); d > 0 {
-		v.Within = briefly(d)
+		v.Within = runbook.Brief(d)
 	}
 	for _, t := range r.Terms {
 		j := termJSON{Text: safe(t.Text), Known: t.Answer.Known && t.Why == "", Unit: string(t.Unit), Num: t.Answer.Num, Den: t.Answer.Den, Samples: t.Answer.Samples, Why: safe(t.Why)}
@@ -255,16 +255,4 @@ func (a *app) printEval(e runbook.Expr, r runbook.Result, at time.Time, of, outp
 	}
 	p.line("         now is %s, %s", at.UTC().Format(time.RFC3339), of)
 	return p.err
-}
-
-// briefly prints 5m instead of 5m0s.
-func briefly(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"signalbox/internal/gateway"
 	"signalbox/internal/incident"
@@ -200,7 +199,7 @@ func (d *Desk) actionWords(r *run, a *runbook.Action) intent {
 	if v := lv.Value.String(); v != "" {
 		words += " to " + v
 	}
-	return intent{words: words + " for " + shortTime(clampTTL(lv.TTL)), disabled: d.refusal, command: planLine(lv, scope), aim: scope}
+	return intent{words: words + " for " + runbook.Brief(clampTTL(lv.TTL)), disabled: d.refusal, command: planLine(lv, scope), aim: scope}
 }
 
 // planLine is the command line that plans a lever; with apply for plan it throws it, after it was confirmed.
@@ -212,23 +211,11 @@ func planLine(lv runbook.Lever, scope traffic.Scope) string {
 	if v := lv.Value.String(); v != "" {
 		words = append(words, "--value", shellWord(v))
 	}
-	words = append(words, "--ttl", shortTime(clampTTL(lv.TTL)))
+	words = append(words, "--ttl", runbook.Brief(clampTTL(lv.TTL)))
 	if lv.Reason != "" {
 		words = append(words, "--reason", shellWord(lv.Reason))
 	}
 	return strings.Join(words, " ")
-}
-
-// shortTime writes a time without its empty ends: 30m, not 30m0s.
-func shortTime(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
 }
 
 // shellWord quotes what a shell could take for more than one plain word.

@@ -167,7 +167,7 @@ func TestShellWords(t *testing.T) {
 		}
 	}
 	for d, want := range map[time.Duration]string{30 * time.Minute: "30m", time.Hour: "1h", 90 * time.Second: "1m30s", 20 * time.Second: "20s", 10 * time.Minute: "10m", 100 * time.Minute: "1h40m"} {
-		if got := shortTime(d); got != want {
+		if got := runbook.Brief(d); got != want {
 			t.Errorf("%v: %s, want %s", d, got, want)
 		}
 	}

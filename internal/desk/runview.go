@@ -93,7 +93,7 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 		p := r.walk.Pending
 		v.Open = current && p != nil && p.Kind == runbook.KindWait && p.Block == n
 		v.State = st.Outcome
-		v.Text = "at most " + shortTime(b.Wait.AtMost)
+		v.Text = "at most " + runbook.Brief(b.Wait.AtMost)
 		if !st.Until.IsZero() && current && st.Outcome == "" {
 			v.Text = fmt.Sprintf("%s left", max(0, st.Until.Sub(now)).Round(time.Second))
 		}
