@@ -51,12 +51,10 @@ func driver(cfg *config.Config, g config.Gateway, w *jump.Way, learn func(secret
 			build = litellmDriver
 		}
 		k := &keyed{tls: g.TLS}
-		var ask bearer
 		if !g.Token.IsZero() {
 			k.token = &token{from: g.Token, at: g.At, learn: learn}
-			ask = k.token.bearer
 		}
-		if k.steered = build(g, w, ask); k.token == nil && g.TLS.IsZero() {
+		if k.steered = build(g, w, k.token); k.token == nil && g.TLS.IsZero() {
 			return k.steered, nil
 		}
 		return k, nil
@@ -102,18 +100,22 @@ func commandLevers(file string, g config.Gateway) ([]command.Lever, error) {
 // bearer gives the token of a gateway; nil: it wants none.
 type bearer func(context.Context) (string, error)
 
-func contractDriver(g config.Gateway, w *jump.Way, token bearer) steered {
-	o := contract.Options{Gateway: g.Name, Timeout: g.Timeout, Token: token}
-	o.Client, o.Through = clientOf(w, g.TLS)
+func contractDriver(g config.Gateway, w *jump.Way, t *token) steered {
+	o := contract.Options{Gateway: g.Name, Timeout: g.Timeout}
+	client, through := clientOf(w, g.TLS)
+	o.Through = through
+	o.Token, o.Client = t.asked(client)
 	for i, raw := range g.Instances {
 		o.Instances = append(o.Instances, contract.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
 	}
 	return contract.New(o)
 }
 
-func litellmDriver(g config.Gateway, w *jump.Way, token bearer) steered {
-	o := litellm.Options{Gateway: g.Name, Env: g.Env, Timeout: g.Timeout, Token: token}
-	o.Client, o.Through = clientOf(w, g.TLS)
+func litellmDriver(g config.Gateway, w *jump.Way, t *token) steered {
+	o := litellm.Options{Gateway: g.Name, Env: g.Env, Timeout: g.Timeout}
+	client, through := clientOf(w, g.TLS)
+	o.Through = through
+	o.Token, o.Client = t.asked(client)
 	for i, raw := range g.Instances {
 		o.Instances = append(o.Instances, litellm.Instance{Name: cmp.Or(g.Names[i], hostOf(raw)), URL: raw})
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -12,14 +13,18 @@ import (
 	"signalbox/internal/gateway"
 )
 
-// tokenAgain is how long after a token could not be had a read tries again; a plan tries at once.
+// tokenAgain is how long after a token was last fetched, or could not be, a read tries again; a plan tries at once.
 const tokenAgain = 30 * time.Second
+
+// tokenSame is the same for one that was refused, fetched again, and had not changed.
+const tokenSame = 5 * time.Minute
 
 // unsteered begins what is said of a gateway that cannot be asked at all.
 const unsteered = "cannot be steered"
 
-// token is the token of one gateway or source: fetched once, and again only while it cannot be had, so that logging in, or
-// mending the rights of a file, beside a running console is enough.
+// token is the token of one gateway or source: fetched once, and again only while it cannot be had or is refused, so that
+// logging in, or mending the rights of a file, beside a running console is enough. It is not fetched by the clock: a command
+// that gives one may ask the operator for a finger.
 type token struct {
 	from  config.Secret
 	at    config.Pos
@@ -27,29 +32,62 @@ type token struct {
 
 	mu    sync.Mutex
 	value string
+	stale bool // value was refused since it was fetched
 	err   error
 	again time.Time
 }
 
-// get gives the token. What failed before is tried again when it is due, or when it is wanted now.
+// get gives the token. What failed or was refused before is tried again when it is due, or when it is wanted now. One that
+// was refused is given until there is another.
 func (t *token) get(ctx context.Context, now bool) (string, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.value != "" || t.err != nil && !now && time.Now().Before(t.again) {
+	held, failed := t.value != "", t.err != nil
+	if held && !t.stale || (held || failed) && !now && time.Now().Before(t.again) {
 		return t.value, t.err
 	}
 	value, err := t.from.Resolve(ctx, os.Getenv)
+	t.again = time.Now().Add(tokenAgain)
 	if err != nil {
-		t.err, t.again = fmt.Errorf("%s: %w", t.at, err), time.Now().Add(tokenAgain)
+		t.value, t.stale, t.err = "", false, fmt.Errorf("%s: %w", t.at, err)
 		return "", t.err
 	}
-	t.value, t.err = value, nil
+	if t.err = nil; value == t.value { // it would be refused again: that is not for the command to mend
+		t.again = time.Now().Add(tokenSame)
+		return value, nil
+	}
+	t.value, t.stale = value, false
 	t.learn(value)
 	return value, nil
 }
 
+// refused tells that a gateway would not have the token that was sent; one that was replaced since is no matter.
+func (t *token) refused(sent string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.stale = t.stale || sent == t.value
+}
+
 // bearer gives the token as drivers and sources ask for it.
 func (t *token) bearer(ctx context.Context) (string, error) { return t.get(ctx, false) }
+
+// held gives the token as it was fetched, for a door that others have to show it at; "" where t is nil.
+func (t *token) held() string {
+	if t == nil {
+		return ""
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.value
+}
+
+// asked gives what a driver needs of a token that may be nil: how to have it, and a client that tells when it is refused.
+func (t *token) asked(base *http.Client) (bearer, *http.Client) {
+	if t == nil {
+		return nil, base
+	}
+	return t.bearer, t.watched(base)
+}
 
 // steered is what a driver behind a token can do.
 type steered interface {

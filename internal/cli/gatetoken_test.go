@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signalbox/internal/config"
+	"signalbox/internal/gateway"
 	"signalbox/internal/traffic"
 	"signalbox/sources"
 )
@@ -87,5 +88,122 @@ func TestASourceWithoutItsTokenSaysSo(t *testing.T) {
 	}
 	if said.Health != traffic.Failing || !strings.Contains(said.Detail, "box.yaml:3:3: reading the secret env:NOT_SET_ANYWHERE: not set; export") || asked.Load() != 0 {
 		t.Errorf("%+v; asked %d times", said, asked.Load())
+	}
+}
+
+// A token that ends beside a running console is fetched again once it is refused: by a plan at once, by a read when it is
+// due; and what was fetched again in vain is not fetched each time.
+func TestATokenThatIsRefusedIsFetchedAgain(t *testing.T) {
+	var right atomic.Value
+	right.Store("token-of-this-hour")
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+right.Load().(string) {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = w.Write([]byte(`{"contract":"signalbox-control/1","levers":[]}`))
+	}))
+	defer s.Close()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "token")
+	put := func(text string) {
+		if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("token-of-this-hour")
+	cfg, err := config.Parse(filepath.Join(dir, "box.yaml"), []byte("version: 1\ngateways:\n"+
+		"  - {name: a, kind: contract, env: x, levers: on, instances: [\""+s.URL+"\"], timeout: 2s, token: file:token}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var learnt []string
+	all, err := new(app).gateways(t.Context(), cfg, nil, func(s string) { learnt = append(learnt, s) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := all[0].Driver.(*keyed)
+	told := func() string {
+		st, err := k.Read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Instances[0].Err
+	}
+	due := func() { k.token.again = time.Now().Add(-time.Second) }
+
+	if why := told(); strings.Contains(why, "401") {
+		t.Fatalf("the right token: %s", why)
+	}
+	right.Store("token-of-the-next-hour")
+	put("token-of-the-next-hour")
+	if why := told(); !strings.Contains(why, "401") {
+		t.Fatalf("a token that has ended: %q", why)
+	}
+	if why := told(); !strings.Contains(why, "401") {
+		t.Errorf("it was fetched before it was due: %q", why)
+	}
+	due()
+	if why := told(); strings.Contains(why, "401") {
+		t.Errorf("when it was due: %s", why)
+	}
+
+	right.Store("token-of-the-third-hour")
+	put("token-of-the-third-hour")
+	_ = told() // hears the 401
+	_, _ = k.Plan(t.Context(), gateway.Change{Verb: gateway.CapSet}, time.Now())
+	if why := told(); strings.Contains(why, "401") {
+		t.Errorf("after a plan: %s", why)
+	}
+
+	right.Store("nobody has it")
+	_ = told()
+	due()
+	_ = told()
+	if again := time.Until(k.token.again); again <= tokenAgain {
+		t.Errorf("a token that stays wrong is fetched again in %s", again)
+	}
+	if got := strings.Join(learnt, " "); got != "token-of-this-hour token-of-the-next-hour token-of-the-third-hour" {
+		t.Errorf("learnt %s", got)
+	}
+}
+
+// A page behind a token that has ended is read again with the new one.
+func TestAPageIsReadWithTheNewToken(t *testing.T) {
+	page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer second-token" {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer page.Close()
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("first-token"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tok := &token{from: config.SecretFromFile(file), learn: func(string) {}}
+	ask, client := tok.asked(nil)
+	get := func() int {
+		value, err := ask(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, page.URL, http.NoBody)
+		r.Header.Set("Authorization", "Bearer "+value)
+		resp, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		return resp.StatusCode
+	}
+	if got := get(); got != http.StatusUnauthorized {
+		t.Fatalf("%d", got)
+	}
+	if err := os.WriteFile(file, []byte("second-token"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tok.again = time.Time{}
+	if got := get(); got != http.StatusOK {
+		t.Errorf("%d", got)
 	}
 }

@@ -16,20 +16,20 @@ import (
 type lateSource struct {
 	of    config.Source
 	token *token
-	build func(token string) (sources.Source, error)
+	build func(*token) (sources.Source, error)
 }
 
-// withToken makes a source that needs a token; one that cannot be had costs this source and no other.
-func withToken(ctx context.Context, st *station, s config.Source, build func(token string) (sources.Source, error)) (sources.Source, error) {
+// withToken makes a source that needs a token; one that cannot be had costs this source and no other. build gets nil where
+// none is wanted.
+func withToken(ctx context.Context, st *station, s config.Source, build func(*token) (sources.Source, error)) (sources.Source, error) {
 	if s.Token.IsZero() {
-		return build("")
+		return build(nil)
 	}
 	t := &token{from: s.Token, at: s.At, learn: st.secrets.Learn}
-	value, err := t.get(ctx, true)
-	if err != nil {
+	if _, err := t.get(ctx, true); err != nil {
 		return &lateSource{of: s, token: t, build: build}, nil
 	}
-	return build(value)
+	return build(t)
 }
 
 // Name implements sources.Source.
@@ -38,9 +38,9 @@ func (l *lateSource) Name() string { return l.of.Name }
 // Run implements sources.Source: it waits for the token, and then is the source itself.
 func (l *lateSource) Run(ctx context.Context, emit sources.Emit) error {
 	for {
-		value, err := l.token.get(ctx, false)
+		_, err := l.token.get(ctx, false)
 		if err == nil {
-			src, err := l.build(value)
+			src, err := l.build(l.token)
 			if err != nil {
 				return err
 			}

@@ -242,25 +242,23 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 		o.apply(&t, o.once)
 		return checked(s, tail.New, t)
 	case config.SourceOTLP:
-		return withToken(ctx, st, s, func(token string) (sources.Source, error) {
+		return withToken(ctx, st, s, func(t *token) (sources.Source, error) {
 			return checked(s, otlp.New, otlp.Options{
-				Name: s.Name, Listen: s.Listen, Token: token, Fields: s.Fields, Formats: a.formats, Zone: s.Location(), Labels: labels, Kit: st.kit,
+				Name: s.Name, Listen: s.Listen, Token: t.held(), Fields: s.Fields, Formats: a.formats, Zone: s.Location(), Labels: labels, Kit: st.kit,
 			})
 		})
 	case config.SourceChanges:
 		return checked(s, change.NewFile, change.FileOptions{Name: s.Name, Path: s.Path, Zone: s.Location(), Labels: labels, Kit: st.kit, Once: o.once})
 	case config.SourceWebhook:
-		return withToken(ctx, st, s, func(token string) (sources.Source, error) {
+		return withToken(ctx, st, s, func(t *token) (sources.Source, error) {
 			return checked(s, change.NewWebhook, change.WebhookOptions{
-				Name: s.Name, Listen: s.Listen, Token: token, Zone: s.Location(), Envs: environments(cfg), Labels: labels, Kit: st.kit,
+				Name: s.Name, Listen: s.Listen, Token: t.held(), Zone: s.Location(), Envs: environments(cfg), Labels: labels, Kit: st.kit,
 			})
 		})
 	case config.SourceScrape:
-		return withToken(ctx, st, s, func(token string) (sources.Source, error) {
-			so := scrape.Options{Name: s.Name, URL: s.URL, Every: s.Every, Kit: st.kit, Labels: labels, Client: &http.Client{Timeout: s.Timeout}}
-			if token != "" {
-				so.Token = func(context.Context) (string, error) { return token, nil }
-			}
+		return withToken(ctx, st, s, func(t *token) (sources.Source, error) {
+			so := scrape.Options{Name: s.Name, URL: s.URL, Every: s.Every, Kit: st.kit, Labels: labels}
+			so.Token, so.Client = t.asked(&http.Client{Timeout: s.Timeout})
 			return checked(s, scrape.New, so)
 		})
 	}
