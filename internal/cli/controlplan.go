@@ -67,7 +67,7 @@ func (c *controls) plan(ctx context.Context, w wanted) (*desk.PlanView, error) {
 		return nil, err
 	}
 	c.hear(ctx)
-	r, err := c.Do(ctx, desk.PlanLever{Verb: w.verb, Scope: w.scope, Value: w.raw(), TTL: w.ttl, Reason: w.reason})
+	r, err := c.Do(ctx, desk.PlanLever{Verb: w.verb, Scope: w.scope, Value: w.raw(), TTL: w.ttl, Reason: w.reason, Exact: true})
 	if err != nil {
 		return nil, reached("planning "+w.verb, err)
 	}

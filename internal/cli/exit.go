@@ -77,6 +77,8 @@ func verdict(err error) (code int, try string) {
 		return exitUsage, usage.try
 	case errors.As(err, &away):
 		return exitUnreachable, away.try
+	case errors.As(err, &refused) && refused.NoTarget:
+		return exitUsage, ""
 	case errors.As(err, &refused):
 		return exitRefused, ""
 	case errors.Is(err, incident.ErrUnwritable):

@@ -184,13 +184,13 @@ func (d *Desk) actionWords(r *run, a *runbook.Action) intent {
 		return intent{words: a.Do, disabled: err.Error()}
 	}
 	words := a.Do + " " + traffic.Scope(lv.Scope).Short()
-	w, err := d.wireFor(lv.Scope)
+	w, err := d.wireFor(lv.Scope, false)
 	if err == nil && d.whyNot(w) != "" {
 		err = fmt.Errorf("%s", d.whyNot(w))
 	}
 	var scope traffic.Scope
 	if err == nil {
-		scope, err = d.aim(w, gateway.Verb(lv.Verb), lv.Scope)
+		scope, err = d.aim(w, gateway.Verb(lv.Verb), lv.Scope, false)
 	}
 	if err != nil {
 		return intent{words: words, disabled: err.Error(), command: planLine(lv, lv.Scope)}

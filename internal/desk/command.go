@@ -66,6 +66,9 @@ type PlanLever struct {
 	Value  json.RawMessage
 	TTL    time.Duration
 	Reason string
+	// Exact says that the scope was written for this lever, label by label: one that the lever cannot be narrowed to is
+	// refused. Without it the scope is that of a cell, a burst or a run, of which the lever takes what it is made of.
+	Exact bool
 }
 
 // PlanStep asks for the plan of the action in block Block of the current step. Step is like that of StepDone.
@@ -208,7 +211,10 @@ type PlanView struct {
 type DiffLine struct{ Instance, Control, Before, After string }
 
 // Refused is a command that the desk, or a gateway, will not carry out.
-type Refused struct{ What, Why, Try string }
+type Refused struct {
+	What, Why, Try string
+	NoTarget       bool // the scope names nothing that a gateway has, so that no other moment would help
+}
 
 // Error says what was refused, why, and what to try.
 func (r *Refused) Error() string {

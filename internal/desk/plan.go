@@ -43,111 +43,13 @@ func (s *shown) asLever(incident string) *lever {
 	return &lever{id: s.id, incident: incident, plan: s.plan, ends: s.plan.Deadline.At}
 }
 
-// wireFor finds the gateway that a scope means, and says why where it cannot.
-func (d *Desk) wireFor(scope traffic.Scope) (*wire, error) {
-	what := "a lever on " + scope.String()
-	if name := scope["gateway"]; name != "" {
-		if w, ok := d.wires[name]; ok {
-			return w, nil
-		}
-		return nil, &Refused{What: what, Why: "there is no gateway " + name, Try: "choose one of " + strings.Join(d.order, ", ")}
-	}
-	var with []*wire
-	for _, name := range d.order {
-		if w := d.wires[name]; w.spec.Driver != nil {
-			with = append(with, w)
-		}
-	}
-	switch len(with) {
-	case 0:
-		return nil, &Refused{What: what, Why: "no gateway has levers", Try: "set levers: on for a gateway in the configuration"}
-	case 1:
-		return with[0], nil
-	}
-	return nil, &Refused{What: what, Why: "several gateways have levers", Try: "name one as gateway=" + with[0].spec.Name}
-}
-
-// aim narrows a scope in the operator's words to what the verb's control is made of. It never widens:
-// where the scope means several targets it refuses and names them.
-func (d *Desk) aim(w *wire, verb gateway.Verb, scope traffic.Scope) (traffic.Scope, error) {
-	ability := w.desc.Ability(verb)
-	what := string(verb) + " on " + scopeWords(scope)
-	if ability.Fitness == gateway.Impossible {
-		return nil, &Refused{What: what, Why: ability.Why, Try: "skip the step, or choose a lever that " + w.spec.Name + " has"}
-	}
-	out := traffic.Scope{"gateway": w.spec.Name}
-	if v := scope["instance"]; v != "" {
-		out["instance"] = v
-	}
-	switch {
-	case slices.Contains(ability.Dims, "deployment"):
-		dep, err := d.deployment(w, what, scope)
-		if err != nil {
-			return nil, err
-		}
-		out["deployment"] = dep
-	case slices.Contains(ability.Dims, "workload"):
-		out["workload"] = scope["workload"]
-		if out["workload"] == "" {
-			out["workload"] = traffic.WorkloadBatch
-		}
-	case slices.Contains(ability.Dims, "model"):
-		if scope["model"] == "" {
-			return nil, &Refused{What: what, Why: "it needs a model", Try: "select a cell or a burst that names one"}
-		}
-		out["model"] = scope["model"]
-	}
-	return out, nil
-}
-
-// deployment finds the one deployment that a scope means.
-func (d *Desk) deployment(w *wire, what string, scope traffic.Scope) (string, error) {
-	if dep := scope["deployment"]; dep != "" {
-		return dep, nil
-	}
-	within := traffic.Scope{}
-	for _, k := range []string{"provider", "model", "region", "endpoint"} {
-		if v := scope[k]; v != "" {
-			within[k] = v
-		}
-	}
-	found := map[string]bool{}
-	sel := within.Selector(d.syms)
-	for _, k := range d.sig.board.Keys(sel) {
-		if gw := d.syms.Name(k[traffic.Gateway]); gw == w.spec.Name && k[traffic.Deployment] > traffic.Other {
-			found[d.syms.Name(k[traffic.Deployment])] = true
-		}
-	}
-	names := sortedKeys(found)
-	switch len(names) {
-	case 1:
-		return names[0], nil
-	case 0:
-		return "", &Refused{What: what, Why: "no deployment of " + w.spec.Name + " is known for it", Try: "name one: " + strings.Join(w.deployments(), ", ")}
-	}
-	return "", &Refused{What: what, Why: "it means several deployments: " + strings.Join(names, ", "), Try: "choose one of them"}
-}
-
-// deployments lists what the gateway's controls can name.
-func (w *wire) deployments() []string {
-	found := map[string]bool{}
-	for _, i := range w.state.Instances {
-		for _, c := range i.Controls {
-			if v := c.Scope["deployment"]; v != "" {
-				found[v] = true
-			}
-		}
-	}
-	return sortedKeys(found)
-}
-
 // planLever reads the gateway and builds a plan; reply gets the view once the gateway has answered.
 func (d *Desk) planLever(c PlanLever, run, step string, block int, reply func(Result, error)) {
 	if d.refusal != "" {
 		reply(Result{}, &Refused{What: c.Verb, Why: d.refusal, Try: d.refusalTry()})
 		return
 	}
-	w, err := d.wireFor(c.Scope)
+	w, err := d.wireFor(c.Scope, c.Exact)
 	if err == nil && d.whyNot(w) != "" {
 		err = &Refused{What: c.Verb, Why: d.whyNot(w)}
 	}
@@ -155,7 +57,7 @@ func (d *Desk) planLever(c PlanLever, run, step string, block int, reply func(Re
 		reply(Result{}, err)
 		return
 	}
-	scope, err := d.aim(w, gateway.Verb(c.Verb), c.Scope)
+	scope, err := d.aim(w, gateway.Verb(c.Verb), c.Scope, c.Exact)
 	if err != nil {
 		reply(Result{}, err)
 		return
@@ -346,7 +248,7 @@ func (d *Desk) phrase(s traffic.Scope) string {
 func asRefused(what string, err error) error {
 	var r *gateway.Refusal
 	if errors.As(err, &r) {
-		return &Refused{What: string(r.Verb) + " on " + scopeWords(r.Scope), Why: r.Why, Try: r.Try}
+		return &Refused{What: string(r.Verb) + " on " + scopeWords(r.Scope), Why: r.Why, Try: r.Try, NoTarget: r.NoTarget}
 	}
 	var own *Refused
 	if errors.As(err, &own) {

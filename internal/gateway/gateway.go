@@ -278,6 +278,9 @@ type Refusal struct {
 	Scope traffic.Scope
 	Why   string
 	Try   string // the nearest thing that can be done
+
+	// NoTarget says that the scope names nothing that the gateway has, so that no other moment would help.
+	NoTarget bool
 }
 
 // Error gives what, why and what to try.

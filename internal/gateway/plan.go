@@ -42,21 +42,18 @@ func (v Verb) Engages() bool {
 // Address takes the gateway's own dimensions (gateway, env, instance) out of a change's scope: which of its
 // instances are meant, and what of them. It refuses a scope that is another gateway's.
 func (c Change) Address(gateway, env string, instances []string) (names []string, what traffic.Scope, err error) {
-	refuse := func(why, try string) error {
-		return &Refusal{Verb: c.Verb, Scope: c.Scope, Why: why, Try: try}
-	}
 	what = make(traffic.Scope, len(c.Scope))
 	maps.Copy(what, c.Scope)
 	if gw, ok := what["gateway"]; ok && gw != gateway {
-		return nil, nil, refuse("this is gateway "+gateway, "gateway="+gateway)
+		return nil, nil, c.NoTarget("this is gateway "+gateway, "gateway="+gateway)
 	}
 	if e, ok := what["env"]; ok && e != env {
-		return nil, nil, refuse(fmt.Sprintf("gateway %s is configured for environment %q", gateway, env), "the scope without env=")
+		return nil, nil, c.NoTarget(fmt.Sprintf("gateway %s is configured for environment %q", gateway, env), "the scope without env=")
 	}
 	names = instances
 	if one, ok := what["instance"]; ok {
 		if !slices.Contains(instances, one) {
-			return nil, nil, refuse("gateway "+gateway+" has no instance "+one, "instance="+strings.Join(instances, " or instance="))
+			return nil, nil, c.NoTarget("gateway "+gateway+" has no instance "+one, "instance="+strings.Join(Near(one, instances), " or instance="))
 		}
 		names = []string{one}
 	}

@@ -67,9 +67,7 @@ func (d *Driver) lever(c gateway.Change, what traffic.Scope) (*Lever, error) {
 		return nil, &gateway.Refusal{Verb: c.Verb, Scope: c.Scope, Why: "no command is configured for it", Try: "`signalbox control describe` for what there is"}
 	}
 	slices.Sort(near)
-	return nil, &gateway.Refusal{
-		Verb: c.Verb, Scope: c.Scope, Why: "its commands hit other scopes than this one", Try: strings.Join(slices.Compact(near), " or "),
-	}
+	return nil, c.NoTarget("its commands hit other scopes than this one", strings.Join(gateway.Near(what.String(), slices.Compact(near)), " or "))
 }
 
 func (d *Driver) add(p *gateway.Plan, l *Lever, instance string, before, want gateway.Value, err error) {

@@ -74,12 +74,9 @@ func heardAny(gw string, readings []reading) error {
 
 // names gives the values of the lever's dimension that the scope covers exactly, one control each.
 func (d *Driver) names(c gateway.Change, l lever, what traffic.Scope, readings []reading) ([]string, error) {
-	offered := offers(l, readings)
-	refuse := func(why, try string) error {
-		return &gateway.Refusal{Verb: c.Verb, Scope: c.Scope, Why: why, Try: try}
-	}
+	offered, refuse := offers(l, readings), c.NoTarget
 	if len(offered) == 0 {
-		return nil, refuse("the gateway lists no control of kind "+l.kind, "`signalbox control describe` for what it can do")
+		return nil, &gateway.Refusal{Verb: c.Verb, Scope: c.Scope, Why: "the gateway lists no control of kind " + l.kind, Try: "`signalbox control describe` for what it can do"}
 	}
 	name, named := what[l.dim]
 	switch {
@@ -89,14 +86,14 @@ func (d *Driver) names(c gateway.Change, l lever, what traffic.Scope, readings [
 		return []string{""}, nil
 	case named && len(what) == 1:
 		if !slices.Contains(offered, name) {
-			return nil, refuse("no "+l.kind+" control for "+what.String(), some(assign(l.dim, offered)))
+			return nil, refuse("no "+l.kind+" control for "+what.String(), some(assign(l.dim, gateway.Near(name, offered))))
 		}
 		return []string{name}, nil
 	case l.dim == "deployment" && d.opts.Resolve != nil && len(what) > 0:
 		names := d.opts.Resolve(c.Scope.Clone())
 		for _, n := range names {
 			if !slices.Contains(offered, n) {
-				return nil, refuse("it covers deployment "+n+", for which there is no "+l.kind+" control", some(assign(l.dim, offered)))
+				return nil, refuse("it covers deployment "+n+", for which there is no "+l.kind+" control", some(assign(l.dim, gateway.Near(n, offered))))
 			}
 		}
 		if len(names) > 0 {
@@ -105,7 +102,7 @@ func (d *Driver) names(c gateway.Change, l lever, what traffic.Scope, readings [
 			return slices.Compact(names), nil
 		}
 	}
-	try := some(assign(l.dim, offered))
+	try := some(assign(l.dim, gateway.Near(name, offered)))
 	if named && slices.Contains(offered, name) {
 		try = l.dim + "=" + name + " alone, which governs all of it"
 	}

@@ -229,7 +229,7 @@ func (b *builder) choose(a answer) ([]knob, error) {
 		}
 	}
 	if len(fit) == 0 {
-		return nil, b.refuse("nothing in the configuration of "+a.peer.name+" is hit exactly by it", near(of))
+		return nil, b.change.NoTarget("nothing in the configuration of "+a.peer.name+" is hit exactly by it", near(b.what, of))
 	}
 	if kind == forceKnob && b.forced != "" && fit[0].cluster != b.forced {
 		return nil, b.refuse(fmt.Sprintf("the route that could be forced leads to %s, not to %s", fit[0].cluster, redact.Outside(b.forced, 100)), "route.force with value "+strconv.Quote(fit[0].cluster))
@@ -286,15 +286,14 @@ func (b *builder) lacks(k kind) string {
 	return "clusters with circuit breakers"
 }
 
-// near lists the scopes that there are.
-func near(knobs []knob) string {
+// near lists the scopes that there are, those that are most like the one that was asked for first.
+func near(what traffic.Scope, knobs []knob) string {
 	var all []string
 	for _, k := range knobs {
 		all = append(all, k.scope().String())
 	}
 	slices.Sort(all)
-	all = slices.Compact(all)
-	return gateway.OneOf(all)
+	return gateway.OneOf(gateway.Near(what.String(), slices.Compact(all)))
 }
 
 // lastTarget refuses to take the last target of a route out: with all weights 0 Envoy goes on to the next route.

@@ -58,7 +58,7 @@ func (b *builder) planMaps(verb gateway.Verb, what traffic.Scope) (ok bool, err 
 		if verb == gateway.CapSet {
 			return false, nil
 		}
-		return true, b.refuse("no map of levers has an entry that this hits exactly: HAProxy takes no others", gateway.OneOf(all))
+		return true, b.change.NoTarget("no map of levers has an entry that this hits exactly: HAProxy takes no others", gateway.OneOf(gateway.Near(what.String(), all)))
 	}
 	value, err := b.mapValue()
 	if err != nil {

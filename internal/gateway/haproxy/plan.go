@@ -96,8 +96,8 @@ func (d *Driver) servers(b *builder, what traffic.Scope) ([]string, error) {
 	}
 	slices.Sort(known)
 	known = slices.Compact(known)
-	try := some(known)
 	id, named := what["deployment"]
+	try := some(gateway.Near(id, known))
 	var ids []string
 	switch {
 	case named && len(what) == 1:
@@ -115,11 +115,11 @@ func (d *Driver) servers(b *builder, what traffic.Scope) ([]string, error) {
 		if len(what) == 0 {
 			why = "it names no server"
 		}
-		return nil, b.refuse(why, try)
+		return nil, b.change.NoTarget(why, try)
 	}
 	for _, id := range ids {
 		if !slices.Contains(known, id) {
-			return nil, b.refuse(fmt.Sprintf("there is no server %q", redact.Outside(id, 100)), try)
+			return nil, b.change.NoTarget(fmt.Sprintf("there is no server %q", redact.Outside(id, 100)), some(gateway.Near(id, known)))
 		}
 	}
 	return ids, nil

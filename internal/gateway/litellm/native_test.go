@@ -391,11 +391,11 @@ func TestDatabaseRefuses(t *testing.T) {
 		why    string
 	}{
 		{ask(gateway.TargetOut, traffic.Scope{"deployment": "gpt-4o.config"}, ""), "stands in LiteLLM's configuration file"},
-		{ask(gateway.TargetOut, traffic.Scope{"deployment": "nonesuch"}, ""), "has no deployment nonesuch; try deployment=gpt-4o.azure.us or"},
+		{ask(gateway.TargetOut, traffic.Scope{"deployment": "nonesuch"}, ""), "has no deployment nonesuch; try deployment=solo.db or"},
 		{ask(gateway.TargetOut, traffic.Scope{"region": "eu"}, ""), "acts on one deployment"},
 		{ask(gateway.TargetOut, traffic.Scope{"deployment": "solo.db"}, "3"), "takes no value"},
 		{ask(gateway.TargetIn, traffic.Scope{"deployment": "solo.db"}, ""), "nothing to change"},
-		{ask(gateway.FallbackOff, traffic.Scope{"model": "nonesuch"}, ""), "serves no model nonesuch"},
+		{ask(gateway.FallbackOff, traffic.Scope{"model": "nonesuch"}, ""), "serves no model nonesuch; try model=solo or"},
 		{ask(gateway.FallbackOff, traffic.Scope{"model": "openai/gpt-4o"}, ""), "a name with a slash"},
 		{ask(gateway.FallbackOn, traffic.Scope{"model": "solo"}, ""), "which it had is not known here"},
 		{ask(gateway.WorkloadPause, traffic.Scope{"workload": "nobody"}, ""), "no team or key with the alias nobody"},

@@ -110,7 +110,7 @@ func (b *native) judge(dim string, what traffic.Scope) error {
 		b.names = b.driver.opts.Resolve(b.change.Scope.Clone())
 	}
 	if len(b.names) == 0 {
-		return b.refuse("this lever acts on one "+dim+" and cannot hit exactly this", dim+"=NAME alone")
+		return b.change.NoTarget("this lever acts on one "+dim+" and cannot hit exactly this", dim+"=NAME alone")
 	}
 	if dim == "model" && strings.Contains(b.names[0], "/") {
 		return b.refuse("LiteLLM's /fallback/{model} cannot address a name with a slash", "the companion: "+Load)
@@ -229,10 +229,10 @@ func (b *native) choose(r nativeReading, name string) (knob, error) {
 			return knob{}, b.refuse(r.from.Name+": "+name+" stands in LiteLLM's configuration file, and /model/block takes only what is stored in the database",
 				"storing it by /model/new, or the companion: "+Load)
 		}
-		return knob{}, b.refuse(r.from.Name+" has no deployment "+redact.Outside(name, 80), gateway.OneOf(offered))
+		return knob{}, b.change.NoTarget(r.from.Name+" has no deployment "+redact.Outside(name, 80), gateway.OneOf(gateway.Near("deployment="+name, offered)))
 	case gateway.FallbackOn, gateway.FallbackOff:
 		if !slices.ContainsFunc(r.rows, func(m modelRow) bool { return m.Name == name }) {
-			return knob{}, b.refuse(r.from.Name+" serves no model "+redact.Outside(name, 80), "")
+			return knob{}, b.change.NoTarget(r.from.Name+" serves no model "+redact.Outside(name, 80), gateway.OneOf(gateway.Near("model="+name, served(r.rows))))
 		}
 		return r.knobs[0], nil
 	}
@@ -244,13 +244,23 @@ func (b *native) choose(r nativeReading, name string) (knob, error) {
 		if b.limit > 0 || b.change.Verb == gateway.CapLift {
 			kind = "key"
 		}
-		return knob{}, b.refuse(r.from.Name+" has no "+kind+" with the alias "+redact.Outside(name, 80), "an alias that /team/list or /key/list shows")
+		return knob{}, b.change.NoTarget(r.from.Name+" has no "+kind+" with the alias "+redact.Outside(name, 80), "an alias that /team/list or /key/list shows")
 	}
 	var all []string
 	for _, k := range r.knobs {
 		all = append(all, k.control())
 	}
 	return knob{}, b.refuse(r.from.Name+": more than one has the alias "+redact.Outside(name, 80)+": "+strings.Join(all, ", "), "giving each an alias of its own")
+}
+
+// served lists the models of a proxy, as scopes.
+func served(rows []modelRow) []string {
+	var all []string
+	for _, m := range rows {
+		all = append(all, "model="+redact.Outside(m.Name, 80))
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // want is what the change sets a control to.
