@@ -1,6 +1,10 @@
 package runbook
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // Truth is one of three: what is not known is not false.
 type Truth uint8
@@ -32,6 +36,26 @@ func ParseTruth(s string) Truth {
 		return False
 	}
 	return Unknown
+}
+
+// MarshalText writes the word.
+func (t Truth) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// UnmarshalJSON reads the word, and the number that journals of before hold in its place.
+func (t *Truth) UnmarshalJSON(raw []byte) error {
+	var n uint8
+	if json.Unmarshal(raw, &n) == nil {
+		if *t = Truth(n); *t > False {
+			*t = Unknown
+		}
+		return nil
+	}
+	var word string
+	if err := json.Unmarshal(raw, &word); err != nil {
+		return fmt.Errorf("reading true, false or unknown: %w", err)
+	}
+	*t = ParseTruth(word)
+	return nil
 }
 
 // Not is Kleene's not: the opposite of unknown is unknown.

@@ -1,7 +1,9 @@
 package runbook
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,13 +54,24 @@ func (p ProbeRequest) String() string {
 
 // ProbeResult is what one probe of a walk said.
 type ProbeResult struct {
-	Name       string
-	At         time.Time
-	OK         bool   // a whole answer of the right shape came
-	Class      string // what its failure means, none where it is well
-	Status     int    // 0: no answer came
-	Latency    time.Duration
-	FirstToken time.Duration // 0: none was seen
+	Name       string        `json:"name"`
+	At         time.Time     `json:"at"`
+	OK         bool          `json:"ok"`              // a whole answer of the right shape came
+	Class      string        `json:"class,omitempty"` // what its failure means, none where it is well
+	Status     int           `json:"status"`          // 0: no answer came
+	Latency    time.Duration `json:"latency"`
+	FirstToken time.Duration `json:"ttft,omitempty"` // 0: none was seen
+}
+
+// UnmarshalJSON reads a result, also of journals that call the time to the first token by the name of its field.
+func (p *ProbeResult) UnmarshalJSON(raw []byte) error {
+	type plain ProbeResult
+	var old struct{ FirstToken time.Duration }
+	if err := errors.Join(json.Unmarshal(raw, (*plain)(p)), json.Unmarshal(raw, &old)); err != nil {
+		return fmt.Errorf("reading what a probe said: %w", err)
+	}
+	p.FirstToken = cmp.Or(p.FirstToken, old.FirstToken)
+	return nil
 }
 
 // probeOwn are the fields of a request that a probe sets by itself.

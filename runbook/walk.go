@@ -52,48 +52,53 @@ const (
 
 // StepState is how a step stands.
 type StepState struct {
-	State  State
-	Reason string // of a skip; the note of a done one
-	At     time.Time
-	Visits int
-	Blocks map[int]BlockState
+	State  State              `json:"state,omitempty"`
+	Reason string             `json:"reason,omitempty"` // of a skip; the note of a done one
+	At     time.Time          `json:"at,omitzero"`
+	Visits int                `json:"visits,omitempty"`
+	Blocks map[int]BlockState `json:"blocks,omitzero"`
 }
 
 // BlockState is how a block stands: the last check result, answer, deadline or lever.
 type BlockState struct {
-	At      time.Time
-	Truth   Truth
-	Text    string // the expression with its numbers, the answer, the reference
-	Why     string
-	Lever   string
-	State   string // of an action: planned, then what the desk reports
-	Outcome string
-	Until   time.Time // of a wait
+	At      time.Time `json:"at,omitzero"`
+	Truth   Truth     `json:"truth,omitempty"`
+	Text    string    `json:"text,omitempty"` // the expression with its numbers, the answer, the reference
+	Why     string    `json:"why,omitempty"`
+	Lever   string    `json:"lever,omitempty"`
+	State   string    `json:"state,omitempty"` // of an action: planned, then what the desk reports
+	Outcome string    `json:"outcome,omitempty"`
+	Until   time.Time `json:"until,omitzero"` // of a wait
 }
 
 // Pending is what the walk waits for in its current step.
 type Pending struct {
-	Kind  BlockKind // ask or wait
-	Step  string
-	Block int
-	Until time.Time // of a wait that has been started: absolute, so that it survives a restart
+	Kind  BlockKind `json:"kind"` // ask or wait
+	Step  string    `json:"step"`
+	Block int       `json:"block"`
+	Until time.Time `json:"until,omitzero"` // of a wait that has been started: absolute, so that it survives a restart
 }
 
-// Walk is one run of a book: an immutable value, changed by Next alone.
+// Walk is one run of a book: an immutable value, changed by Next alone. Its JSON goes into journals: what journals of before hold
+// in its place are the names of its fields, which are read like those of the tags, being the same but for their capitals.
 type Walk struct {
-	Run, Book, SHA256 string
-	Burst             string
-	Vars              map[string]string
-	Current           string
-	Steps             map[string]StepState
-	Trail             []string // steps that were current before, oldest first
-	Pending           *Pending
-	Probes            []ProbeResult // what its probes said, oldest first
-	Levers            []string      // that actions of this run threw, oldest first
-	State             State         // Current while it runs, then Done or Aborted
-	Reason            string
-	Last, By          string // the step that was current when it ended, and who ended it
-	Started, Ended    time.Time
+	Run     string               `json:"run"`
+	Book    string               `json:"book"`
+	SHA256  string               `json:"sha256"`
+	Burst   string               `json:"burst,omitempty"`
+	Vars    map[string]string    `json:"vars,omitzero"`
+	Current string               `json:"current,omitempty"`
+	Steps   map[string]StepState `json:"steps,omitzero"`
+	Trail   []string             `json:"trail,omitzero"` // steps that were current before, oldest first
+	Pending *Pending             `json:"pending,omitempty"`
+	Probes  []ProbeResult        `json:"probes,omitzero"` // what its probes said, oldest first
+	Levers  []string             `json:"levers,omitzero"` // that actions of this run threw, oldest first
+	State   State                `json:"state,omitempty"` // Current while it runs, then Done or Aborted
+	Reason  string               `json:"reason,omitempty"`
+	Last    string               `json:"last,omitempty"` // the step that was current when it ended
+	By      string               `json:"by,omitempty"`   // who ended it
+	Started time.Time            `json:"started,omitzero"`
+	Ended   time.Time            `json:"ended,omitzero"`
 }
 
 // Step gives the state of a step.

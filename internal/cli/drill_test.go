@@ -3,7 +3,11 @@ package cli_test
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -237,6 +241,9 @@ func checkDrillRecord(t *testing.T, dir string, levers int) {
 		return out.String()
 	}
 	ask("incident", "verify")
+	if strange := strangeKeys(t, filepath.Join(dir, "journal.jsonl")); len(strange) > 0 {
+		t.Errorf("the journal has names of the program's: %v", strange)
+	}
 	var list struct {
 		Incidents []struct {
 			Drill  bool `json:"drill"`
@@ -252,6 +259,43 @@ func checkDrillRecord(t *testing.T, dir string, levers int) {
 	if md := ask("incident", "export", "--format", "md"); !strings.Contains(md, "workload.pause") && !strings.Contains(md, "cap.set") {
 		t.Errorf("the timeline names no lever:\n%s", md)
 	}
+}
+
+var journalKey = regexp.MustCompile(`^[a-z0-9][a-z0-9_.*/-]*$`) // a name, or what labels and counts are kept under
+
+// strangeKeys lists the keys of a journal, at any depth, that are not written in small letters, by the kind of their entries.
+func strangeKeys(t *testing.T, path string) []string {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strange := map[string]bool{}
+	var look func(where string, v any)
+	look = func(where string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for k, x := range v {
+				if !journalKey.MatchString(k) {
+					strange[where+"."+k] = true
+				}
+				look(where+"."+k, x)
+			}
+		case []any:
+			for _, x := range v {
+				look(where, x)
+			}
+		}
+	}
+	for line := range bytes.Lines(raw) {
+		var e map[string]any
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Fatalf("%v in %q", err, line)
+		}
+		kind, _ := e["kind"].(string)
+		look(kind, e)
+	}
+	return slices.Sorted(maps.Keys(strange))
 }
 
 // TestDrillWalkedToItsEnd plays a drill whose users go on once the fault is over, so that the book's quiet minutes pass on a

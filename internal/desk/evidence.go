@@ -17,14 +17,14 @@ import (
 // evidence is what an evidence block froze. SHA256 is the hash of the rest as JSON, so that what was quoted elsewhere can be
 // held against the journal, whose chain covers it too.
 type evidence struct {
-	At         time.Time       `json:"at"`
-	Burst      *burstEntry     `json:"burst,omitempty"`
-	Records    []RecordLine    `json:"records,omitempty"`
-	RequestIDs []string        `json:"request_ids,omitempty"`
-	Levers     []string        `json:"levers,omitempty"`
-	Controls   []string        `json:"controls,omitempty"`
-	Charts     []evidenceChart `json:"charts,omitempty"`
-	SHA256     string          `json:"sha256,omitempty"`
+	At         time.Time        `json:"at"`
+	Burst      *burstEntry      `json:"burst,omitempty"`
+	Records    []evidenceRecord `json:"records,omitempty"`
+	RequestIDs []string         `json:"request_ids,omitempty"`
+	Levers     []string         `json:"levers,omitempty"`
+	Controls   []string         `json:"controls,omitempty"`
+	Charts     []evidenceChart  `json:"charts,omitempty"`
+	SHA256     string           `json:"sha256,omitempty"`
 }
 
 // evidenceChart is how a measure went, oldest first; nil is not known.
@@ -114,10 +114,10 @@ func (d *Desk) evidence(r *run, capture []string) (evidence, []string) {
 }
 
 // requestIDs are those of records, each once: a request is told by both sides of a gateway, and by each attempt.
-func requestIDs(records []RecordLine, n int) []string {
+func requestIDs(records []evidenceRecord, n int) []string {
 	var out []string
 	for i := range records {
-		if id := records[i].ID; id != "" && len(out) < n && !slices.Contains(out, id) {
+		if id := records[i].RequestID; id != "" && len(out) < n && !slices.Contains(out, id) {
 			out = append(out, id)
 		}
 	}

@@ -15,14 +15,14 @@ import (
 const maxLine = 2048
 
 // failures gives the newest n failures of a selection.
-func (d *Desk) failures(sel traffic.Selector, n int) []RecordLine {
+func (d *Desk) failures(sel traffic.Selector, n int) []evidenceRecord {
 	view := d.sig.board.Records()
 	hits, _ := view.Finder(board.Find{Sel: sel, Failures: n}).Look(context.Background(), view.First(), view.First()+int64(view.Len()))
-	out := make([]RecordLine, 0, len(hits))
+	out := make([]evidenceRecord, 0, len(hits))
 	r := view.Reader()
 	for _, h := range hits {
 		if rec, ok := r.Seq(h.Seq); ok {
-			out = append(out, d.recordLine(rec, d.labels(rec.Key)))
+			out = append(out, d.evidenceRecord(rec))
 		}
 	}
 	return out
