@@ -86,12 +86,16 @@ func TestAWaitSaysHowItEnded(t *testing.T) {
 			if b.State != tt.state || b.Open || strings.Contains(b.Text, "left") {
 				t.Errorf("shown: %+v", b)
 			}
-			found := false
+			found, begun := false, false
 			for _, l := range s.desk.Snapshot().Timeline {
-				found = found || strings.Contains(l.Text, "the wait is over ("+tt.told)
+				found = found || strings.Contains(l.Text, "the wait is over ("+tt.told) && strings.Contains(l.Text, " so: error_rate ") && l.Actor == byDesk.ID
+				begun = begun || strings.Contains(l.Text, "waiting for error_rate over 30s < 1% for 5s until ") && l.Actor == byDesk.ID
+				if l.Kind == string(incident.StepChosen) && l.Actor == byDesk.ID {
+					t.Errorf("a jump is told as the console's: %+v", l)
+				}
 			}
-			if !found {
-				t.Errorf("the timeline does not say %q", tt.told)
+			if !found || !begun {
+				t.Errorf("the timeline does not say %q of the console: %+v", tt.told, s.desk.Snapshot().Timeline)
 			}
 		})
 	}

@@ -30,13 +30,22 @@ func (d *Desk) judgeWait(r *run, p *runbook.Pending) {
 	if p.Block >= len(s.Blocks) || s.Blocks[p.Block].Wait == nil {
 		return
 	}
-	w := s.Blocks[p.Block].Wait
-	if !w.Until.Zero() && d.eval(r, w.Until).Truth == runbook.True {
-		_ = d.step(r, runbook.Entry{Kind: runbook.EntryWaitOver, Step: p.Step, Block: p.Block, Data: map[string]string{"outcome": "met"}})
-		return
+	over := func(outcome, text string) {
+		_ = d.step(r, runbook.Entry{Kind: runbook.EntryWaitOver, Step: p.Step, Block: p.Block, Data: map[string]string{"outcome": outcome, "text": text}})
+	}
+	w, text := s.Blocks[p.Block].Wait, ""
+	if !w.Until.Zero() {
+		res := d.eval(r, w.Until)
+		if text = res.Text; res.Truth == runbook.True {
+			over("met", text)
+			return
+		}
+		if res.Truth == runbook.Unknown {
+			text = strings.TrimSpace(text + ", which is unknown: " + res.Why)
+		}
 	}
 	if !p.Until.IsZero() && !d.now().Before(p.Until) {
-		_ = d.step(r, runbook.Entry{Kind: runbook.EntryWaitOver, Step: p.Step, Block: p.Block, Data: map[string]string{"outcome": "timeout"}})
+		over("timeout", text)
 	}
 }
 

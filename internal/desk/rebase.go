@@ -107,7 +107,7 @@ func (d *Desk) takeBook(c TakeBook) (Result, error) {
 			return Result{}, &Refused{What: what, Why: "the file was changed again since its difference was shown", Try: "look at it once more"}
 		}
 		walk := runbook.Rebase(r.walk, r.book, r.fresh)
-		data := rebased{incident.RunData{Book: r.fresh.ID, BookSHA: r.fresh.SHA256, Title: r.fresh.Title, Owner: d.actor}, walk}
+		data := rebased{incident.RunData{Book: r.fresh.ID, BookSHA: r.fresh.SHA256, Title: walk.Fill(r.fresh.Title), Owner: d.actor}, walk}
 		if err := d.write(entryDraft{kind: incident.RunRebased, incident: r.incident, run: r.id, step: walk.Current, data: data}); err != nil {
 			return Result{}, err
 		}

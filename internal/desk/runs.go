@@ -65,7 +65,7 @@ func (d *Desk) startRun(c StartRun) (Result, error) {
 	}
 	vars := runbook.Bind(b, known)
 	maps.Copy(vars, c.Vars)
-	if err := d.ensureIncident(b.Title); err != nil {
+	if err := d.ensureIncident(runbook.Walk{Vars: vars}.Fill(b.Title)); err != nil {
 		return Result{}, err
 	}
 	r := &run{id: d.newID("run"), incident: d.incidentID(), owner: d.actor, here: true, epoch: 1, book: b, stops: map[string]int{}}
@@ -73,7 +73,8 @@ func (d *Desk) startRun(c StartRun) (Result, error) {
 	for k, v := range vars {
 		data["var."+k] = v
 	}
-	opened := incident.RunData{Book: b.ID, BookSHA: b.SHA256, Title: b.Title, Owner: d.actor, Epoch: 1, Vars: vars}
+	title := runbook.Walk{Vars: vars}.Fill(b.Title)
+	opened := incident.RunData{Book: b.ID, BookSHA: b.SHA256, Title: title, Owner: d.actor, Epoch: 1, Vars: vars}
 	if err := d.write(entryDraft{kind: incident.RunOpened, incident: r.incident, run: r.id, data: opened}); err != nil {
 		return Result{}, err
 	}
@@ -82,7 +83,7 @@ func (d *Desk) startRun(c StartRun) (Result, error) {
 	if err := d.step(r, runbook.Entry{Kind: runbook.EntryStart, Data: data}); err != nil {
 		return Result{}, err
 	}
-	return Result{Text: "runbook " + b.Title, Run: r.id, Incident: r.incident}, nil
+	return Result{Text: "runbook " + title, Run: r.id, Incident: r.incident}, nil
 }
 
 // burstDims are the dimensions that a runbook may take from a burst.
@@ -124,6 +125,10 @@ func (d *Desk) step(r *run, e runbook.Entry) error { return d.stepWith(r, e, nil
 
 func (d *Desk) stepWith(r *run, e runbook.Entry, ev *evidence) error {
 	e.At, e.Actor = d.now(), d.actor
+	var actor *incident.Actor
+	if ofDesk(e.Kind) {
+		e.Actor, actor = byDesk.ID, byDesk
+	}
 	if e.Step == "" {
 		e.Step = r.walk.Current
 	}
@@ -133,17 +138,13 @@ func (d *Desk) stepWith(r *run, e runbook.Entry, ev *evidence) error {
 			return &Refused{What: "step " + string(e.Kind), Why: f.Why}
 		}
 	}
-	data := stepData(r, e)
-	if e.Kind == runbook.EntryStart {
-		s, _ := r.book.Step(next.Current)
-		data.Slug, data.Title = s.Slug, s.Title
-	}
+	data := stepData(r, next, e)
 	data.Evidence = ev
 	kind := stepKinds[e.Kind]
 	if e.Kind == runbook.EntryWaitOver && e.Data["outcome"] == "met" {
 		kind = incident.StepMet
 	}
-	if err := d.write(entryDraft{kind: kind, incident: r.incident, run: r.id, step: e.Step, data: data}); err != nil {
+	if err := d.write(entryDraft{kind: kind, incident: r.incident, run: r.id, step: e.Step, data: data, actor: actor}); err != nil {
 		return err
 	}
 	moved := next.Current != r.walk.Current
@@ -177,12 +178,22 @@ type stepEntry struct {
 	Evidence *evidence     `json:"evidence,omitempty"`
 }
 
+// ofDesk tells whether entries of a kind are the console's own: nobody ends a wait, answers a check or freezes evidence.
+func ofDesk(k runbook.EntryKind) bool {
+	switch k {
+	case runbook.EntryWaitStarted, runbook.EntryWaitOver, runbook.EntryCheckResult, runbook.EntryEvidence, runbook.EntryActionResult, runbook.EntryProbe:
+		return true
+	}
+	return false
+}
+
 // waitEnds say how a wait ended.
 var waitEnds = map[string]string{"met": "what it waited for is so", "timeout": "its time is up, and what it waited for is not so"}
 
-func stepData(r *run, e runbook.Entry) stepEntry {
-	s, _ := r.book.Step(e.Step)
-	data := incident.StepData{Book: r.book.ID, BookSHA: r.book.SHA256, Slug: e.Step, Title: s.Title, State: string(e.Kind), Block: e.Block}
+// stepData is an entry as the timeline reads it. next is the walk after it.
+func stepData(r *run, next runbook.Walk, e runbook.Entry) stepEntry {
+	s, _ := r.book.Step(cmp.Or(e.Step, next.Current))
+	data := incident.StepData{Book: r.book.ID, BookSHA: r.book.SHA256, Slug: s.Slug, Title: next.Fill(s.Title), State: string(e.Kind), Block: e.Block}
 	data.Reason = cmp.Or(e.Data["reason"], e.Data["note"], e.Data["text"], e.Data["ref"])
 	data.To = e.Data["to"]
 	switch e.Kind {
@@ -190,10 +201,23 @@ func stepData(r *run, e runbook.Entry) stepEntry {
 		data.Truth, data.Check, data.Why, data.Reason = e.Data["truth"], e.Data["text"], e.Data["why"], ""
 	case runbook.EntryChoose, runbook.EntryBind:
 		data.Var, data.Answer = e.Data["var"], e.Data["value"]
+	case runbook.EntryBack:
+		data.To = next.Current
+	case runbook.EntryWaitStarted:
+		data.Check = s.Blocks[e.Block].Wait.Until.Source
+		if until, err := time.Parse(time.RFC3339, e.Data["until"]); err == nil {
+			data.Until = &until
+		}
 	case runbook.EntryWaitOver:
-		data.Reason = waitEnds[e.Data["outcome"]]
+		data.Reason, data.Check = waitEnds[e.Data["outcome"]], e.Data["text"]
+		if s.Blocks[e.Block].Wait.Until.Zero() {
+			data.Reason = "its time is up"
+		}
 	case runbook.EntryActionPlanned, runbook.EntryActionResult:
 		data.Value = e.Data["lever"]
+	}
+	if to, i := r.book.Step(data.To); i >= 0 {
+		data.ToTitle = next.Fill(to.Title)
 	}
 	return stepEntry{StepData: data, Entry: e}
 }
@@ -294,7 +318,7 @@ func (d *Desk) where(r *run) Result {
 func (d *Desk) runEnded(r *run) {
 	s, _ := r.book.Step(r.walk.Last)
 	data := incident.RunData{
-		Book: r.book.ID, BookSHA: r.book.SHA256, Title: r.book.Title, State: string(r.walk.State), Reason: r.walk.Reason,
+		Book: r.book.ID, BookSHA: r.book.SHA256, Title: r.walk.Fill(r.book.Title), State: string(r.walk.State), Reason: r.walk.Reason,
 		Last: r.walk.Last, LastWas: r.walk.Fill(s.Title),
 	}
 	_ = d.write(entryDraft{kind: incident.RunClosed, incident: r.incident, run: r.id, data: data})

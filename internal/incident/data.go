@@ -121,8 +121,9 @@ type StepData struct {
 	Truth   string     `json:"truth,omitempty"` // true, false, unknown
 	Value   string     `json:"value,omitempty"`
 	Why     string     `json:"why,omitempty"`
-	Block   int        `json:"block,omitempty"`  // which block of the step
-	To      string     `json:"to,omitempty"`     // the step that a branch or a step back leads to
+	Block   int        `json:"block,omitempty"` // which block of the step
+	To      string     `json:"to,omitempty"`    // the step that a branch or a step back leads to
+	ToTitle string     `json:"to_title,omitempty"`
 	Var     string     `json:"var,omitempty"`    // the variable that an answer fills
 	Answer  string     `json:"answer,omitempty"` // what the operator said
 	Until   *time.Time `json:"until,omitempty"`  // the deadline of a wait

@@ -47,7 +47,7 @@ func (f *folder) addRun(e *Entry) {
 // stepStates are the kinds that change where a step stands; the others say something about it.
 var stepStates = map[Kind]string{
 	StepEntered: "entered", StepDone: "done", StepSkipped: "skipped", StepTimedOut: "timed out", StepMet: "entered", StepWaiting: "waiting",
-	StepEscalated: "escalated", StepAborted: "aborted",
+	StepEscalated: "escalated", StepAborted: "aborted", StepChosen: "left", StepBack: "left",
 }
 
 func (f *folder) addStep(e *Entry) {
@@ -68,7 +68,13 @@ func (f *folder) addStep(e *Entry) {
 	s := &r.Steps[i]
 	s.Title = cmp.Or(d.Title, s.Title)
 	if state, ok := stepStates[e.Kind]; ok {
-		s.State, s.Reason, s.At, s.By = state, d.Reason, e.At, e.Actor
+		s.State, s.Reason, s.At = state, d.Reason, e.At
+		if e.Kind != StepWaiting && e.Kind != StepMet { // of these the console tells; who stands at the step stays
+			s.By = e.Actor
+		}
+		if state == "left" {
+			s.Reason = "for " + cmp.Or(d.ToTitle, d.To, "another step") + bracket(d.Reason)
+		}
 	}
 	if e.Kind != StepCheck {
 		return

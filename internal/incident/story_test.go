@@ -76,9 +76,11 @@ func story(t *testing.T) (*Journal, []Entry) {
 		leverAt(2, desk, LeverObeyed, LeverData{Obeyed: "yes", Why: "in flight at most 47"}),
 		leverAt(3, desk, LeverVerified, LeverData{Outcome: "helped", Why: "28.3% -> 4.1%"}),
 		Draft{At: min0(3.5), Actor: ana, Incident: inc, Kind: Note, Data: NoteData{Text: "told <b>support</b>, key sk-proj-Aa1Bb2Cc3Dd4Ee5Ff6\nsecond line \x1b[31m", Kind: "communication"}},
-		step(4, StepWaiting, StepData{Slug: "7-recover", Title: "Recover", Until: &until}),
+		Draft{At: min0(4), Actor: desk, Incident: inc, Run: run, Step: "7-recover", Kind: StepWaiting, Data: StepData{Slug: "7-recover", Title: "Recover", Check: "error_rate over 2m < 5%", Until: &until}},
 		sample(min0(5), 90, 0),
 		Draft{At: min0(8), Actor: desk, Incident: inc, Kind: BurstSettled, Data: settled},
+		Draft{At: min0(8.2), Actor: desk, Incident: inc, Run: run, Step: "7-recover", Kind: StepMet, Data: StepData{Slug: "7-recover", Check: "error_rate 1.2% over 2m < 5%", Reason: "what it waited for is so"}},
+		step(8.4, StepChosen, StepData{Slug: "7-recover", To: "9-learn", ToTitle: "9. Learn"}),
 		leverAt(9, ana, LeverRevertRequested, LeverData{Why: "it is over"}),
 		leverAt(9.1, desk, LeverReverted, LeverData{Reported: "pending"}),
 		Draft{At: min0(9.5), Actor: ana, Incident: inc, Run: run, Kind: RunClosed, Data: RunData{State: "done"}},
@@ -163,9 +165,9 @@ func TestExportJSONLIsTheJournalsLines(t *testing.T) {
 	j, entries := story(t)
 	// A line of a later version, with a member that this one does not know.
 	last := entries[len(entries)-1]
-	body := `{"v":2,"seq":` + "33" + `,"at":"2026-03-02T05:00:00Z","recorded_at":"2026-03-02T05:00:00Z","actor":{"id":"x","team":"y"},"incident":"inc-01","new":1,"kind":"z.z","prev":"` + last.Hash + `"`
+	body := `{"v":2,"seq":` + "35" + `,"at":"2026-03-02T05:00:00Z","recorded_at":"2026-03-02T05:00:00Z","actor":{"id":"x","team":"y"},"incident":"inc-01","new":1,"kind":"z.z","prev":"` + last.Hash + `"`
 	appendTo(t, j.Path(), body+hashOpen+sum([]byte(body))+"\"}\n")
-	intact(t, j.Path(), 33)
+	intact(t, j.Path(), 35)
 	read, err := ReadAll(j.Path())
 	if err != nil {
 		t.Fatal(err)
@@ -176,7 +178,7 @@ func TestExportJSONLIsTheJournalsLines(t *testing.T) {
 	}
 	text, _ := os.ReadFile(j.Path())
 	lines := strings.SplitAfter(b.String(), "\n")
-	if len(lines) != 33-2+1 { // all but the console's start and the other incident, and the empty end
+	if len(lines) != 35-2+1 { // all but the console's start and the other incident, and the empty end
 		t.Errorf("%d lines", len(lines))
 	}
 	for _, l := range lines {

@@ -221,18 +221,23 @@ func (n *narrator) tellStep(e *Entry, l *Line) bool {
 	case StepSkipped:
 		l.Text = name + ": skipped" + after(d.Reason)
 	case StepBack:
-		l.Text = "back to " + cmp.Or(d.To, name) + bracket(d.Reason)
+		l.Text = name + ": back to " + cmp.Or(d.ToTitle, d.To, "the step before") + bracket(d.Reason)
 	case StepChosen:
-		l.Text = name + ": went to " + cmp.Or(d.To, d.Answer, "another step") + bracket(cmp.Or(d.Reason, d.Why))
+		l.Text = name + ": went to " + cmp.Or(d.ToTitle, d.To, d.Answer, "another step") + bracket(cmp.Or(d.Reason, d.Why))
 	case StepAnswered, StepTicked:
 		l.Text = name + ": " + strings.TrimPrefix(d.Var+" = "+cmp.Or(d.Answer, d.Value), " = ")
 	case StepWaiting:
+		l.Group = System
 		l.Text = name + ": waiting"
+		if d.Check != "" {
+			l.Text += " for " + d.Check
+		}
 		if d.Until != nil {
 			l.Text += " until " + d.Until.UTC().Format("15:04:05") + " UTC at most"
 		}
 	case StepTimedOut, StepMet:
-		l.Text = name + ": the wait is over" + bracket(d.Reason)
+		l.Group = Verification
+		l.Text = name + ": the wait is over" + bracket(d.Reason+after(d.Check))
 	case StepCheck:
 		l.Group = Verification
 		return n.tellCheck(e, &d, l, name)
@@ -240,6 +245,9 @@ func (n *narrator) tellStep(e *Entry, l *Line) bool {
 		l.Text = name + ": the runbook is given up here" + after(d.Reason)
 	case StepAction, StepProbed:
 		return false // its lever or probe tells it
+	case StepEvidence:
+		l.Group = Observation
+		l.Text = name + ": evidence" + after(cmp.Or(d.Reason, d.Value))
 	default:
 		verb := strings.ReplaceAll(strings.TrimPrefix(string(e.Kind), "step."), "_", " ")
 		l.Text = name + ": " + verb + after(cmp.Or(d.Reason, d.Value))
