@@ -194,11 +194,15 @@ func (w *Walk) leave() {
 
 func (w Walk) advance(b *Book, e Entry) (Walk, []Effect) {
 	_, i := b.Step(w.Current)
-	if i < 0 || i+1 >= len(b.Steps) {
+	if i < 0 {
+		return w.end(Done, "", e)
+	}
+	next := b.After(i)
+	if next < 0 {
 		return w.end(Done, "", e)
 	}
 	w.Trail = append(slices.Clone(w.Trail), w.Current)
-	return w.enter(b, b.Steps[i+1].Slug, e.At)
+	return w.enter(b, b.Steps[next].Slug, e.At)
 }
 
 func (w Walk) end(s State, reason string, e Entry) (Walk, []Effect) {

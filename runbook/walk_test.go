@@ -93,7 +93,7 @@ func TestWalk(t *testing.T) {
 		{Entry{Kind: EntryJump, Data: data{"to": "nowhere"}}, "3-reduce-load", "refuse:no step nowhere"},
 		{Entry{Kind: EntryJump, Data: data{"to": "then-wait"}}, "then-wait", "start_wait"},
 		{Entry{Kind: EntryWaitOver, Data: data{"outcome": "timeout"}}, "then-wait", "offer>escalate"},
-		{Entry{Kind: EntryDone}, "escalate", "prepare"},
+		{Entry{Kind: EntryJump, Data: data{"to": "escalate"}}, "escalate", "prepare"},
 		{Entry{Kind: "dance"}, "escalate", "refuse:unknown kind"},
 		{Entry{Kind: EntrySkip, Data: data{"reason": "well again"}}, "", "list_levers"},
 		{Entry{Kind: EntryDone}, "", "refuse:has ended"},
@@ -132,7 +132,7 @@ func TestWalk(t *testing.T) {
 	if st := w.Step("escalate"); st.State != Skipped || st.Reason != "well again" || st.At.IsZero() {
 		t.Errorf("skipped step: %+v", st)
 	}
-	if st := w.Step("then-wait"); st.State != Done || st.Visits != 2 {
+	if st := w.Step("then-wait"); st.Visits != 2 {
 		t.Errorf("visited twice: %+v", st)
 	}
 	if bs := w.Step("3-reduce-load").Blocks[0]; bs.Lever != "l1" || bs.State != "reverted" {
@@ -279,6 +279,45 @@ func TestValue(t *testing.T) {
 		got, err := tt.v.JSON(tt.base)
 		if string(got) != tt.json || (err != nil) != (tt.json == "") {
 			t.Errorf("%s of %v: %s %v, want %s", tt.v, tt.base, got, err, tt.json)
+		}
+	}
+}
+
+// TestEscalationIsWalkedByThoseWhoAreLedThere: a step that tells others is no station on the way of those who need nobody. Whoever
+// goes there goes on after it, so that nobody who has told others leaves the rest of the book undone. Where nothing leads there it is a
+// step like any other.
+func TestEscalationIsWalkedByThoseWhoAreLedThere(t *testing.T) {
+	const book = "---\nrunbook: v1\n---\n# B\n## One\n```check\nname: x\nthat: error_rate over 2m < 5%\non-false: %s\n```\n" +
+		"## Tell\n```escalate\nto: [support]\n```\n## Learn\nWrite it down.\n"
+	for _, tt := range []struct{ onFalse, jump, path string }{
+		{"escalate-not", "", ""},
+		{"tell", "", "one learn"},
+		{"tell", "tell", "one tell learn"},
+		{"ask", "", "one tell learn"},
+		{"learn", "", "one tell learn"},
+	} {
+		b, err := Parse("b.md", []byte(strings.Replace(book, "%s", tt.onFalse, 1)))
+		if tt.path == "" {
+			if err == nil {
+				t.Errorf("%s: a step that is not there was found", tt.onFalse)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, _ := Next(Walk{}, b, Entry{Kind: EntryStart, At: t0})
+		var path []string
+		for w.Live() {
+			path = append(path, w.Current)
+			e := Entry{Kind: EntryDone, At: t0}
+			if w.Current == "one" && tt.jump != "" {
+				e = Entry{Kind: EntryJump, At: t0, Data: data{"to": tt.jump}}
+			}
+			w, _ = Next(w, b, e)
+		}
+		if got := strings.Join(path, " "); got != tt.path {
+			t.Errorf("on-false: %s, jump %q: walked %s, want %s", tt.onFalse, tt.jump, got, tt.path)
 		}
 	}
 }

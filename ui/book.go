@@ -117,8 +117,8 @@ func (p *bookPane) trail(f frame, r *desk.RunView, cur int) string {
 			row.put(dim, " ("+reason+")")
 		}
 	}
-	if cur+1 < len(r.Steps) {
-		row.put(dim, "  next: "+r.Steps[cur+1].Step.Title)
+	if n := r.Next; n > cur && n < len(r.Steps) {
+		row.put(dim, "  next: "+r.Steps[n].Step.Title)
 	} else {
 		row.put(dim, "  the last step")
 	}

@@ -343,7 +343,7 @@ func run() *desk.RunView {
 		runbook.Block{Kind: runbook.KindAsk, Ask: &runbook.Ask{Var: "told", Question: "Has the provider been told?", Choices: []string{"yes", "no"}}},
 	)
 	return &desk.RunView{
-		ID: "run-1", Book: "llm-5xx", Title: "502/524 on one model in one region", Burst: "b-1", Stage: 3, Current: 2,
+		ID: "run-1", Book: "llm-5xx", Title: "502/524 on one model in one region", Burst: "b-1", Stage: 3, Current: 2, Next: 3,
 		Fields: []desk.FieldView{{Name: "deployment", Value: "az-eu-1", Prompt: "which deployment?"}, {Name: "ticket", Prompt: "provider ticket"}},
 		Steps: []desk.StepView{
 			{Step: step("scope", "Confirm the scope", "diagnose", 1, nil), State: "done", At: at.Add(-3 * time.Minute)},

@@ -208,7 +208,11 @@ func (p *autopilot) leave(ctx context.Context, s desk.StepView) error {
 			_, err := p.desk.Do(ctx, desk.StepSkip{Reason: "autopilot: a drill has no time for a longer wait"})
 			return err
 		}
-		_, err := p.desk.Do(ctx, desk.StepDone{Note: "by the autopilot"})
+		note := "by the autopilot"
+		if slices.ContainsFunc(s.Step.Blocks, func(b runbook.Block) bool { return b.Escalate != nil }) {
+			note += ": a drill, nobody was told"
+		}
+		_, err := p.desk.Do(ctx, desk.StepDone{Note: note})
 		var r *desk.Refused
 		if errors.As(err, &r) {
 			_, err = p.desk.Do(ctx, desk.StepSkip{Reason: "autopilot: " + r.Why})
@@ -219,10 +223,10 @@ func (p *autopilot) leave(ctx context.Context, s desk.StepView) error {
 
 // beforeRelease tells whether the step after the current one takes levers back.
 func beforeRelease(run *desk.RunView) bool {
-	if run.Current+1 >= len(run.Steps) {
+	if run.Next < 0 || run.Next >= len(run.Steps) {
 		return false
 	}
-	return slices.ContainsFunc(run.Steps[run.Current+1].Step.Blocks, func(b runbook.Block) bool {
+	return slices.ContainsFunc(run.Steps[run.Next].Step.Blocks, func(b runbook.Block) bool {
 		return b.Action != nil && b.Action.Do == runbook.DoRelease
 	})
 }

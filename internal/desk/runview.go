@@ -22,7 +22,7 @@ func (d *Desk) runView(now time.Time) *RunView {
 			sv.Blocks = append(sv.Blocks, d.blockView(r, s, n, st.Blocks[n], now))
 		}
 		if s.Slug == r.walk.Current {
-			v.Current, v.Stage = i, s.Stage
+			v.Current, v.Next, v.Stage = i, r.book.After(i), s.Stage
 		}
 		v.Steps = append(v.Steps, sv)
 	}

@@ -284,6 +284,7 @@ type RunView struct {
 	Burst           string
 	Stage           int
 	Current         int // index into Steps
+	Next            int // of the step after that one; -1: it is the last
 	Steps           []StepView
 	Fields          []FieldView // variables; those without a value are to be filled
 	Finished        bool

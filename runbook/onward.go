@@ -1,0 +1,29 @@
+package runbook
+
+import "slices"
+
+// After gives the index of the step that follows the one at index i when that is done or skipped, -1 at the end. A step that tells
+// others (`escalate`) and that something leads to is passed over: it is walked when a branch, a failed check, a lever that did not
+// help or the operator goes there, and not because it stands there.
+func (b *Book) After(i int) int {
+	for i++; i < len(b.Steps); i++ {
+		if !b.ledTo(i) {
+			return i
+		}
+	}
+	return -1
+}
+
+// ledTo tells whether a step is walked only by those who are led there.
+func (b *Book) ledTo(i int) bool {
+	st := b.Steps[i]
+	if i == 0 || !slices.ContainsFunc(st.Blocks, func(bl Block) bool { return bl.Escalate != nil }) {
+		return false
+	}
+	for n, other := range b.Steps {
+		if n != i && slices.ContainsFunc(other.Blocks, func(bl Block) bool { return slices.Contains(targets(bl), Target(st.Slug)) }) {
+			return true
+		}
+	}
+	return false
+}
