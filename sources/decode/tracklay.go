@@ -282,7 +282,7 @@ func (t *track) remember(buf []byte, p *piece, s *step) bool {
 			}
 		}
 	}
-	set := m.set(buf, p.from)
+	set := m.set((*[reach]byte)(buf[p.from:]))
 	for i := range set {
 		if set[i].n == 0 {
 			set[i] = v

@@ -69,19 +69,19 @@ type known struct {
 }
 
 const (
-	memoBits = 5
+	memoBits = 8
 	memoSets = 1 << memoBits
-	memoWays = 4
+	memoWays = 2
 	maxIDs   = 255
 )
 
 // set gives where a value must stand: it depends on the value alone, not on what follows.
-func (m *memo) set(buf []byte, i int) *[memoWays]known {
-	x, y := binary.LittleEndian.Uint64(buf[i+1:]), binary.LittleEndian.Uint64(buf[i+9:])
+func (m *memo) set(p *[reach]byte) *[memoWays]known {
+	x, y := binary.LittleEndian.Uint64(p[1:9]), binary.LittleEndian.Uint64(p[9:17])
 	qx, qy := quote(x), quote(y)
 	x &= qx ^ (qx - 1)                                              // up to the first quote
 	y &= (qy ^ (qy - 1)) & (uint64(int64(qx|-qx)>>63) ^ ^uint64(0)) //nolint:gosec // none of it where x had a quote
-	h := (x*0x9e3779b97f4a7c15 ^ bits.RotateLeft64(y, 29)) * 0xd6e8feb86659fd93
+	h := (x ^ bits.RotateLeft64(y, 29)) * 0x9e3779b97f4a7c15
 	return &m.sets[h>>(64-memoBits)]
 }
 
@@ -94,7 +94,7 @@ func quote(x uint64) uint64 {
 // find gives the value at an offset, nil for one that is new.
 func (m *memo) find(buf []byte, i int) *known {
 	p := (*[reach]byte)(buf[i:])
-	set := m.set(buf, i)
+	set := m.set(p)
 	for n := range set {
 		w := &set[n]
 		if w.n == 0 {

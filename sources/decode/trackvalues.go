@@ -10,16 +10,26 @@ import (
 
 // passScalar gives the offset behind any scalar, 0 where none is certain.
 func passScalar(buf []byte, i int, s *step) int {
-	if buf[i] != '"' {
+	p := (*[reach]byte)(buf[i:])
+	if p[0] != '"' {
 		return passBare(buf, i)
 	}
-	end := sameEnd(buf, i+1, s)
-	if end == 0 {
-		if end, _ = textEnd(buf, i+1); end == 0 {
-			return 0
+	if s.skip < 2*8 { // most of such texts end within two words: both are looked at, whichever has the end
+		x, y := binary.LittleEndian.Uint64(p[1:9]), binary.LittleEndian.Uint64(p[9:17])
+		m, end := special(x), i+1
+		if m == 0 {
+			m, end = special(y), i+9
 		}
+		if end += bits.TrailingZeros64(m) >> 3; m != 0 && buf[end] == '"' {
+			return end + 1
+		}
+	} else if end := sameEnd(buf, i+1, s); end > 0 {
+		return end + 1
 	}
-	return end + 1
+	if end, _ := textEnd(buf, i+1); end > 0 {
+		return end + 1
+	}
+	return 0
 }
 
 // passBare gives the offset behind a scalar without quotes.
