@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -112,6 +113,17 @@ func (w *world) stranger(inst, value int) {
 	w.effects = append(w.effects, effect{at: time.Now(), inst: k.name, kind: "set", by: faultStranger, was: k.value, is: value, wasBy: k.setBy})
 	k.value, k.setBy, k.reason, k.ends, k.endless = value, faultStranger, "mine", time.Time{}, false
 	k.version++
+}
+
+// givenBack tells whether an instance shows what an undo gave back to the stranger: nobody's lever, and it ends by itself.
+func (w *world) givenBack(inst int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	k := w.instances[inst]
+	if k.endless || k.ends.IsZero() || !strings.HasPrefix(k.reason, "undo") {
+		return false
+	}
+	return slices.ContainsFunc(w.effects, func(e effect) bool { return e.inst == k.name && e.by == faultStranger && e.is == k.value })
 }
 
 // setFault arms a fault, or takes an instance away from the network.
