@@ -10,6 +10,7 @@ import (
 
 // revert takes a lever back to the values that were read before it.
 func (d *Desk) revert(c Revert, reply func(Result, error)) {
+	d.follow() // what other consoles have written since the last second
 	l := d.leverByID(c.Lever)
 	if l == nil || !l.out() {
 		reply(Result{}, &Refused{What: "undo", Why: "that lever is not out"})
@@ -54,10 +55,10 @@ func (d *Desk) sendRevert(l *lever, reason string, must bool) error {
 	if !ok {
 		return &Refused{What: "undo of " + leverTitle(l.plan.Change), Why: "gateway " + l.plan.Gateway + " is not configured here", Try: "undo it by hand"}
 	}
-	before := l.state
-	if err := d.claim(incident.LeverRevertRequested, l, reason); err != nil && (!must || l.lost) {
+	if err := d.claimUndo(l, reason, must); err != nil && (!must || l.lost) {
 		return err
 	}
+	before := l.state
 	l.ward.Owner = d.id
 	l.state, l.undoing, l.asking = LeverReverting, true, true
 	plan, receipt, key := l.plan, l.receipt, d.newID("key")

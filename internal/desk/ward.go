@@ -175,6 +175,22 @@ func (d *Desk) claim(kind incident.Kind, l *lever, why string) error {
 	return nil
 }
 
+// maxClaims bounds how often an operator's undo is claimed anew: each time another console must have ended meanwhile.
+const maxClaims = 4
+
+// claimUndo claims a lever in order to take it back. That another console has only begun to look after it, as one that stays
+// does with what a command has left out, is no rival: who looks after a lever may change while an operator decides, and the
+// undo is claimed from the new one. Another undo, or an answer that is still to come, is one.
+func (d *Desk) claimUndo(l *lever, why string, must bool) error {
+	for n := 1; ; n++ {
+		from, state := l.ward.Owner, l.state
+		err := d.claim(incident.LeverRevertRequested, l, why)
+		if err == nil || !l.lost || must || n == maxClaims || l.ward.Owner == from || l.state != state || !l.out() {
+			return err
+		}
+	}
+}
+
 // adopt takes over what consoles that have ended left out. What they had asked and not heard about is in doubt, and read
 // back before anything else.
 func (d *Desk) adopt() {
