@@ -667,6 +667,12 @@ func TestProtocolCases(t *testing.T) {
 			all(s, faultEndless)
 			s.throw(0, 3)
 		}},
+		"a stranger's value, given back for a gateway that ends nothing": {false, func(s *saga) {
+			s.world.stranger(0, 3)
+			all(s, faultEndless)
+			s.throw(0, 2)
+			s.wait(worldTTL)
+		}},
 		"somebody sets the value that we had set": {false, func(s *saga) {
 			s.throw(0, 3)
 			s.wait(3 * time.Second)
