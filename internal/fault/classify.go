@@ -88,6 +88,7 @@ func (t *text) decide(in Input, set *ruleSet) (finding, bool) {
 	if f, ok := t.gate(set); ok {
 		return f, false
 	}
+	t.plea = t.level == levelUnknown && t.status == 0 && t.has(set.asks.plea)
 	if f, ok := t.match(set); ok {
 		return f, !t.idle(f)
 	}

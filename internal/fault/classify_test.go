@@ -147,6 +147,68 @@ func TestClassifyByMeaning(t *testing.T) {
 	}
 }
 
+// Messages as they come without a level, a status or the word error around them: what they say decides.
+func TestClassifyBareMessages(t *testing.T) {
+	tests := map[string]Class{
+		"Your organization reached its max request concurrency: 4":                     RateLimited,
+		"You send requests too quickly":                                                RateLimited,
+		"limiting requests, excess: 2.100 by zone \"chat\"":                            RateLimited,
+		"并发请求已超过上限":                                                                    RateLimited,
+		"The prepaid credits of this project are depleted":                             QuotaExhausted,
+		"You hit your limit, it resets on Monday":                                      QuotaExhausted,
+		"Your plan has lapsed":                                                         QuotaExhausted,
+		"Your team's membership expired":                                               QuotaExhausted,
+		"We are receiving too many requests just now":                                  Overloaded,
+		"Compute capacity is exhausted in this zone":                                   Overloaded,
+		"The worker has no free place for this call":                                   Overloaded,
+		"There was heavy traffic, please come back":                                    Overloaded,
+		"The jwt of this session expired":                                              Auth,
+		"Calls from this IP address are not allowed":                                   Auth,
+		"Your organization must be verified first":                                     Auth,
+		"could not resolve authentication method":                                      Auth,
+		"The key was revoked after it had leaked":                                      AccountSuspended,
+		"This account was frozen: account frozen by support":                           AccountSuspended,
+		"The model m-1 was shut down in May":                                           ModelNotFound,
+		"Model m-2 is not in the list of this server":                                  ModelNotFound,
+		"{\"detail\":\"Not Found\"}":                                                   ModelNotFound,
+		"top_k and top_p cannot both be set":                                           BadRequest,
+		"stop sequences are not supported by m-3":                                      BadRequest,
+		"text blocks of a message must be non-empty":                                   BadRequest,
+		"Prompt of 9000 tokens, but the limit is 8192":                                 ContextOverflow,
+		"Your request does not fit the context window":                                 ContextOverflow,
+		"The guardrail pii-1 blocked this answer":                                      ContentFiltered,
+		"upstream sent too big header while reading response header":                   BadGateway,
+		"The space is down for maintenance":                                            Unavailable,
+		"The backend did not answer":                                                   Timeout,
+		"We could not reach the provider":                                              Connection,
+		"the secure connection could not be established":                               Connection,
+		"The stream closed without its last event":                                     Truncated,
+		"We lost the socket mid-response: connection dropped":                          Truncated,
+		"The answer hit the maximum output tokens":                                     Truncated,
+		"invalid character 'x' looking for beginning of value":                         InvalidOutput,
+		"expected value at line 1 column 1":                                            InvalidOutput,
+		"com.fasterxml.jackson.core.JsonParseException: Unrecognized token":            InvalidOutput,
+		"The model returned no text":                                                   InvalidOutput,
+		"the client connection was closed before the first token":                      Cancelled,
+		"there are no keys left to try":                                                NoHealthyUpstream,
+		"The credential pool is exhausted":                                             NoHealthyUpstream,
+		"every backend of m-4 is out or its breaker is open":                           NoHealthyUpstream,
+		"breaker of azure-eu: open -> closed":                                          None,
+		"summary: 12 done, 0 rate limited, 0 timed out":                                None,
+		"answered: succeeded on attempt 3 of 5":                                        None,
+		"This setting may slow down the first answer":                                  None,
+		"Context window of 128000 tokens, 0.7% full":                                   None,
+		"ggml_cuda_init: found 2 devices":                                              None,
+		"We got 512 tokens back":                                                       None,
+		"400 Bad Request: json: cannot unmarshal number into field messages of type s": BadRequest,
+	}
+	for text, want := range tests {
+		if v := Classify(Input{Text: text}); v.Class != want {
+			t.Errorf("got %s (%s), want %s: %s", v.Class, v.Why, want, text)
+		}
+	}
+}
+
 // The reference gateway's own codes and words.
 func TestClassifyReferenceGateway(t *testing.T) {
 	tests := []struct {

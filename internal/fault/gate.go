@@ -43,7 +43,9 @@ type teller struct {
 // The words that the stages before and after the rules ask for by name.
 var (
 	waitWords = []string{"retry after", "retrydelay", "retry delay", "try again in", "retry in", "please wait", "reset in", "resets in"}
-	upWords   = []string{"is up, reason", "is up.|", "health check passed", "marked healthy", "is now healthy", "is back online"}
+	upWords   = []string{"is up, reason", "is up.|", "health check passed", "marked healthy", "is now healthy", "is back online", "succeeded after", "succeeded on attempt", "succeeded on retry", "recovered after", "open -> closed", "breaker closed", "breaker is closed"}
+	// pleaWords are how a message speaks to who reads it: what names a subject beside them complains of it.
+	pleaWords = []string{"please", "try again", "|sorry", "cannot", "can t|", "couldn t", "could not", "|must|", "|not|", "isn t|", "doesn t|", "|require", "no longer", "|already|", "too many", "too much", "|only|", "contact support", "upgrade", "check your", "unable", "请", "不"}
 )
 
 const (
@@ -66,6 +68,7 @@ const standsAlone = -1
 type asks struct {
 	http, flags, dump uint16
 	wait, up, haproxy []uint16
+	plea              []uint16
 }
 
 // tellers are read in the same pass as the rules' words.
@@ -104,6 +107,7 @@ var tellers = append([]teller{
 	{words: []string{"|error|", "|errors|", "error:", "error]", "|fail", "exception", "abort", "refused", "cancel", "client disconnect", "client has disconnect", "错误", "失败"}, kinds: markFailing},
 	{words: waitWords},
 	{words: upWords},
+	{words: pleaWords},
 	{words: []string{httpWord, flagsWord, haproxyWord, termWord, stateWord, dumpWord}},
 }, providerTellers()...)
 
@@ -111,7 +115,7 @@ func (s *ruleSet) ask() {
 	one := func(word string) uint16 { return s.words.ids[word] }
 	s.asks = asks{
 		http: one(httpWord), flags: one(flagsWord), dump: one(dumpWord),
-		haproxy: s.number([]string{haproxyWord, termWord, stateWord}), wait: s.number(waitWords), up: s.number(upWords),
+		haproxy: s.number([]string{haproxyWord, termWord, stateWord}), wait: s.number(waitWords), up: s.number(upWords), plea: s.number(pleaWords),
 	}
 }
 

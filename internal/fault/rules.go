@@ -23,13 +23,19 @@ var accountRules = []rule{
 		},
 	},
 	{
+		name: "taken away for abuse or a leak", class: AccountSuspended, near: []near{{
+			a: []string{"revoked", "|disabled|", "deactivated", "terminated", "suspended"}, within: 80,
+			b: []string{"leaked", "public repository", "exposed publicly", "|abuse", "violation of", "violating", "compromised", "|fraud", "suspicious", "unusual activity"},
+		}},
+	},
+	{
 		name: "account suspended", class: AccountSuspended,
 		any: []string{
 			"key was leaked", "key has been leaked", "access has been restricted", "repeated policy violations", "repeated violations", "violation of our policies", "violation of our terms", "violating our terms", "deleted or deactivated", "封号", "账号被封", "risk control",
 		},
 		near: []near{{
 			a: accounts, within: 48,
-			b: []string{"suspended", "deactivated", "|banned|", "has been disabled", "is disabled", "was disabled", "been blocked", "been restricted", "is restricted", "been locked", "is locked", "been frozen", "been terminated", "封禁", "冻结", "禁用", "停用"},
+			b: []string{"suspended", "deactivated", "|banned|", "been disable", "is disabled", "was disabled", "been blocked", "is blocked", "account blocked", "|frozen|", "access revoked", "access has been revoked", "been restricted", "is restricted", "been locked", "is locked", "been frozen", "been terminated", "封禁", "冻结", "禁用", "停用"},
 		}},
 		not: []string{"authentication is disabled", "auth is disabled", "service disabled", "has not been used in project", "it is disabled. enable it", "you have been blocked"},
 	},
@@ -38,7 +44,7 @@ var accountRules = []rule{
 var moneyRules = []rule{
 	{
 		name: "quota whose window is a minute", class: RateLimited, confidence: sure, from: "Google quota ids", doc: []string{"online prediction requests per base model"},
-		near: []near{{a: []string{"quota", "credit limit", "rate limited"}, b: []string{"per minute", "per min|", "rpm|", "tpm|", "queries per minute"}, within: 400}},
+		near: []near{{a: []string{"quota", "credit limit", "rate limited", "usage limit", "your limit"}, b: []string{"per minute", "per min|", "rpm|", "tpm|", "queries per minute"}, within: 400}},
 		not:  []string{"per day", "daily", "request too large", "exceeded token quota per month"},
 	},
 	{
@@ -56,14 +62,21 @@ var moneyRules = []rule{
 			"payment required", "crossed budget", "exceeded budget", "over budget", "budget has been", "budget exceeded", "max budget", "spending limit", "spend limit", "spending cap", "usage cap", "cost limit", "monthly limit", "monthly credit", "credit limit",
 			"request allowance", "monthly usage", "monthly spend", "monthly quota", "usage limit", "hard limit", "check your billing", "included credits", "billing details", "account balance", "account is not active", "outstanding balance", "unpaid",
 			"out of quota", "quota exhausted", "exhausted your", "allocated quota", "quota has been", "quota is exhausted", "extra usage", "exceeded your quota", "free tier has been", "free tier of the model", "free quota", "trial expired", "trial ended", "subscription expired",
-			"plan has expired", "欠费", "配额",
-		}, near: []near{{a: []string{"余额", "额度", "积分", "点数"}, b: []string{"不足", "用尽", "用完", "耗尽"}, within: 24}}, not: []string{"error code 429", "over capacity", "overloaded", "负载已"},
+			"plan has expired", "欠费", "配额", "hit your limit", "reached your limit", "paid plan", "paid subscription", "paid account", "paid tier", "BILLING_DISABLED",
+		}, near: []near{
+			{a: []string{"余额", "额度", "积分", "点数"}, b: []string{"不足", "用尽", "用完", "耗尽", "失败", "超出"}, within: 24},
+			{
+				a: []string{"credit", "balance|", "|quota", "allowance", "allocation", "|budget", "|funds|", "free tier", "|trial", "paid usage"}, within: 40,
+				b: []string{"depleted", "|exhausted", "used up", "used all", "ran out", "run out", "running out", "insufficient", "not enough", "|exceeded", "consumed", "|expired", "too low", "no remaining", "reached the limit", "below zero", "negative"},
+			},
+			{a: []string{"subscription", "|plan|", "membership", "|license", "billing"}, b: []string{"|expired", "has ended", "|lapsed", "|inactive", "not active", "was cancelled", "was canceled", "past due", "not enabled", "has been disabled"}, within: 32},
+		}, not: []string{"error code 429", "over capacity", "overloaded", "负载已", "check quota", "no capacity"},
 	},
 	{
 		name: "allowance of a day or more", class: QuotaExhausted, from: "Groq, Google, OpenRouter, Anthropic limits", doc: []string{"(TPD)", "(RPD)", "PerDay", "free-models-per-day", "5-hour limit", "5 hour limit"},
 		any: []string{"limit for today", "plan limit", "trial limit", "trial request limit", "trial usage limit", "limit of your plan", "reset your limit", "limit will reset", "limit resets", "limit reached · resets", "hour limit reached", "weekly limit", "daily limit", "daily quota"},
 		near: []near{{
-			a: []string{"limit", "quota", "usage", "allowance", "too many tokens", "too many requests"}, within: 64,
+			a: []string{"limit", "quota", "usage limit", "allowance", "too many tokens", "too many requests"}, within: 64,
 			b: []string{"per day", "|daily", "|today|", "24 hours", "per week", "this week", "this month", "per month", "calls / month", "calls/month", "requests / month", "requests/month", "tokens/month", "calls / day", "calls/day", "requests / day", "requests/day", "tokens/day", "5 hour", "resets at", "will reset at", "每日", "今日", "每天"},
 		}},
 		not: []string{"x ratelimit", "ratelimit limit"},
@@ -72,8 +85,8 @@ var moneyRules = []rule{
 
 var sizeRules = []rule{
 	{
-		name: "nothing left to answer with", class: ContextOverflow, from: "OpenAI, vLLM, TGI sources", doc: []string{"got -", "`inputs` tokens + `max_new_tokens` must be <="},
-		all: []string{"tokens"}, not: []string{"got -1"},
+		name: "nothing left to answer with", class: ContextOverflow, from: "OpenAI, vLLM, TGI sources", doc: []string{"got -1", "got -2", "got -3", "got -4", "got -5", "got -6", "got -7", "got -8", "got -9", "tokens + `max_new_tokens` must be <=", "tokens + max_tokens must be <="},
+		all: []string{"tokens"}, not: []string{"got -1|"},
 	},
 	{
 		name: "output limit", class: BadRequest, from: "OpenAI, Anthropic, Bedrock, DeepSeek error texts", doc: []string{
@@ -83,16 +96,16 @@ var sizeRules = []rule{
 			a: []string{"max tokens", "maximum tokens", "max output tokens", "max completion tokens", "maxtokens", "max new tokens"}, within: 64,
 			b: []string{"at most", "exceed the model limit", "greater than the", "less than or equal to", "supports at most", "is too large", "range of"},
 		}},
-		not: []string{"context", "got -", "`inputs` tokens", "input length"},
+		not: []string{"context", "got -1", "got -2", "got -3", "got -4", "got -5", "got -6", "got -7", "got -8", "got -9", "`inputs` tokens", "input length"},
 	},
 	{
 		name: "context code", class: ContextOverflow, confidence: sure, from: "OpenAI, Anthropic, llama.cpp, LiteLLM, Mistral, Bedrock codes", doc: []string{
 			"context_length_exceeded", "ContextWindowExceeded", "exceed_context_size", "request_too_large", "model_max_prompt_tokens_exceeded", "ContextLengthExceeded", "PayloadTooLarge", "string_above_max_length", "context_window_exceeded", "InputTooLong", "context_overflow",
-			"context_limit_exceeded", "prompt_too_long", "tokens_limit_reached", "max_prompt_tokens_exceeded",
+			"context_limit_exceeded", "prompt_too_long", "range of input length should be", "too many total text bytes", "tokens_limit_reached", "max_prompt_tokens_exceeded",
 		},
 	},
 	{
-		name: "context words", class: ContextOverflow, faint: []string{"context window", "context size", "context limit", "上下文", "too long for", "max model len"},
+		name: "context words", class: ContextOverflow, faint: []string{"context window", "context size", "context limit", "上下文", "too long for"},
 		any: []string{
 			"maximum context length", "max context length", "context length exceeded", "context length of", "exceeds the context", "exceed context", "exceeds context", "context overflow", "context length is",
 			"prompt is too long", "prompt too long", "input is too long", "input too long", "request too large", "request entity too large", "payload too large", "content too large", "body too large", "request body larger", "request body too large", "too large a body",
@@ -101,6 +114,8 @@ var sizeRules = []rule{
 		},
 		near: []near{
 			{a: []string{"too many tokens", "maximum tokens", "token limit", "token count"}, b: []string{"exceed"}, within: 64},
+			{a: []string{"context length", "context size", "context window", "context limit", "model s context", "max model len"}, b: []string{"exceed", "larger than", "longer than", "too large", "too long", "too small", "greater than", "beyond", "does not fit", "doesn t fit", "not fit", "overflow", "ran out"}, within: 48},
+			{a: []string{"tokens"}, b: []string{"but the limit", "but the maximum", "but the model", "while the limit", "over the limit", "do not fit", "does not fit"}, within: 48},
 			{
 				a: []string{"token", "prompt", "|input", "|request (", "|message", "payload", "|body", "text generation call", "sequence length", "characters"}, within: 64,
 				b: []string{
@@ -136,8 +151,8 @@ var policyRules = []rule{
 		},
 		near: []near{{
 			a: []string{"blocked", "block|", "filtered", "refused", "rejected", "declined", "denied"}, within: 48,
-			b: []string{"|safety", "safety ratings", "violat", "terms of service", "recitation", "prohibited", "moderation", "|harm", "sensitive", "inappropriate", "content policy", "usage policy", "|unsafe", "copyright"},
-		}},
+			b: []string{"|safety", "guardrail", "violat", "terms of service", "recitation", "prohibited", "moderation", "|harm", "sensitive", "inappropriate", "content policy", "usage policy", "|unsafe", "copyright"},
+		}, {a: []string{"violat", "triggered", "intervened", "flagged"}, b: []string{"guardrail", "content polic", "usage polic", "safety polic", "guideline", "moderation"}, within: 48}},
 		not: []string{"you have been blocked", "content filter error", "blocked by cors", "connection was blocked", "filter results"},
 	},
 	{name: "content filter result", class: ContentFiltered, from: "Azure OpenAI annotations", doc: []string{"filtered:true"}, near: []near{{a: []string{"content filter"}, b: []string{"triggered", "detected:true"}, within: 48}}, not: []string{"content filter error"}},

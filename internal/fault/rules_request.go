@@ -18,20 +18,20 @@ var namedRules = []rule{
 			"model not found", "model not exist", "models not found", "model does not exist", "model is not found", "invalid model", "unknown model", "no such model", "no model named", "unrecognized model", "decommissioned", "unsupported model", "unsupport model", "model is not supported",
 			"model is not available", "could not find model", "deployment does not exist", "model has been deprecated", "has been retired", "model is deprecated", "model has been removed", "is being retired", "no longer available", "no longer supported", "cannot find model", "can not find model",
 			"model identifier is invalid", "model id is invalid", "model name passed", "does not support model", "cannot map model", "unmapped model", "no matching model", "is not a supported model", "not support model", "model may not exist", "model name is invalid", "model is unavailable",
-			"模型不存在", "不支持的模型", "不存在的模型", "未找到模型", "不支持模型", "模型未", "模型已下线",
+			"no model found", "no models found", "no models loaded", "no model loaded", "no model is loaded", "end of life", "end of its life", "模型不存在", "不支持的模型", "不存在的模型", "未找到模型", "不支持模型", "模型未", "模型已下线",
 		}, not: []string{"file not found"},
 	},
 	{
 		name: "named model does not exist", class: ModelNotFound,
 		near: []near{{
 			a: []string{"|model|", "deployment", "publisher model", "inference profile", "adapter", "|engine", "模型"}, within: 120,
-			b: []string{"does not exist", "not found", "doesn't exist", "not exist", "is not supported", "not available|", "cannot be found", "could not be found", "not recognized", "not enabled", "not deployed", "not loaded", "isn't supported", "isn't available", "不存在", "未找到", "不支持"},
+			b: []string{"does not exist", "not found", "doesn't exist", "not exist", "is not supported", "not available|", "cannot be found", "could not be found", "not recognized", "not enabled", "not deployed", "not loaded", "isn't supported", "isn't available", "has been deprecated", "was shut down", "been shut down", "no longer be used", "not in the list", "not served", "not registered", "not hosted", "is not offered", "不存在", "未找到", "不支持"},
 		}},
 		not: []string{"file not found", "parameter", "permission denied", "module", "in token output", "api key not found", "is not supported with this model", "tool", "401", "key not found", "handler", "attribute", "malformed input", "extraneous key", "required key"},
 	},
 	{
 		name: "path missing", class: ModelNotFound, from: "Express, Kong, Go, Spring, OpenAI texts", doc: []string{
-			"cannot post /", "cannot get /", "no route matched", "404 page not found", "Invalid URL (", "unknown request url", "no static resource", "NoSuchKey", "the requested url was not found",
+			"cannot post /", "cannot get /", "no route matched", "detail:not found", "unrecognized request url", "404 page not found", "Invalid URL (", "unknown request url", "no static resource", "NoSuchKey", "the requested url was not found",
 		},
 		any: []string{"page not found", "route not found", "url not found", "no handler", "path not found", "no such route", "endpoint not found", "resource not found", "404 not found", "not found, status:404", "unknown endpoint", "no route to path", "no such api"},
 	},
@@ -41,9 +41,9 @@ var identityRules = []rule{
 	{
 		name: "identity code", class: Auth, confidence: sure, from: "OpenAI, Anthropic, Google, AWS, Azure, LiteLLM error references", doc: []string{
 			"authentication_error", "AuthenticationError", "permission_error", "invalid_api_key", "API_KEY_INVALID", "PERMISSION_DENIED", "PermissionDeniedError", "UNAUTHENTICATED", "AccessDenied", "access_denied", "ExpiredToken", "UnrecognizedClient", "invalid_grant", "FTUFormNotFilled",
-			"key_model_access_denied", "team_model_access_denied", "InvalidSignature", "SignatureDoesNotMatch", "token_expired", "invalid_token", "unauthorized_client", "ext_authz", "invalid_authentication", "UnauthorizedError", "rbac_access_denied", "auth_unavailable", "no_auth|",
+			"key_model_access_denied", "team_model_access_denied", "InvalidSignature", "SignatureDoesNotMatch", "token_expired", "invalid_token", "unauthorized_client", "ext_authz", "invalid_authentication", "UnauthorizedError", "rbac_access_denied", "no_auth|",
 			"missing_api_key", "token_invalidated", "SERVICE_DISABLED", "CredentialsProviderError", "NoCredentialsError", "CredentialUnavailable", "unauthorized_error", "InvalidClientTokenId", "MissingAuthenticationToken", "invalid_subscription", "request_forbidden", "not_authorized",
-			"NotAuthorized", "invalid_client", "access_token_expired", "no_db_connection", "DefaultCredentialsError", "authentication_required", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "token_revoked", "refresh_token_reused",
+			"NotAuthorized", "invalid_client", "access_token_expired", "no_db_connection", "DefaultCredentialsError", "authentication_required", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "token_revoked", "refresh_token_reused", "unregistered callers", "API_KEY_SERVICE_BLOCKED", "API_KEY_HTTP_REFERRER_BLOCKED", "API_KEY_IP_ADDRESS_BLOCKED", "CREDENTIALS_MISSING", "USER_PROJECT_DENIED", "request signature we calculated", "RefreshError", "reauthentication is needed", "application-default login", "has not been used in project", "AuthorizationFailure", "AuthorizationFailed", "InvalidAuthenticationToken", "LoginRefreshRequired", "TokenRefreshRequired", "SSOTokenLoadError", "UnauthorizedSSOToken",
 		}, not: []string{"deadline exceeded", "failed (13:permission denied)"},
 	},
 	{
@@ -55,12 +55,12 @@ var identityRules = []rule{
 			"api key is missing", "api key was not", "api key client option must be set", "api key must be", "not logged in", "please log in", "please login", "log in again", "login required", "authentication is disabled", "auth is disabled", "please run /login", "use case form", "key not found in", "not found in db", "automated queries",
 			"secret with the name", "operation not allowed", "virtual network/firewall", "invalid subscription", "failed authentication", "authentication failed", "authentication fail", "authentication required", "auth failed", "authorization failed",
 			"invalid auth", "token is invalid", "invalid bearer", "not allowed for this organization", "invalid key", "key is invalid", "key has expired", "key expired", "expired key", "api key has been revoked", "key revoked", "wrong api key",
-			"invalid signature", "unable to authenticate", "ip not allowed", "not whitelisted", "not in allowlist", "无效的令牌", "鉴权", "未授权", "认证失败", "身份验证", "无权", "无效的api", "密钥无效", "未登录",
+			"resolve authentication", "authentication method", "member of an organization", "must be verified", "verify your account", "verify your organization", "not entitled", "not licensed", "missing credentials", "reauthenticate", "session has expired", "session expired", "access restricted", "invalid signature", "unable to authenticate", "ip not allowed", "not whitelisted", "not in allowlist", "无效的令牌", "鉴权", "未授权", "认证失败", "身份验证", "无权", "无效的api", "密钥无效", "未登录",
 		},
 		near: []near{{
-			a: []string{"api key", "apikey", "access token", "auth token", "bearer", "authentication", "authorization", "oauth", "session token", "api token", "service account"}, within: 40,
-			b: []string{"invalid", "incorrect", "|wrong", "expired", "missing", "not provided", "required", "rejected", "not valid", "revoked", "not recognized", "not configured", "not set", "failed", "unknown", "denied", "not match"},
-		}},
+			a: []string{"api key", "apikey", "access token", "auth token", "bearer", "authentication", "authorization", "oauth", "session token", "api token", "service account", "user token", "|jwt|", "id token", "|hf token", "github token", "credentials|"}, within: 40,
+			b: []string{"invalid", "incorrect", "|wrong", "expired", "missing", "not provided", "required", "rejected", "not valid", "revoked", "not recognized", "not configured", "not set", "failed", "unknown", "denied", "not match", "not found", "unauthorized"},
+		}, {a: []string{"|ip|", "ip address"}, b: []string{"not permitted", "not allowed", "|blocked", "forbidden", "denied", "not authorized", "whitelist", "allowlist"}, within: 40}},
 		not: []string{"failed (13:permission denied)", "deadline exceeded", "extra forbidden"},
 	},
 	{name: "permission", class: Auth, any: []string{"permission denied", "insufficient permission", "missing permission", "lacks permission", "permissions|"}, not: []string{"(13:permission denied)", "connecting to upstream"}},
@@ -70,11 +70,19 @@ var outputRules = []rule{
 	{name: "unavailable code", class: Unavailable, from: "AWS, OpenAI, llama.cpp, HuggingFace", doc: []string{
 		"ServiceUnavailableException", "loading model", "model is loading", "is currently loading",
 	}, not: []string{"error loading model", "failed loading model", "while loading model"}},
-	{name: "output cut", class: Truncated, from: "OpenAI SDKs, pydantic, V8, Go", doc: []string{"EOF while parsing", "unexpected end of json", "LengthFinishReason", "Unexpected end of JSON input"}, any: []string{"unterminated json", "truncated json", "json is truncated", "output was truncated", "response was truncated"}, not: []string{"tool call"}},
+	{name: "output cut", class: Truncated, from: "OpenAI SDKs, pydantic, V8, Go", doc: []string{"EOF while parsing", "unexpected end of json", "LengthFinishReason", "Unexpected end of JSON input", "length limit was reached"}, any: []string{"unterminated json", "truncated json", "json is truncated", "output was truncated", "response was truncated"}, not: []string{"tool call"}},
 	{name: "output code", class: InvalidOutput, confidence: sure, from: "Google, Groq, Vercel AI SDK, LangChain, LiteLLM, instructor", doc: []string{
-		"MALFORMED_FUNCTION_CALL", "tool_use_failed", "NoObjectGenerated", "OutputParserException", "invalid_output", "invalid_tool_call", "UNEXPECTED_TOOL_CALL", "json_validate_failed", "AI_JSONParseError", "failed to process successful response", "AI_TypeValidation", "ToolCallParse", "InvalidToolArguments", "InvalidToolInput",
+		"MALFORMED_FUNCTION_CALL", "tool_use_failed", "NoObjectGenerated", "OutputParserException", "invalid_output", "invalid_tool_call", "UNEXPECTED_TOOL_CALL", "json_validate_failed", "AI_JSONParseError", "failed to process successful response", "AI_TypeValidation", "ToolCallParseError", "ToolCallParseException", "InvalidToolArguments", "InvalidToolInput",
 		"NoSuchTool", "malformed_tool", "JSONSchemaValidationError", "InstructorRetryException", "OUTPUT_PARSING_FAILURE", "EmptyResponseBody", "IncompleteOutputException", "output_parse_error", "NoOutputGenerated", "UnexpectedModelBehavior", "ModelBehaviorError",
 	}},
+	{
+		// What the JSON readers of the common languages say of text that is not JSON. Who fed them, status and words around tell.
+		name: "JSON that cannot be read", class: InvalidOutput, from: "Go encoding/json, serde_json, Python json, V8, JavaScriptCore, PHP, Jackson, Gson, System.Text.Json, Ruby json, nlohmann json", doc: []string{
+			"looking for beginning of", "after object key", "after top-level value", "in string literal", "cannot unmarshal", "expected value at line", "expected ident at line", "trailing characters at line", "control character", "expected `,` or `}`", "Extra data: line", "Invalid \\escape", "Unexpected non-whitespace character", "Expected property name or", "JSON.parse:",
+			"JSON Parse error", "UnserializableResponse", "Malformed UTF-8", "JsonParseException", "JsonProcessingException", "JsonMappingException", "MismatchedInputException", "UnrecognizedPropertyException", "MalformedJsonException", "JsonSyntaxException", "JsonReaderException", "JsonSerializationException", "invalid start of a value",
+			"JSON value could not be converted", "JSON::ParserError", "parse_error.101", "JsonException", "read json:", "decode json", "decoding json",
+		}, except: []int{400, 413, 415, 422}, not: []string{"<html", "<!doctype", "request body", "parse request", "json body", "chat request.", "generate request.", "request."},
+	},
 	{
 		name: "output words", class: InvalidOutput, faint: []string{"invalid tool", "tool not found", "any json", "no json", "no output"},
 		any: []string{
@@ -83,13 +91,15 @@ var outputRules = []rule{
 			"empty completion", "empty output", "empty stream", "returned no content", "no content in response", "no content returned", "not valid json", "invalid json", "malformed json", "json decode error", "JSONDecodeError", "expecting value:line",
 			"invalid function call", "invalid args", "invalid arguments", "validation error for", "validation errors for", "unterminated string", "expecting property name", "expecting , delimiter", "unexpected token", "no text content", "failed to generate json", "failed to parse",
 			"response cannot be null", "response is null", "response was null", "returned empty", "no valid json", "failed to validate json", "returned an empty", "empty or malformed", "cannot parse", "unparseable", "unparsable", "invalid utf 8", "json parsing failed", "error parsing", "bad json", "did not return valid", "did not return any",
-			"hallucinated", "unknown tool", "no such tool", "invalid format:", "missing action", "does not conform", "not conform to", "解析失败", "返回为空", "空响应",
+			"no generations", "none or empty", "hallucinated", "unknown tool", "no such tool", "invalid format:", "missing action", "does not conform", "not conform to", "解析失败", "返回为空", "空响应",
 		},
 		near: []near{
 			{a: []string{"json", "tool call", "function call", "tool argument", "model output", "llm output", "arguments"}, b: []string{"malformed", "invalid character", "could not be parsed", "unexpected character", "not parse", "failed to decode", "is invalid|", "unparse", "not valid", "cut off in"}, within: 64},
 			{a: []string{"schema|"}, b: []string{"output does not match", "response does not match", "output doesn't match", "output did not match", "output violates", "mismatch"}, within: 40},
+			{a: []string{"llm output", "model output", "llm response", "model response", "|output|", "the response", "completion|"}, b: []string{"schema validation", "failed validation", "validation failed", "not validate", "does not match", "did not match", "doesn t match"}, within: 40},
+			{a: []string{"returned no|", "returned null", "returned nothing", "returned none", "produced no|", "got no|", "without any", "has no|"}, b: []string{"candidates", "choices", "content", "|text|", "|image", "response", "completion", "output", "message", "answer", "tool call", "function call"}, within: 24},
 			{a: []string{"|empty|", "|blank|"}, b: []string{"response", "content", "completion", "candidates", "choices", "|answer", "|reply", "output"}, within: 28},
 		},
-		not: []string{"empty reply from server", "invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token <", "parse request", "request was malformed", "loads request", "invalid tool schema", "invalid tools"},
+		not: []string{"empty reply from server", "invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token <", "parse request", "request was malformed", "loads request", "invalid tool schema", "invalid tools", "json body", "must be non empty", "must not be empty", "should not be empty", "cannot be empty", "may not be empty", "finish reason:safety", "no content:"},
 	},
 }

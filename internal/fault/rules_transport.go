@@ -6,7 +6,7 @@ var streamRules = []rule{
 		name: "cut while reading the body", class: Truncated, layer: "client", from: "nginx, Envoy, httpx, requests, aiohttp, urllib3, undici, node-fetch, hyper, Go, curl, codex", doc: []string{
 			"while reading body", "while reading response body", "reading response body", "while reading upstream", "upgraded connection", "after_response_started", "error reading a body", "error decoding response body", "without sending complete", "incomplete chunked", "IncompleteRead",
 			"InvalidChunkLength", "Response ended prematurely", "ClientPayloadError", "payload is not completed", "ContentLengthError", "TransferEncodingError", "other side closed", "before response.completed", "response.incomplete", "before message_stop", "ERR_STREAM_PREMATURE_CLOSE",
-			"premature close", "outstanding read data remaining", "transfer closed with", "without [DONE]", "no [DONE]", "stream_truncated", "modelStreamErrorException", "ERR_INCOMPLETE_CHUNKED_ENCODING", "chunked encoding", "upstream prematurely closed connection while sending to client",
+			"premature close", "outstanding read data remaining", "transfer closed with", "without [DONE]", "no [DONE]", "stream_truncated", "modelStreamErrorException", "StreamResetException", "stream was reset", "without sending any chunks", "unterminated event", "ERR_INCOMPLETE_CHUNKED_ENCODING", "chunked encoding", "upstream prematurely closed connection while sending to client",
 		}, not: []string{"client prematurely closed"},
 	},
 	{
@@ -18,7 +18,10 @@ var streamRules = []rule{
 		},
 		near: []near{{
 			a: []string{"|stream", "streaming", "response body", "completion stream"}, within: 48,
-			b: []string{"ended without", "ended before", "ended unexpectedly", "closed before", "ended prematurely", "closed unexpectedly", "closed prematurely", "interrupted", "incomplete", "stopped unexpectedly", "ended early", "dropped", "disconnected while", "connection lost", "broken|"},
+			b: []string{"ended without", "ended before", "ended unexpectedly", "closed before", "ended prematurely", "closed unexpectedly", "closed prematurely", "interrupted", "incomplete", "stopped unexpectedly", "ended early", "dropped", "disconnected while", "connection lost", "broken|", "closed without", "ended with an", "finished without", "completed without", "terminated before", "stopped before", "|died", "|cut|"},
+		}, {
+			a: []string{"mid response", "mid stream", "midstream", "mid generation", "mid answer", "mid sentence", "mid turn", "mid reply", "mid flight"}, within: 64,
+			b: []string{"drop", "|cut", "fail", "|lost", "closed", "error", "disconnect", "terminat", "interrupt", "stopped", "died", "abort", "broke"},
 		}},
 		not: []string{"client prematurely closed", "stream disconnected before completion", "skip truncated"},
 	},
@@ -27,10 +30,10 @@ var streamRules = []rule{
 			"finish_reason:length", "stop_reason:max_tokens", "finishReason:MAX_TOKENS", "finish reason:length", "max_output_tokens was reached", "length limit was reached", "finish_reason is 2|", "finish_reason] is 2", "finish_reason:2|", "finish_reason:max_tokens", "finish_reason length",
 		},
 		any:  []string{"finished due to length", "hit the max tokens", "reached the max tokens", "output limit reached", "reached max output", "maximum output length", "output token limit", "exceeded the output token maximum"},
-		near: []near{{a: []string{"output", "response", "generation", "answer", "completion", "message"}, b: []string{"due to length", "due to max tokens", "cut off", "hit the length limit", "token limit reached", "reached the token limit"}, within: 48}},
+		near: []near{{a: []string{"output", "response", "generation", "answer", "completion", "message"}, b: []string{"due to length", "due to max tokens", "cut off", "hit the length limit", "token limit reached", "reached the token limit"}, within: 48}, {a: []string{"output token", "max output tokens", "maximum output", "max tokens"}, b: []string{"|hit", "reached", "exceeded the", "ran out of", "cut off", "stopped at", "truncated"}, within: 40}},
 	},
 	{name: "terminated fetch", class: Truncated, layer: "client", from: "undici", doc: []string{"TypeError: terminated", "Error: terminated"}, any: []string{":terminated|"}},
-	{name: "broken HTTP/2 stream", class: Truncated, layer: "client", from: "Go http2, nghttp2, node", doc: []string{"ERR_HTTP2_STREAM", "stream error: stream ID"}, near: []near{{a: []string{"|stream"}, b: []string{"internal error", "rst stream", "protocol error"}, within: 64}}, except: []int{500}, not: []string{"internal server error"}},
+	{name: "broken HTTP/2 stream", class: Truncated, layer: "client", from: "Go http2, nghttp2, node", doc: []string{"ERR_HTTP2_STREAM", "ERR_HTTP2_PROTOCOL_ERROR", "stream error: stream ID"}, near: []near{{a: []string{"|stream"}, b: []string{"internal error", "rst stream", "protocol error"}, within: 64}}, except: []int{500}, not: []string{"internal server error"}},
 }
 
 // transportRules say who stopped waiting, and what was never reached.
@@ -42,7 +45,7 @@ var transportRules = []rule{
 			"listen_for_disconnect", "code = Canceled", "Error: aborted", "downstream_remote_disconnect", "ERR_CANCELED", "1 CANCELLED", "http: abort handler", "ErrAbortHandler", "task was destroyed", "ClientDisconnect", "ResponseAborted", "CanceledError", "TaskCanceledException", "EndOfStream exception",
 		},
 		any: []string{
-			"client disconnect", "client has disconnected", "client gone", "client abort", "client cancel", "client closed the", "connection closed by client", "downstream disconnect", "caller went away", "stream aborted by client", "stream was aborted", "request aborted", "request was cancelled",
+			"client connection closed", "client connection was closed", "client connection reset", "client hung up", "client went away", "client left", "caller closed", "peer left", "keyboard interrupt", "client disconnect", "client has disconnected", "client gone", "client abort", "client cancel", "client closed the", "connection closed by client", "downstream disconnect", "caller went away", "stream aborted by client", "stream was aborted", "request aborted", "request was cancelled",
 			"request was canceled", "request cancelled", "request canceled", "cancelled by", "canceled by", "interrupted by user", "by the user", "user cancel", "user interrupt", "disconnected from client", "closed by the client", "cancel task", "客户端断开", "客户端取消", "用户取消", "取消请求",
 		},
 		near: []near{{a: []string{"|request|", "|stream", "generation", "operation", "|client|", "|user|", "completion"}, b: []string{"cancelled", "canceled", "|aborted", "|abort|"}, within: 32}},
@@ -58,7 +61,7 @@ var transportRules = []rule{
 		any: []string{
 			"timed out", "timedout", "read timeout", "connect timeout", "connection timeout", "write timeout", "request timeout", "response timeout", "gateway timeout", "gateway time out", "deadline exceeded", "socket timeout", "idle timeout", "timeout of |", "timeout after", "exceeded timeout",
 			"did not respond within", "no response within", "no response after", "took too long", "timeout error", "timeout exceeded", "timeout awaiting", "timeout while", "timeout waiting", "408 request", "exceeded the time limit", "time limit exceeded", "超时", "没有正确答复",
-			"took longer than", "no response received", "did not respond", "not respond in time", "stopped responding", "unresponsive", "gave up waiting", "wait time exceeded", "maximum wait", "maximum execution time", "响应时间过长",
+			"did not answer", "not answer in", "never responded", "never answered", "no answer from", "took longer than", "no response received", "did not respond", "not respond in time", "stopped responding", "unresponsive", "gave up waiting", "wait time exceeded", "maximum wait", "maximum execution time", "响应时间过长",
 		},
 		near: []near{{a: []string{"no bytes", "no data", "no tokens", "no first token", "nothing received", "no answer", "no reply", "no output"}, b: []string{"within", "after", "seconds"}, within: 40}},
 		not:  []string{"engine iteration timed out", "cooldown time"},
@@ -72,17 +75,18 @@ var transportRules = []rule{
 			"upstream connect error", "upstream_reset_before_response", "NewConnectionError", "Max retries exceeded with url", "{connection_termination}", "{connection_failure}", "reset reason: connection", "connection_failure", "ConnectError", "ConnectionError", "ClientConnectorError", "RemoteProtocolError", "ServerDisconnected", "UND_ERR_SOCKET",
 			"CERTIFICATE_VERIFY_FAILED", "error code 520", "error code 521", "error code 523", "error code 525", "error code 526", "error code:520", "error code:521", "error code:523", "error code:525", "error code:526", "error code:1016", "WinError 10061", "WinError 10054", "Errno 111", "Errno 104",
 			"prematurely closed connection while reading response header", "web server is down", "web server is returning an unknown error", "ERR_CONNECTION", "ERR_SSL", "ERR_NETWORK", "UNABLE_TO_VERIFY", "UNABLE_TO_GET_ISSUER", "DEPTH_ZERO_SELF_SIGNED", "SELF_SIGNED_CERT", "ERR_TLS", "SSL_ERROR",
-			"SSLHandshakeException", "SocketException", "error sending request for url", "curl: (7)", "curl: (6)", "curl: (35)", "curl: (52)", "curl: (56)", "ClientCertUntrusted", "tls: |", "ReadError|", "ConnectionResetError", "BrokenPipe", "ERR_NAME_NOT_RESOLVED", "dial tcp", "dial unix",
+			"SSLHandshakeException", "SocketException", "error sending request for url", "curl: (7)", "curl: (6)", "curl: (35)", "curl: (52)", "curl: (56)", "ClientCertUntrusted", "ReadError|", "ConnectionResetError", "BrokenPipe", "ERR_NAME_NOT_RESOLVED", "dial tcp", "dial unix", "ERR_INTERNET_DISCONNECTED", "ERR_EMPTY_RESPONSE", "ERR_ADDRESS_UNREACHABLE", "ERR_TUNNEL_CONNECTION", "ERR_PROXY_CONNECTION", "ERR_CERT", "type error:load failed", "IncompleteMessage",
 		},
-		faint: []string{"|dns", "certificate", "ssl:", "tls handshake", "network connection", "reading response header", "connecting to upstream"},
+		faint: []string{"|dns", "certificate", "ssl:", "tls:", "tls handshake", "network connection", "reading response header", "connecting to upstream"},
 		any: []string{
 			"connection refused", "connect:refused", "actively refused", "connection reset", "connection was reset", "forcibly closed", "broken pipe", "remote end closed", "server disconnected", "failed to fetch", "name resolution", "name or service not known", "nodename nor servname",
 			"could not resolve", "couldn't resolve", "cert verif", "ssl error", "tls error", "handshake fail", "connection error", "connect error", "cannot connect", "can't connect", "could not connect", "couldn't connect", "unable to connect",
 			"failed to connect", "failed connecting", "connection closed", "connection aborted", "connection broken", "connection lost", "connection dropped", "connection terminated", "connection attempts failed", "connection failed", "connection failure", "failed to establish", "network error",
 			"networkerror", "network is unreachable", "no route to host", "host unreachable", "prematurely closed", "while connecting to upstream", "origin is unreachable", "invalid ssl certificate", "origin dns", "server closed", "socket closed",
 			"io exception", "stream disconnected before completion", "http2:client connection", "http2:server sent", "protocolerror", "protocol error", "peer closed", "closed connection", "connection was closed", "transport error", "error communicating with", "empty reply from server",
-			"网络错误", "无法连接", "连接失败", "连接被重置", "连接错误", "网络异常", "|eof|",
+			"could not reach", "cannot reach", "can t reach", "couldn t reach", "unable to reach", "failed to reach", "check your network", "check your internet", "network issue", "network problem", "网络错误", "无法连接", "连接失败", "连接被重置", "连接错误", "网络异常", "|eof|",
 		},
-		near: []near{{a: []string{"|connection", "|socket", "|network", "|websocket", "|transport|"}, b: []string{"|refused", "|reset", "|closed", "|lost", "|dropped", "|aborted", "|broken", "|failed", "unreachable", "|interrupted", "|terminated", "|rejected", "not connected"}, within: 32}},
+		near: []near{{a: []string{"|connection", "|socket", "|network", "|websocket", "|transport|"}, b: []string{"|refused", "|reset", "|closed", "|lost", "|dropped", "|aborted", "|broken", "|failed", "unreachable", "|interrupted", "|terminated", "|rejected", "not connected", "not be established", "not be made", "|died"}, within: 32}},
+		not:  []string{"invalid header", "too big header"},
 	},
 }

@@ -36,6 +36,7 @@ type text struct {
 	answer   int   // where it says 200 OK for the last time, -1 nowhere
 	trouble  bool  // a word of failure came after that
 	failing  bool  // a failure is named anywhere
+	plea     bool  // it speaks to who reads it, as a message does and a line of a working program does not
 	wide     bool  // there are runes beyond ASCII
 }
 
@@ -120,7 +121,7 @@ func (t *text) walk(set *ruleSet, a *automaton) {
 
 // failed tells whether a text tells of a failure in any way.
 func (t *text) failed() bool {
-	return t.failing || t.trouble || t.status >= 400 || t.level >= levelWarn
+	return t.failing || t.trouble || t.status >= 400 || t.level >= levelWarn || t.plea
 }
 
 // see notes a word or a pair, and the rules that ask for one of it.
@@ -131,8 +132,11 @@ func (t *text) see(set *ruleSet, id uint16) {
 	}
 }
 
-// hit notes a word that ends at an offset.
+// hit notes a word that ends at an offset, unless it is counted and there are none.
 func (t *text) hit(set *ruleSet, id uint16, end int) {
+	if counted(t.low, end-int(set.words.sizes[id])) {
+		return
+	}
 	t.see(set, id)
 	if m := set.marks[id]; m.kinds != 0 {
 		t.mark(m, end, int(set.words.sizes[id]))
@@ -153,6 +157,14 @@ func (t *text) side(set *ruleSet, p pairSide, end int) {
 	if far := set.within[p.pair]; other != 0 && end-other <= far && other-end <= far && !set.off(set.pairIDs[p.pair]) {
 		t.see(set, set.pairIDs[p.pair])
 	}
+}
+
+// counted tells whether a list of counts says that there are none of a word: "3 done, 0 rate limited".
+func counted(low []byte, start int) bool {
+	if start < 2 || low[start-1] != ' ' || low[start-2] != '0' {
+		return false
+	}
+	return start == 2 || low[start-3] == '(' || start > 3 && low[start-3] == ' ' && (low[start-4] == ',' || low[start-4] == ';')
 }
 
 // denied tells whether a word is said not to be there: "no errors", "0 errors".
