@@ -93,19 +93,13 @@ func (w *world) tick(k *knob) {
 	k.version++
 }
 
-// values gives what is in force, and whose it is: what an undo gave back is the stranger's again, who had set it before.
+// values gives what is in force, and who set it.
 func (w *world) values() (values []int, by []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, k := range w.instances {
 		w.tick(k)
-		whose := k.setBy
-		if strings.HasPrefix(k.reason, "undo: ") && slices.ContainsFunc(w.effects, func(f effect) bool {
-			return f.inst == k.name && f.wasBy == faultStranger && f.was == k.value
-		}) {
-			whose = faultStranger
-		}
-		values, by = append(values, k.value), append(by, whose)
+		values, by = append(values, k.value), append(by, k.setBy)
 	}
 	return values, by
 }
