@@ -33,14 +33,14 @@ func obviousBlock(r *desk.RunView, s *desk.StepView, chosenBlock int) (block int
 // awaits tells whether a block waits for the operator. A probe that cannot be sent does not: the step says how to ask by hand.
 func awaits(r *desk.RunView, b *runbook.Block, v *desk.BlockView) bool {
 	switch {
+	case v.Goto != "":
+		return true
 	case b.Ask != nil:
 		return v.Answer == ""
 	case b.Action != nil:
 		return (v.State == "" || v.State == "planned") && (v.Disabled == "" || openField(r) != nil)
 	case b.Probe != nil:
 		return v.State == "" && (v.Disabled == "" || probedField(r, b.Probe) != nil)
-	case len(b.Branch) > 0:
-		return v.Goto != ""
 	}
 	return b.Wait != nil && v.Open
 }
@@ -121,6 +121,10 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 		v = s.Blocks[i]
 	}
 	switch {
+	case v.Goto != "":
+		return "go to " + v.Goto, func(m *model) tea.Cmd {
+			return m.do("going to "+v.Goto, desk.StepJump{Slug: v.Goto}, nil)
+		}
 	case b.Ask != nil:
 		return "answer: " + b.Ask.Question, func(m *model) tea.Cmd { return m.answer(b.Ask) }
 	case b.Action != nil && v.Disabled != "":
@@ -139,10 +143,6 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 		return "", func(m *model) tea.Cmd { m.say(sayRefused, v.Action+": "+v.Disabled); return nil }
 	case b.Probe != nil:
 		return "send the " + v.Action, func(m *model) tea.Cmd { return m.askProbe(i, s.Step.Slug, b.Probe, &v) }
-	case len(b.Branch) > 0 && v.Goto != "":
-		return "go to " + v.Goto, func(m *model) tea.Cmd {
-			return m.do("going to "+v.Goto, desk.StepJump{Slug: v.Goto}, nil)
-		}
 	case b.Wait != nil && v.Open:
 		return "", func(m *model) tea.Cmd { m.say(sayHint, "the wait goes on by itself; d goes on now"); return nil }
 	case b.Escalate != nil:

@@ -118,3 +118,32 @@ func TestWhatMattersIsNotCutAt80(t *testing.T) {
 		}
 	}
 }
+
+// Where a block leads elsewhere, a check as well as a wait or a lever, enter offers to go there.
+func TestEnterGoesWhereABlockLeads(t *testing.T) {
+	for name, c := range map[string]struct {
+		block runbook.Block
+		view  desk.BlockView
+	}{
+		"a check":    {runbook.Block{Kind: runbook.KindCheck, Check: &runbook.Check{Name: "x", OnFalse: "verify"}}, desk.BlockView{Truth: desk.CheckFalse, Text: "error_rate 9%"}},
+		"a branch":   {runbook.Block{Kind: runbook.KindBranch, Branch: []runbook.Arm{{Goto: "verify"}}}, desk.BlockView{Truth: desk.CheckTrue}},
+		"a wait":     {runbook.Block{Kind: runbook.KindWait, Wait: &runbook.Wait{OnTimeout: "verify"}}, desk.BlockView{State: "timeout"}},
+		"its action": {runbook.Block{Kind: runbook.KindAction, Action: &runbook.Action{Do: "cap.set", OnFail: "verify"}}, desk.BlockView{Action: "cap.set az-eu", State: "active: accepted yes", Lever: "l-1"}},
+	} {
+		s := rich()
+		c.view.Goto, c.view.Why = "verify", "the book goes to verify"
+		now := &s.Run.Steps[s.Run.Current]
+		now.Step.Blocks, now.Blocks = []runbook.Block{c.block}, []desk.BlockView{c.view}
+		d := newFakeDesk(s)
+		m := console(t, d, 80, 24, Options{})
+		press(m, "4")
+		if text := m.View().Content; !strings.Contains(text, "go to verify") || !strings.Contains(text, "goes to verify") {
+			t.Errorf("%s:\n%s", name, text)
+		}
+		press(m, "enter")
+		settle(m, d)
+		if all := d.sent(); len(all) == 0 || all[len(all)-1] != desk.Command(desk.StepJump{Slug: "verify"}) {
+			t.Errorf("%s: sent %v", name, all)
+		}
+	}
+}

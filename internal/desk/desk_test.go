@@ -181,6 +181,7 @@ type stage struct {
 	desk    *Desk
 	stop    func()
 	n       int
+	failing string // a region where all fails
 }
 
 func newStage(t *testing.T, dir string, gate *fakeGateway) *stage {
@@ -252,7 +253,7 @@ func (s *stage) run(seconds int, bad float64) {
 			for i := range 10 {
 				s.n++
 				o := traffic.NewOutcome(fault.None, 200)
-				if c.dep == "az-eu" && float64(i) < 10*bad {
+				if c.dep == "az-eu" && float64(i) < 10*bad || c.region == s.failing {
 					o = traffic.NewOutcome(fault.BadGateway, 502)
 				}
 				for _, side := range []string{traffic.SideUpstream, traffic.SideClient} {

@@ -11,18 +11,19 @@ import (
 	"signalbox/runbook"
 )
 
-// tickRuns looks at waits, checks and stop-ifs once a second.
+// tickRuns looks at waits, checks, proofs and stop-ifs once a second. Of the runs that are not current, and of those that have
+// ended, the levers may still be out: they are judged until they are not.
 func (d *Desk) tickRuns() {
-	r := d.run()
-	if r == nil || !r.walk.Live() {
-		return
+	for _, r := range d.runs {
+		if p := r.walk.Pending; r.here && r.walk.Live() && p != nil && p.Kind == runbook.KindWait {
+			d.judgeWait(r, p)
+		}
+		d.judgeVerify(r)
+		d.judgeStops(r)
 	}
-	d.judgeChecks(r)
-	if p := r.walk.Pending; p != nil && p.Kind == runbook.KindWait {
-		d.judgeWait(r, p)
+	if r := d.run(); r != nil {
+		d.judgeChecks(r)
 	}
-	d.judgeVerify(r)
-	d.judgeStops(r)
 }
 
 func (d *Desk) judgeWait(r *run, p *runbook.Pending) {
@@ -124,7 +125,7 @@ const defaultWithin = 2 * time.Minute
 // is not true within its time is false, and where the step says so the walk is offered another way.
 func (d *Desk) judgeVerify(r *run) {
 	for _, l := range d.levers {
-		if l.plan.Change.Run != r.id || l.state != LeverActive || l.asking {
+		if !d.judges(r, l) {
 			continue
 		}
 		a := d.actionOf(r, l)
@@ -140,7 +141,7 @@ func (d *Desk) judgeVerify(r *run) {
 		r.verified[l.id] = v
 		if v.final {
 			at, _ := r.book.Step(l.plan.Change.Step)
-			data := incident.StepData{Slug: at.Slug, Title: r.walk.Fill(at.Title), Check: "verify: " + res.Text, Truth: res.Truth.String(), Why: res.Why}
+			data := incident.StepData{Slug: at.Slug, Title: r.walk.Fill(at.Title), Lever: l.id, Check: "verify: " + res.Text, Truth: res.Truth.String(), Why: res.Why}
 			_ = d.write(entryDraft{kind: incident.StepCheck, incident: r.incident, run: r.id, step: l.plan.Change.Step, data: data, actor: byDesk})
 		}
 	}
@@ -159,11 +160,62 @@ func (r *run) verifyWords(lever string) string {
 	return s
 }
 
+const (
+	// stopAfter is how often in a row a stop-if must be true, stopAgain how often the undo is tried where it was not sent.
+	stopAfter, stopAgain = 2, 15
+)
+
+// judges tells whether this console judges a lever of a run: it looks after the lever, and nothing about it is on its way.
+func (d *Desk) judges(r *run, l *lever) bool {
+	return l.plan.Change.Run == r.id && l.state == LeverActive && !l.asking && d.owns(l)
+}
+
+// actionLeads gives where the book goes on from an action that did not help, and why.
+func (d *Desk) actionLeads(r *run, a *runbook.Action, st runbook.BlockState) (to, why string) {
+	to = slugOf(a.OnFail)
+	l := d.leverByID(st.Lever)
+	if to == "" || l == nil {
+		return "", ""
+	}
+	v := r.verified[l.id]
+	switch {
+	case r.stops[l.id] >= stopAfter:
+		return to, "its stop-if came true: the book goes to " + to
+	case l.state == LeverFailed:
+		return to, "it failed: the book goes to " + to
+	case l.outcome == "worse":
+		return to, "it made it worse: the book goes to " + to
+	case v.final && v.result.Truth != runbook.True:
+		return to, "what it should bring did not come in time: the book goes to " + to
+	}
+	return "", ""
+}
+
+// unproven says which levers that are out have not brought what their runbook expects, where the walk stands elsewhere by now.
+func (d *Desk) unproven() []string {
+	var out []string
+	for _, r := range d.runs {
+		for _, l := range d.levers {
+			v := r.verified[l.id]
+			if l.plan.Change.Run != r.id || !l.out() || !v.final || v.result.Truth == runbook.True || l.plan.Change.Step == r.walk.Current && r.walk.Live() {
+				continue
+			}
+			s, _ := r.book.Step(l.plan.Change.Step)
+			text := leverTitle(l.plan.Change) + " has not brought what " + r.walk.Fill(s.Title) + " expects of it: " + v.result.Text + " is " + v.result.Truth.String()
+			if a := d.actionOf(r, l); a != nil && r.walk.Live() && slugOf(a.OnFail) != "" {
+				text += "; the runbook goes to " + slugOf(a.OnFail) + " then (:jump)"
+			}
+			out = append(out, text+"; u takes it back")
+		}
+	}
+	return out
+}
+
 // judgeStops takes a lever back when its stop-if was true twice in a row. It lives only while a console
 // lives: the deadline is the guarantee.
 func (d *Desk) judgeStops(r *run) {
 	for _, l := range d.levers {
-		if l.plan.Change.Run != r.id || l.state != LeverActive || l.asking {
+		if !d.judges(r, l) {
 			continue
 		}
 		a := d.actionOf(r, l)
@@ -174,7 +226,7 @@ func (d *Desk) judgeStops(r *run) {
 			r.stops[l.id] = 0
 			continue
 		}
-		if r.stops[l.id]++; r.stops[l.id] == 2 {
+		if r.stops[l.id]++; r.stops[l.id] == stopAfter || r.stops[l.id]%stopAgain == 0 {
 			_ = d.sendRevert(l, "stop-if is true: "+strings.TrimSpace(a.StopIf.Source), true)
 		}
 	}

@@ -3,6 +3,7 @@ package desk
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"signalbox/internal/incident"
 	"signalbox/runbook"
@@ -36,6 +37,7 @@ func (d *Desk) resume() {
 // resumeRuns folds the walks of open incidents.
 func (d *Desk) resumeRuns(entries []incident.Entry) {
 	steps := map[string][]runbook.Entry{}
+	proofs := map[string][]incident.StepData{} // what was found of levers
 	titles := map[string]string{}
 	var order []*run
 	ended := map[string]bool{}
@@ -69,8 +71,12 @@ func (d *Desk) resumeRuns(entries []incident.Entry) {
 			}
 		case e.Kind.Noun() == "step" || e.Kind == incident.Note:
 			var data stepEntry
-			if e.Decode(&data) == nil && data.Entry.Kind != "" {
+			switch {
+			case e.Decode(&data) != nil:
+			case data.Entry.Kind != "":
 				steps[e.Run] = append(steps[e.Run], data.Entry)
+			case data.Lever != "":
+				proofs[e.Run] = append(proofs[e.Run], data.StepData)
 			}
 		}
 	}
@@ -78,10 +84,22 @@ func (d *Desk) resumeRuns(entries []incident.Entry) {
 		switch {
 		case r.book != nil:
 			r.walk = runbook.FoldFrom(r.walk, r.book, steps[r.id])
+			r.takeProofs(proofs[r.id])
 			d.runs = append(d.runs, r)
 		case !ended[r.id]:
 			d.finding("run "+r.id, "a run of "+titles[r.id]+" cannot be taken up: the runbook has changed or is gone")
 		}
+	}
+}
+
+// takeProofs takes up what an earlier console found of the run's levers: it is not judged again from a board that was empty.
+func (r *run) takeProofs(all []incident.StepData) {
+	for _, p := range all {
+		res := runbook.Result{Truth: runbook.ParseTruth(p.Truth), Text: strings.TrimPrefix(p.Check, "verify: "), Why: p.Why}
+		if r.verified == nil {
+			r.verified = map[string]verdict{}
+		}
+		r.verified[p.Lever] = verdict{result: res, final: true}
 	}
 }
 

@@ -82,6 +82,7 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 		if current {
 			does := d.actionWords(r, b.Action)
 			v.Action, v.Disabled, v.Command, v.Aim = does.words, does.disabled, does.command, does.aim
+			v.Goto, v.Why = d.actionLeads(r, b.Action, st)
 		} else {
 			v.Action = b.Action.Do
 		}
@@ -96,6 +97,9 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 		v.Text = "at most " + runbook.Brief(b.Wait.AtMost)
 		if !st.Until.IsZero() && current && st.Outcome == "" {
 			v.Text = fmt.Sprintf("%s left", max(0, st.Until.Sub(now)).Round(time.Second))
+		}
+		if to := slugOf(b.Wait.OnTimeout); current && st.Outcome == "timeout" && to != "" {
+			v.Goto, v.Why = to, "the book goes to "+to
 		}
 	default:
 		v.Text = st.Text

@@ -307,7 +307,7 @@ type BlockView struct {
 	Truth    string // of a check: true, false, unknown
 	Text     string // the expression with its numbers
 	Why      string // why unknown, or what a branch would do
-	Goto     string // of a branch: the slug that it goes to; empty: on to the next step
+	Goto     string // where a branch, a check, a wait whose time was up or a lever that did not help leads; empty: on to the next step
 	Open     bool   // of a wait: it is not over yet
 	Lever    string // id of the lever that the action threw
 	State    string // of a probe: "", sent, answered; of a wait: "", met, timeout; of the action: "", planned, or the lever's state and facts in words

@@ -74,6 +74,9 @@ func (d *Desk) findings(now time.Time, sources []SourceView) []string {
 			out = append(out, redact.Terminal(text))
 		}
 	}
+	for _, text := range d.unproven() {
+		out = append(out, redact.Terminal(text))
+	}
 	for _, s := range d.moving {
 		if s.Live() {
 			out = append(out, redact.Terminal(strings.ReplaceAll(string(s.Kind), "_", " ")+": "+s.Text+d.heldBy(s)+"; look: "+s.Look))

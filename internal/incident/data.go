@@ -126,6 +126,7 @@ type StepData struct {
 	ToTitle string     `json:"to_title,omitempty"`
 	Var     string     `json:"var,omitempty"`    // the variable that an answer fills
 	Answer  string     `json:"answer,omitempty"` // what the operator said
+	Lever   string     `json:"lever,omitempty"`  // a check that judges a lever: which
 	Until   *time.Time `json:"until,omitempty"`  // the deadline of a wait
 }
 
