@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,25 +29,41 @@ type describedGate struct {
 	Why       string            `json:"why,omitempty"` // why there are none, or none now
 	Confirm   string            `json:"confirm"`
 	Instances []string          `json:"instances"`
+	Asked     []instanceLine    `json:"asked"` // what each instance answered; empty: it was not asked
+	Heard     bool              `json:"heard"` // an instance answered, so that the abilities are those of what runs there
 	Abilities []gateway.Ability `json:"abilities"`
+
+	unheard string // why no instance answered; empty: it was not asked, or it was heard
 }
+
+// describePatience bounds how long the gateways are asked for what they are. All are asked at once.
+const describePatience = 10 * time.Second
 
 func (a *app) controlDescribeCommand() *cobra.Command {
 	var output string
+	var offline bool
 	c := &cobra.Command{
-		Use: "describe [GATEWAY]...", Short: "What each gateway can do, and how well; asks no gateway", Args: wantArgs(0, -1),
-		RunE: func(c *cobra.Command, args []string) error { return a.controlDescribe(c.Context(), args, output) },
+		Use: "describe [GATEWAY]...", Short: "What each gateway can do, and how well", Args: wantArgs(0, -1),
+		Long: "Says of each lever whether the gateway has it, something near it, or nothing like it, and what it hits. What runs there decides\n" +
+			"that (whether a LiteLLM has the companion or a database, which controls a gateway lists), so each gateway is read first.\n" +
+			"Of one that does not answer, and of all with --offline, it says what the configuration alone tells.",
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.controlDescribe(c.Context(), args, offline, output)
+		},
 	}
 	outputFlag(c, &output)
+	c.Flags().BoolVar(&offline, "offline", false, "ask no gateway")
 	return c
 }
 
-func (a *app) controlDescribe(ctx context.Context, names []string, output string) error {
+func (a *app) controlDescribe(ctx context.Context, names []string, offline bool, output string) error {
 	cfg, _, err := a.loadConfig()
 	if err != nil {
 		return err
 	}
-	all, err := a.gateways(ctx, cfg, nil, func(string) {})
+	ways := waysOf(cfg)
+	defer ways.close()
+	all, err := a.gateways(ctx, cfg, ways, func(string) {})
 	if err != nil {
 		return err
 	}
@@ -53,10 +71,14 @@ func (a *app) controlDescribe(ctx context.Context, names []string, output string
 	if err != nil {
 		return err
 	}
-	out := jsonDescription{V: 1, Gateways: []describedGate{}}
-	for _, g := range all {
-		out.Gateways = append(out.Gateways, a.describeGate(g))
+	ctx, cancel := context.WithTimeoutCause(ctx, describePatience, fmt.Errorf("it did not answer within %s", describePatience))
+	defer cancel()
+	out := jsonDescription{V: 1, Gateways: make([]describedGate, len(all))}
+	var wg sync.WaitGroup
+	for i, g := range all {
+		wg.Go(func() { out.Gateways[i] = a.describeGate(ctx, g, offline) })
 	}
+	wg.Wait()
 	if output == "json" {
 		return a.json(out)
 	}
@@ -91,8 +113,8 @@ func oneOfNames(want string, have []string) string {
 	return "one of " + strings.Join(have, ", ")
 }
 
-func (a *app) describeGate(g desk.Gateway) describedGate {
-	d := describedGate{Name: g.Name, Kind: g.Kind, Env: g.Env, Confirm: "plain", Instances: []string{}, Abilities: []gateway.Ability{}}
+func (a *app) describeGate(ctx context.Context, g desk.Gateway, offline bool) describedGate {
+	d := describedGate{Name: g.Name, Kind: g.Kind, Env: g.Env, Confirm: "plain", Instances: []string{}, Asked: []instanceLine{}, Abilities: []gateway.Ability{}}
 	if g.Typed {
 		d.Confirm = "typed"
 	}
@@ -105,8 +127,12 @@ func (a *app) describeGate(g desk.Gateway) describedGate {
 	case a.g.readOnly:
 		d.Why = "--read-only"
 	}
-	if err := tokenTrouble(g); err != nil {
-		d.Why = err.Error()
+	trouble := tokenTrouble(g)
+	if trouble != nil {
+		d.Why = trouble.Error()
+	}
+	if trouble == nil && !offline {
+		d.ask(ctx, g.Driver)
 	}
 	desc := g.Driver.Describe()
 	d.Levers, d.Instances = d.Why == "", append(d.Instances, desc.Instances...)
@@ -114,6 +140,21 @@ func (a *app) describeGate(g desk.Gateway) describedGate {
 		d.Abilities = append(d.Abilities, desc.Ability(v))
 	}
 	return d
+}
+
+// ask reads a gateway: some know only then which levers they have.
+func (d *describedGate) ask(ctx context.Context, drv gateway.Driver) {
+	st, err := drv.Read(ctx)
+	if err != nil {
+		d.unheard = err.Error()
+	}
+	for _, i := range st.Instances {
+		d.Asked = append(d.Asked, instanceLine{Name: safe(i.Name), Reachable: i.Reachable, Err: safe(i.Err)})
+		d.Heard = d.Heard || i.Reachable
+	}
+	if !d.Heard && d.unheard == "" {
+		d.unheard = "no instance answers"
+	}
 }
 
 func (a *app) printDescription(all []describedGate) error {
@@ -125,6 +166,17 @@ func (a *app) printDescription(all []describedGate) error {
 		p.line("%s  %s  %s  confirm: %s  %s", safe(g.Name), g.Kind, safe(g.Env), g.Confirm, safe(strings.Join(g.Instances, " ")))
 		if g.Why != "" {
 			p.line("  %s", safe(noLevers(g.Why)))
+		}
+		for _, i := range g.Asked {
+			if !i.Reachable {
+				p.line("%s", i.words())
+			}
+		}
+		switch {
+		case g.unheard != "":
+			p.line("  not heard: %s; what its kind can do, by the configuration:", safe(g.unheard))
+		case !g.Heard && len(g.Abilities) > 0:
+			p.line("  not asked; what its kind can do, by the configuration:")
 		}
 		for i := 0; i+1 < len(g.Abilities); i += 2 {
 			on, off := g.Abilities[i], g.Abilities[i+1]

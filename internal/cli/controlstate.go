@@ -206,11 +206,7 @@ func (a *app) printState(s jsonState, all bool) error {
 			p.line("  %s", g.Why)
 		}
 		for _, i := range g.Instances {
-			if i.Reachable {
-				p.line("  %-20s answers", i.Name)
-			} else {
-				p.line("%s", strings.TrimRight(fmt.Sprintf("  %-20s OUT OF REACH  %s", i.Name, i.Err), " "))
-			}
+			p.line("%s", i.words())
 		}
 		base := int64(0)
 		for _, c := range g.Controls {
@@ -237,6 +233,14 @@ func (a *app) printState(s jsonState, all bool) error {
 		}
 	}
 	return p.err
+}
+
+// words is the line of an instance in text.
+func (i instanceLine) words() string {
+	if i.Reachable {
+		return fmt.Sprintf("  %-20s answers", i.Name)
+	}
+	return strings.TrimRight(fmt.Sprintf("  %-20s OUT OF REACH  %s", i.Name, i.Err), " ")
 }
 
 func controlWords(c controlLine) string {

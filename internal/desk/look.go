@@ -58,6 +58,18 @@ func (d *Desk) look(reply func(Result, error)) {
 	done()
 }
 
+// unread tells whether a gateway has not been asked for anything yet, so that nothing is known but its configuration.
+func (w *wire) unread() bool { return w.state.At.IsZero() && w.err == "" }
+
+// lookFirst goes on once the gateway was read, well or not. A read that is under way will do.
+func (d *Desk) lookFirst(w *wire, then func()) {
+	if w.busy {
+		w.looks = append(w.looks, then)
+		return
+	}
+	d.lookAgain(w, then)
+}
+
 // lookAgain reads one gateway and says when it has answered.
 func (d *Desk) lookAgain(w *wire, done func()) {
 	d.readBack(w)

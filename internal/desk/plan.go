@@ -57,6 +57,10 @@ func (d *Desk) planLever(c PlanLever, run, step string, block int, reply func(Re
 		reply(Result{}, err)
 		return
 	}
+	if w.unread() { // what it can do, and calls its targets, some gateways tell only then
+		d.lookFirst(w, func() { d.planLever(c, run, step, block, reply) })
+		return
+	}
 	scope, err := d.aim(w, gateway.Verb(c.Verb), c.Scope, c.Exact)
 	if err != nil {
 		reply(Result{}, err)
