@@ -10,7 +10,7 @@ var rules = slices.Concat(accountRules, moneyRules, sizeRules, policyRules, gate
 
 // account and its like are what can be suspended.
 var accounts = []string{
-	"|account", "organization", "organisation", "|project", "|api key", "|key has", "|key is", "|key was", "this key", "your key", "your access", "workspace", "|consumer", "|tenant", "subscription", "this resource", "your resource", "user has been", "user is",
+	"|account", "organization", "organisation", "|project", "|api key", "|key has|", "|key is|", "|key was|", "this key", "your key", "your access", "workspace", "|consumer", "|tenant", "subscription", "this resource", "your resource", "user has been", "user is",
 	"账号", "账户", "用户", "密钥", "渠道",
 }
 
@@ -59,7 +59,7 @@ var moneyRules = []rule{
 		any: []string{
 			"credit balance", "insufficient balance", "insufficient credit", "insufficient fund", "insufficient quota", "not enough credit", "not enough balance", "not enough quota", "balance is not enough", "balance not enough", "balance is insufficient", "negative balance",
 			"out of credit", "more credits", "all available credits", "any credits", "no credits", "credits remaining:0", "buy credits", "purchase credits", "add credits", "run out of credit", "ran out of credit", "out of funds", "out of tokens", "credits have been",
-			"payment required", "crossed budget", "exceeded budget", "over budget", "budget has been", "budget exceeded", "max budget", "spending limit", "spend limit", "spending cap", "usage cap", "cost limit", "monthly limit", "monthly credit", "credit limit",
+			"payment required", "crossed budget", "exceeded budget", "over budget", "budget has been", "budget exceeded", "max budget", "spending limit", "spend limit", "spending cap", "usage cap|", "cost limit", "monthly limit", "monthly credit", "credit limit",
 			"request allowance", "monthly usage", "monthly spend", "monthly quota", "usage limit", "hard limit", "check your billing", "included credits", "billing details", "account balance", "account is not active", "outstanding balance", "unpaid",
 			"out of quota", "quota exhausted", "exhausted your", "allocated quota", "quota has been", "quota is exhausted", "extra usage", "exceeded your quota", "free tier has been", "free tier of the model", "free quota", "trial expired", "trial ended", "subscription expired",
 			"plan has expired", "欠费", "配额", "hit your limit", "reached your limit", "paid plan", "paid subscription", "paid account", "paid tier", "BILLING_DISABLED",
@@ -76,7 +76,7 @@ var moneyRules = []rule{
 		name: "allowance of a day or more", class: QuotaExhausted, from: "Groq, Google, OpenRouter, Anthropic limits", doc: []string{"(TPD)", "(RPD)", "PerDay", "free-models-per-day", "5-hour limit", "5 hour limit"},
 		any: []string{"limit for today", "plan limit", "trial limit", "trial request limit", "trial usage limit", "limit of your plan", "reset your limit", "limit will reset", "limit resets", "limit reached · resets", "hour limit reached", "weekly limit", "daily limit", "daily quota"},
 		near: []near{{
-			a: []string{"limit", "quota", "usage limit", "allowance", "too many tokens", "too many requests"}, within: 64,
+			a: []string{"|limit", "quota", "usage limit", "allowance", "too many tokens", "too many requests"}, within: 64,
 			b: []string{"per day", "|daily", "|today|", "24 hours", "per week", "this week", "this month", "per month", "calls / month", "calls/month", "requests / month", "requests/month", "tokens/month", "calls / day", "calls/day", "requests / day", "requests/day", "tokens/day", "5 hour", "resets at", "will reset at", "每日", "今日", "每天"},
 		}},
 		not: []string{"x ratelimit", "ratelimit limit"},
@@ -151,7 +151,7 @@ var policyRules = []rule{
 		},
 		near: []near{{
 			a: []string{"blocked", "block|", "filtered", "refused", "rejected", "declined", "denied"}, within: 48,
-			b: []string{"|safety", "guardrail", "violat", "terms of service", "recitation", "prohibited", "moderation", "|harm", "sensitive", "inappropriate", "content policy", "usage policy", "|unsafe", "copyright"},
+			b: []string{"|safety", "guardrail", "violat", "terms of service", "recitation", "prohibited", "moderation", "|harm", "|sensitive", "inappropriate", "content policy", "usage policy", "|unsafe", "copyright"},
 		}, {a: []string{"violat", "triggered", "intervened", "flagged"}, b: []string{"guardrail", "content polic", "usage polic", "safety polic", "guideline", "moderation"}, within: 48}},
 		not: []string{"you have been blocked", "content filter error", "blocked by cors", "connection was blocked", "filter results"},
 	},

@@ -23,13 +23,13 @@ var gatewayRules = []rule{
 				a: []string{"no healthy", "no live|", "no alive", "no available", "no usable", "no active", "no eligible", "no enabled", "no working", "no suitable", "no ready", "no configured", "none of the"}, within: 20,
 				b: targets,
 			},
-			{a: []string{"|no"}, b: []string{"models available", "providers available", "provider available", "endpoints available for", "servers available", "server available", "accounts available", "keys available", "channels available", "deployments available", "backends available", "upstream available", "channel available", "account available", "providers left", "provider left", "keys left", "key left", "accounts left", "channels left", "credentials left", "upstreams left"}, within: 40},
+			{a: []string{"|no|"}, b: []string{"models available", "providers available", "provider available", "endpoints available for", "servers available", "server available", "accounts available", "keys available", "channels available", "deployments available", "backends available", "upstream available", "channel available", "account available", "providers left", "provider left", "keys left", "key left", "accounts left", "channels left", "credentials left", "upstreams left"}, within: 40},
 			{a: []string{"account pool", "key pool", "credential pool", "account window", "upstream pool", "provider pool"}, b: []string{"saturated", "exhausted", "|full", "|empty", "depleted"}, within: 40},
 			{
 				a: []string{
 					"all accounts", "all api keys", "all keys", "all credentials", "all channels", "all upstreams", "all upstream", "all targets", "all backends", "all providers", "all deployments", "all endpoints", "all nodes", "all instances", "every deployment", "every provider", "every upstream", "every key", "every api key", "every account", "every credential", "every channel", "every target", "every backend",
 				}, within: 56,
-				b: []string{"unhealthy", "cooldown", "cooling", "cooled", "exhausted", "unavailable", "limited", "are down", "disabled", "tried", "invalid", "expired", "is out", "breaker", "not available", "down|", "blocked"},
+				b: []string{"unhealthy", "cooldown", "cooling", "cooled", "exhausted", "unavailable", "limited", "are down", "disabled", "tried", "invalid", "expired", "is out", "breaker", "not available", "|down|", "blocked"},
 			},
 		},
 		not: []string{"per minute", "budget", "no endpoints found that", "breaker configured"},
@@ -51,7 +51,7 @@ var capacityRules = []rule{
 			"overcapacity", "queue is full", "queue full", "full queue", "queue exceeded", "no slots", "no slot available", "available slot", "slots in use", "slot unavailable", "max pending", "too many pending", "load shedding", "oversubscribed",
 			"saturated", "processing too many", "receiving too many", "handling too many", "too much traffic", "high volume of", "too many connections", "负载已", "负载过", "负载较", "负载太", "已满", "饱和", "过载", "服务器繁忙", "系统繁忙", "繁忙", "拥挤", "访问量过大", "算力不足", "资源不足",
 		},
-		near: []near{{a: []string{"|queue", "|slots", "|slot", "|server", "|model", "|service", "|system", "|cluster", "|engine"}, b: []string{"|busy|", "|full|", "overload", "at capacity"}, within: 24}, {a: []string{"capacity"}, b: []string{"insufficient", "not enough", "exceeded", "lack of", "limited", "out of", "unavailable", "exhausted", "constrained"}, within: 24}, {a: []string{"|worker", "|replica", "|instance|"}, b: []string{"request limit reached", "max concurrency", "no free", "at its limit"}, within: 40}},
+		near: []near{{a: []string{"|queue", "|slots", "|slot"}, b: []string{"|busy|", "|full|"}, within: 24}, {a: []string{"|server", "|model", "|service", "|system", "|cluster", "|engine"}, b: []string{"|busy|", "overload"}, within: 24}, {a: []string{"capacity"}, b: []string{"insufficient", "not enough", "exceeded", "lack of", "|limited", "out of", "unavailable", "exhausted", "constrained"}, within: 24}, {a: []string{"|worker", "|replica", "|instance|"}, b: []string{"request limit reached", "max concurrency", "no free", "at its limit"}, within: 40}},
 		not:  []string{"if the model is busy", "port is busy", "not busy", "full traceback", "full stack"},
 	},
 	{

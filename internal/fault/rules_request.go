@@ -27,7 +27,7 @@ var namedRules = []rule{
 			a: []string{"|model|", "deployment", "publisher model", "inference profile", "adapter", "|engine", "模型"}, within: 120,
 			b: []string{"does not exist", "not found", "doesn't exist", "not exist", "is not supported", "not available|", "cannot be found", "could not be found", "not recognized", "not enabled", "not deployed", "not loaded", "isn't supported", "isn't available", "has been deprecated", "was shut down", "been shut down", "no longer be used", "not in the list", "not served", "not registered", "not hosted", "is not offered", "不存在", "未找到", "不支持"},
 		}},
-		not: []string{"file not found", "parameter", "permission denied", "module", "in token output", "api key not found", "is not supported with this model", "tool", "401", "key not found", "handler", "attribute", "malformed input", "extraneous key", "required key"},
+		not: []string{"file not found", "command not found", "parameter", "permission denied", "module", "in token output", "api key not found", "is not supported with this model", "tool", "401", "key not found", "handler", "attribute", "malformed input", "extraneous key", "required key"},
 	},
 	{
 		name: "path missing", class: ModelNotFound, from: "Express, Kong, Go, Spring, OpenAI texts", doc: []string{
@@ -83,20 +83,22 @@ var outputRules = []rule{
 			"JSON value could not be converted", "JSON::ParserError", "parse_error.101", "JsonException", "read json:", "decode json", "decoding json",
 		}, except: []int{400, 413, 415, 422}, not: []string{"<html", "<!doctype", "request body", "parse request", "json body", "chat request.", "generate request.", "request."},
 	},
+	{name: "answer of the wrong shape", class: InvalidOutput, from: "pydantic", doc: []string{"validation error for", "validation errors for"}, except: []int{400, 422, 500}, not: []string{"request body", "request."}},
 	{
-		name: "output words", class: InvalidOutput, faint: []string{"invalid tool", "tool not found", "any json", "no json", "no output"},
+		name: "output words", class: InvalidOutput, faint: []string{"invalid tool", "tool not found", "any json", "no json", "no output", "malformed response", "unexpected response", "unexpected format", "invalid response format", "invalid response from llm", "invalid response from model", "non object", "not a json", "is not json", "isn t json", "instead of json", "non json"},
 		any: []string{
 			"failed to call a function", "could not parse llm", "could not parse output", "could not parse response", "could not parse the response", "could not parse tool", "tool call parsing failed", "failed to parse tool", "failed to parse function", "parse tool call",
 			"no object generated", "response did not match", "did not match schema", "match schema", "match the schema", "match the expected schema", "match expected schema", "empty response", "empty content", "empty candidates", "no candidates", "no choices", "without choices", "missing choices",
 			"empty completion", "empty output", "empty stream", "returned no content", "no content in response", "no content returned", "not valid json", "invalid json", "malformed json", "json decode error", "JSONDecodeError", "expecting value:line",
-			"invalid function call", "invalid args", "invalid arguments", "validation error for", "validation errors for", "unterminated string", "expecting property name", "expecting , delimiter", "unexpected token", "no text content", "failed to generate json", "failed to parse",
+			"invalid function call", "invalid args", "invalid arguments", "unterminated string", "expecting property name", "expecting , delimiter", "unexpected token", "no text content", "failed to generate json", "failed to parse",
 			"response cannot be null", "response is null", "response was null", "returned empty", "no valid json", "failed to validate json", "returned an empty", "empty or malformed", "cannot parse", "unparseable", "unparsable", "invalid utf 8", "json parsing failed", "error parsing", "bad json", "did not return valid", "did not return any",
 			"no generations", "none or empty", "hallucinated", "unknown tool", "no such tool", "invalid format:", "missing action", "does not conform", "not conform to", "解析失败", "返回为空", "空响应",
 		},
 		near: []near{
 			{a: []string{"json", "tool call", "function call", "tool argument", "model output", "llm output", "arguments"}, b: []string{"malformed", "invalid character", "could not be parsed", "unexpected character", "not parse", "failed to decode", "is invalid|", "unparse", "not valid", "cut off in"}, within: 64},
+			{a: []string{"|no|"}, b: []string{"in response", "in the response", "in completion", "in the completion", "in model output", "in the reply"}, within: 32},
 			{a: []string{"schema|"}, b: []string{"output does not match", "response does not match", "output doesn't match", "output did not match", "output violates", "mismatch"}, within: 40},
-			{a: []string{"llm output", "model output", "llm response", "model response", "|output|", "the response", "completion|"}, b: []string{"schema validation", "failed validation", "validation failed", "not validate", "does not match", "did not match", "doesn t match"}, within: 40},
+			{a: []string{"llm output", "model output", "|llm response", "model response", "|output|", "the response", "completion|"}, b: []string{"schema validation", "failed validation", "validation failed", "not validate", "does not match", "did not match", "doesn t match"}, within: 40},
 			{a: []string{"returned no|", "returned null", "returned nothing", "returned none", "produced no|", "got no|", "without any", "has no|"}, b: []string{"candidates", "choices", "content", "|text|", "|image", "response", "completion", "output", "message", "answer", "tool call", "function call"}, within: 24},
 			{a: []string{"|empty|", "|blank|"}, b: []string{"response", "content", "completion", "candidates", "choices", "|answer", "|reply", "output"}, within: 28},
 		},

@@ -52,6 +52,6 @@ var serverRules = []rule{
 	{name: "nothing answered", class: NoHealthyUpstream, layer: "gateway", near: []near{{
 		a: []string{"all providers", "every provider", "all models", "every model", "all deployments", "all upstreams", "all upstream", "all backends", "all endpoints", "all channels", "all accounts", "all keys", "all api keys", "all targets", "all fallbacks", "all nodes"}, within: 40,
 		b: []string{"|failed", "|errored", "failing", "no response", "unreachable"},
-	}}, weak: true},
+	}, {a: []string{"|all|", "|every|"}, b: []string{"models failed", "model failed", "providers failed", "provider failed", "endpoints failed", "backends failed", "upstreams failed", "keys failed", "accounts failed", "channels failed", "fallbacks failed", "deployments failed"}, within: 32}}, weak: true},
 	{name: "gateway time-out page", class: Timeout, any: []string{"gateway time out", "gateway timeout"}},
 }

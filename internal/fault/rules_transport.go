@@ -14,22 +14,22 @@ var streamRules = []rule{
 		faint: []string{"truncated|", "mid stream", "midstream", "中断"},
 		any: []string{
 			"unexpected eof", "eof while reading", "cut short", "|cut off", "body closed", "stream was cut", "partial response", "error in input stream", "incomplete response", "incomplete stream", "missing finish reason", "without finish reason", "no finish reason", "malformed chunk",
-			"before the response finished", "before response finished", "before completion event", "before terminal", "before the terminal", "terminal chunk", "stream terminated", "terminated unexpectedly", "stream broke", "截断",
+			"before the response finished", "before response finished", "before completion event", "before terminal", "before the terminal", "terminal chunk", "stream terminated", "terminated unexpectedly", "stream broke", "was truncated", "been truncated", "got truncated", "截断",
 		},
 		near: []near{{
 			a: []string{"|stream", "streaming", "response body", "completion stream"}, within: 48,
 			b: []string{"ended without", "ended before", "ended unexpectedly", "closed before", "ended prematurely", "closed unexpectedly", "closed prematurely", "interrupted", "incomplete", "stopped unexpectedly", "ended early", "dropped", "disconnected while", "connection lost", "broken|", "closed without", "ended with an", "finished without", "completed without", "terminated before", "stopped before", "|died", "|cut|"},
 		}, {
 			a: []string{"mid response", "mid stream", "midstream", "mid generation", "mid answer", "mid sentence", "mid turn", "mid reply", "mid flight"}, within: 64,
-			b: []string{"drop", "|cut", "fail", "|lost", "closed", "error", "disconnect", "terminat", "interrupt", "stopped", "died", "abort", "broke"},
+			b: []string{"drop", "|cut", "fail", "|lost", "closed", "error", "disconnect", "terminat", "interrupt", "stopped", "died", "abort", "|broke|"},
 		}},
-		not: []string{"client prematurely closed", "stream disconnected before completion", "skip truncated"},
+		not: []string{"client prematurely closed", "stream disconnected before completion", "skip truncated", "prompt was truncated", "input was truncated", "message was truncated", "log was truncated"},
 	},
 	{
 		name: "finish reason of a limit", class: Truncated, confidence: sure, domain: ByCaller, retry: RetryNever, from: "OpenAI, Anthropic, Google response schemas", doc: []string{
 			"finish_reason:length", "stop_reason:max_tokens", "finishReason:MAX_TOKENS", "finish reason:length", "max_output_tokens was reached", "length limit was reached", "finish_reason is 2|", "finish_reason] is 2", "finish_reason:2|", "finish_reason:max_tokens", "finish_reason length",
 		},
-		any:  []string{"finished due to length", "hit the max tokens", "reached the max tokens", "output limit reached", "reached max output", "maximum output length", "output token limit", "exceeded the output token maximum"},
+		any:  []string{"finished due to length", "hit the max tokens", "reached the max tokens", "output limit reached", "reached max output", "maximum output length", "output token limit", "exceeded the output token maximum", "hit the token limit", "hit token limit", "hit the length limit", "reached the token limit"},
 		near: []near{{a: []string{"output", "response", "generation", "answer", "completion", "message"}, b: []string{"due to length", "due to max tokens", "cut off", "hit the length limit", "token limit reached", "reached the token limit"}, within: 48}, {a: []string{"output token", "max output tokens", "maximum output", "max tokens"}, b: []string{"|hit", "reached", "exceeded the", "ran out of", "cut off", "stopped at", "truncated"}, within: 40}},
 	},
 	{name: "terminated fetch", class: Truncated, layer: "client", from: "undici", doc: []string{"TypeError: terminated", "Error: terminated"}, any: []string{":terminated|"}},
@@ -72,7 +72,7 @@ var transportRules = []rule{
 	{
 		name: "no connection", class: Connection, domain: ByNetwork, from: "libuv, Go, Python, curl, OpenSSL, Java, Windows, Envoy, nginx, Cloudflare", doc: []string{
 			"ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EPIPE", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EPROTO", "getaddrinfo", "socket hang up", "RemoteDisconnected", "fetch failed", "no such host", "NameResolution", "UnknownHost", "SSLError", "x509", "proxyconnect", "GOAWAY",
-			"upstream connect error", "upstream_reset_before_response", "NewConnectionError", "Max retries exceeded with url", "{connection_termination}", "{connection_failure}", "reset reason: connection", "connection_failure", "ConnectError", "ConnectionError", "ClientConnectorError", "RemoteProtocolError", "ServerDisconnected", "UND_ERR_SOCKET",
+			"upstream connect error", "upstream_reset_before_response", "NewConnectionError", "Max retries exceeded with url", "{connection_termination}", "{connection_failure}", "reset reason: connection", "connection_failure", "ConnectError", "exception - connection error", "ClientConnectorError", "reqwest::Error { kind: Request", "RemoteProtocolError", "ServerDisconnected", "UND_ERR_SOCKET",
 			"CERTIFICATE_VERIFY_FAILED", "error code 520", "error code 521", "error code 523", "error code 525", "error code 526", "error code:520", "error code:521", "error code:523", "error code:525", "error code:526", "error code:1016", "WinError 10061", "WinError 10054", "Errno 111", "Errno 104",
 			"prematurely closed connection while reading response header", "web server is down", "web server is returning an unknown error", "ERR_CONNECTION", "ERR_SSL", "ERR_NETWORK", "UNABLE_TO_VERIFY", "UNABLE_TO_GET_ISSUER", "DEPTH_ZERO_SELF_SIGNED", "SELF_SIGNED_CERT", "ERR_TLS", "SSL_ERROR",
 			"SSLHandshakeException", "SocketException", "error sending request for url", "curl: (7)", "curl: (6)", "curl: (35)", "curl: (52)", "curl: (56)", "ClientCertUntrusted", "ReadError|", "ConnectionResetError", "BrokenPipe", "ERR_NAME_NOT_RESOLVED", "dial tcp", "dial unix", "ERR_INTERNET_DISCONNECTED", "ERR_EMPTY_RESPONSE", "ERR_ADDRESS_UNREACHABLE", "ERR_TUNNEL_CONNECTION", "ERR_PROXY_CONNECTION", "ERR_CERT", "type error:load failed", "IncompleteMessage",
@@ -80,13 +80,15 @@ var transportRules = []rule{
 		faint: []string{"|dns", "certificate", "ssl:", "tls:", "tls handshake", "network connection", "reading response header", "connecting to upstream"},
 		any: []string{
 			"connection refused", "connect:refused", "actively refused", "connection reset", "connection was reset", "forcibly closed", "broken pipe", "remote end closed", "server disconnected", "failed to fetch", "name resolution", "name or service not known", "nodename nor servname",
-			"could not resolve", "couldn't resolve", "cert verif", "ssl error", "tls error", "handshake fail", "connection error", "connect error", "cannot connect", "can't connect", "could not connect", "couldn't connect", "unable to connect",
+			"could not resolve", "couldn't resolve", "cert verif", "ssl error", "tls error", "handshake fail", "connect error", "cannot connect", "can't connect", "could not connect", "couldn't connect", "unable to connect",
 			"failed to connect", "failed connecting", "connection closed", "connection aborted", "connection broken", "connection lost", "connection dropped", "connection terminated", "connection attempts failed", "connection failed", "connection failure", "failed to establish", "network error",
 			"networkerror", "network is unreachable", "no route to host", "host unreachable", "prematurely closed", "while connecting to upstream", "origin is unreachable", "invalid ssl certificate", "origin dns", "server closed", "socket closed",
-			"io exception", "stream disconnected before completion", "http2:client connection", "http2:server sent", "protocolerror", "protocol error", "peer closed", "closed connection", "connection was closed", "transport error", "error communicating with", "empty reply from server",
+			"|io exception", "stream disconnected before completion", "http2:client connection", "http2:server sent", "protocolerror", "protocol error", "peer closed", "closed connection", "connection was closed", "transport error", "error communicating with", "empty reply from server",
 			"could not reach", "cannot reach", "can t reach", "couldn t reach", "unable to reach", "failed to reach", "check your network", "check your internet", "network issue", "network problem", "网络错误", "无法连接", "连接失败", "连接被重置", "连接错误", "网络异常", "|eof|",
 		},
 		near: []near{{a: []string{"|connection", "|socket", "|network", "|websocket", "|transport|"}, b: []string{"|refused", "|reset", "|closed", "|lost", "|dropped", "|aborted", "|broken", "|failed", "unreachable", "|interrupted", "|terminated", "|rejected", "not connected", "not be established", "not be made", "|died"}, within: 32}},
 		not:  []string{"invalid header", "too big header"},
 	},
+	// LiteLLM gives this name to whatever it cannot place.
+	{name: "connection error by name", class: Connection, domain: ByNetwork, from: "requests, openai, anthropic", doc: []string{"ConnectionError"}, not: []string{"litellm.APIConnectionError"}},
 }
