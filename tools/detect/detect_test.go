@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,16 +112,38 @@ func TestWindowForgets(t *testing.T) {
 	}
 }
 
+// A fault that makes answers slow crosses the meter of slow answers, and not that of failures.
+func TestRivalsSeeSlowAnswers(t *testing.T) {
+	t.Parallel()
+	d := run(3, plan{hours: 0.3, quiet: 0.1, gap: 60, scale: 0.5, falses: 1, kinds: []string{"latency"}, rivals: true, width: 1})
+	at := slices.IndexFunc(peers[1].levels, func(l float64) bool { return l >= 0.3 })
+	seen := 0
+	for _, x := range slices.Concat(d.rivals.done, d.rivals.runs) {
+		if !math.IsInf(x.first[1][slowness][at], 1) {
+			seen++
+		}
+		if first := x.first[1][failures][at]; !math.IsInf(first, 1) {
+			t.Errorf("%s seen after %.0f s by failures that there are not", x.fault.Text, first)
+		}
+	}
+	if seen == 0 {
+		t.Errorf("nothing seen of %d faults", len(d.faults))
+	}
+	if out := sightings([]*day{d}, 1, [meters]int{at, at}); len(out[failures]) > 0 || len(out[slowness]) == 0 {
+		t.Errorf("%d faults that fail, %d that are slow", len(out[failures]), len(out[slowness]))
+	}
+}
+
 func TestRivalsCountWhatIsCloseAsOne(t *testing.T) {
 	t.Parallel()
 	g := gen.New(gen.Default(1))
 	r := newRivals(g, 0)
 	at := len(peers[0].levels) - 1
 	for _, s := range []int64{10, 11, 300, 700, 1001} {
-		r.count(0, s, 1)
+		r.alarms[0][slowness].hear(s, peers[0].levels, 1)
 	}
-	if r.alarms[0][at] != 3 {
-		t.Errorf("%d alarms", r.alarms[0][at])
+	if n := r.alarms[0][slowness].count[at]; n != 3 || r.alarms[0][failures].count[at] != 0 {
+		t.Errorf("%d alarms", n)
 	}
 }
 

@@ -96,7 +96,7 @@ type tally struct {
 	scopes            [len(looks)]score.PR
 	kinds             map[string]*score.PR
 	wrong             []string
-	hard              []float64 // delays of visible faults that make requests fail
+	hard, soft        []float64 // delays of visible faults that make requests fail, and of those that make them slow
 }
 
 // traffics are the classes of traffic in scope.
@@ -156,7 +156,11 @@ func (t *tally) fault(f *score.Found) {
 	for _, r := range []*row{&t.all, rowOf(t.byKind, f.Fault.Kind), rowOf(t.byTraffic, at)} {
 		r.add(f)
 	}
-	if f.Fault.Oracle > 0 && f.Fault.Class != "latency" {
+	switch {
+	case f.Fault.Oracle == 0:
+	case f.Fault.Class == "latency":
+		t.soft = append(t.soft, f.Delay)
+	default:
 		t.hard = append(t.hard, f.Delay)
 	}
 	if f.Fault.Second && f.Fault.Oracle > 0 {
