@@ -1,10 +1,12 @@
 package fault
 
+import "slices"
+
 // What a byte becomes in the normal form.
 const (
 	keep   = iota // itself
-	lower         // an upper-case letter
 	blank         // a separator; a run of them is one blank
+	lower         // an upper-case letter
 	joint         // a colon or an equals sign: a colon without blanks around it
 	escape        // a backslash
 	dash          // a separator, unless a number follows
@@ -66,62 +68,96 @@ func appendEven(dst []byte, raw string) []byte {
 
 func (e *evener) all(raw string) {
 	for i := 0; i < len(raw); {
-		c := raw[i]
-		switch kinds[c] {
-		case keep:
-			if e.gap && !e.glue && len(e.out) > 0 {
-				e.out = append(e.out, ' ')
-			}
-			e.gap, e.glue = false, false
-			end := i + 1
-			for end < len(raw) && kinds[raw[end]] == keep {
-				end++
-			}
-			e.out = append(e.out, raw[i:end]...)
-			i = end
-		case lower:
-			if camel(raw, i) {
-				e.gap = true
-			}
-			e.put(c + 'a' - 'A')
-			i++
-		case blank:
-			e.gap = true
-			i++
-		case joint:
-			e.joint()
-			i++
-		case dash:
-			if i+1 < len(raw) && isDigit(raw[i+1]) && (i == 0 || !isWord(raw[i-1])) {
-				e.put('-')
-			} else {
-				e.gap = true
-			}
-			i++
-		case escape:
-			i = e.escape(raw, i)
-		case csi:
-			e.gap = true
-			i = afterCSI(raw, i)
-		default:
-			e.wide = true
-			i = e.rune(raw, i)
+		if i = e.plain(raw, i); i < len(raw) {
+			i = e.odd(raw, i)
 		}
 	}
 }
 
-// camel tells whether a new word begins with an upper-case letter: rateLimit, APIError.
-func camel(raw string, i int) bool {
-	if i == 0 {
-		return false
+// What plain asks of a byte.
+const (
+	isOdd = 1 << iota
+	isKept
+	isBlank
+	isJoint
+	isUpper
+	isLower
+)
+
+// traits says that of each byte, and folded what is written for it.
+var traits, folded = func() (t, f [256]uint8) {
+	of := [...]uint8{keep: isKept, lower: isKept | isUpper, blank: isBlank, joint: isKept | isJoint, escape: isOdd, dash: isOdd, wide: isOdd, csi: isOdd}
+	for c := range 256 {
+		t[c], f[c] = of[kinds[c]], uint8(c)
+		switch {
+		case c >= 'a' && c <= 'z':
+			t[c] |= isLower
+		case kinds[c] == lower:
+			f[c] += 'a' - 'A'
+		case kinds[c] == joint:
+			f[c] = ':'
+		}
 	}
-	switch p := raw[i-1]; {
-	case p >= 'a' && p <= 'z':
-		return true
-	case p >= 'A' && p <= 'Z':
-		return i+1 < len(raw) && raw[i+1] >= 'a' && raw[i+1] <= 'z'
+	return t, f
+}()
+
+// plain writes what each byte says for itself, up to the first that does not. Where words begin and end is not to be
+// foreseen, so that it decides nothing for single bytes: it writes a blank and the byte, and goes on behind what counts.
+func (e *evener) plain(raw string, i int) int {
+	n := len(e.out)
+	out := slices.Grow(e.out, 2*(len(raw)-i))[:n+2*(len(raw)-i)]
+	gap, glue := bit(e.gap), bit(e.glue || n == 0)
+	next, last := uint(traits[raw[i]]), uint(0)
+	if i > 0 {
+		last = uint(traits[raw[i-1]])
 	}
-	return false
+	for ; i < len(raw); i++ {
+		here := next
+		if next = 0; i+1 < len(raw) {
+			next = uint(traits[raw[i+1]])
+		}
+		if here&isOdd != 0 || n+1 >= len(out) {
+			break
+		}
+		// A new word begins with an upper-case letter: rateLimit, APIError.
+		camel := here / isUpper & (last/isLower | last/isUpper&(next/isLower)) & 1
+		kept, joins := here/isKept&1, here/isJoint&1
+		out[n] = ' '
+		n += int((gap | camel) & kept &^ (glue | joins)) //nolint:gosec // 0 or 1
+		out[n] = folded[raw[i]]
+		n += int(kept) //nolint:gosec // 0 or 1
+		gap, glue, last = kept^1, joins|glue&^kept, here
+	}
+	e.out, e.gap, e.glue = out[:n], gap > 0, glue > 0
+	return i
+}
+
+func bit(is bool) uint {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// odd reads a byte of which those around it say what it is.
+func (e *evener) odd(raw string, i int) int {
+	switch kinds[raw[i]] {
+	case dash:
+		if i+1 < len(raw) && isDigit(raw[i+1]) && (i == 0 || !isWord(raw[i-1])) {
+			e.put('-')
+		} else {
+			e.gap = true
+		}
+	case escape:
+		return e.escape(raw, i)
+	case csi:
+		e.gap = true
+		return afterCSI(raw, i)
+	default:
+		e.wide = true
+		return e.rune(raw, i)
+	}
+	return i + 1
 }
 
 // escape reads a backslash, or a run of them as nested encodings make, with what it stands for.

@@ -101,18 +101,18 @@ func (t *text) even(raw string) {
 func cutText(s string, most int) string { return s[:min(len(s), most)] }
 
 func (t *text) walk(set *ruleSet, a *automaton) {
-	state := uint16(0)
-	for i, c := range t.low {
+	state, low, all := uint16(0), t.low, set.without == nil
+	for i, c := range low {
 		state = a.step(state, c)
 		if state&loud == 0 {
 			continue
 		}
 		state &^= loud
-		if isNothing(t.low, i+1) {
+		if (c == ':' || i+1 < len(low) && low[i+1] == ':') && isNothing(low, i+1) {
 			continue
 		}
 		for _, id := range a.found[a.ends[state]] {
-			if !set.off(id) && set.words.alone(t.low, id, i+1) {
+			if (all || !set.off(id)) && set.words.alone(low, id, i+1) {
 				t.hit(set, id, i+1)
 			}
 		}

@@ -130,6 +130,7 @@ type trie struct {
 type node struct {
 	to    map[byte]int
 	fall  int
+	depth int
 	found []uint16
 }
 
@@ -147,7 +148,7 @@ func (t *trie) plant(word string, id uint16) {
 		to, there := t.nodes[at].to[c]
 		if !there {
 			to = len(t.nodes)
-			t.nodes = append(t.nodes, node{})
+			t.nodes = append(t.nodes, node{depth: t.nodes[at].depth + 1})
 			if t.nodes[at].to == nil {
 				t.nodes[at].to = map[byte]int{}
 			}
@@ -188,7 +189,7 @@ func (t *trie) automaton() automaton {
 	number := make([]uint16, len(order))
 	var rows []int
 	for _, at := range order {
-		if at == 0 || len(t.nodes[at].to) > 1 {
+		if t.hasRow(at) {
 			number[at] = uint16(len(rows)) //nolint:gosec // tested: far below 32,768 states
 			rows = append(rows, at)
 		}
@@ -221,6 +222,14 @@ func (t *trie) automaton() automaton {
 	return a
 }
 
+// shallow is how deep a state may lie that has a row though only one way leads on from it: texts are there all the time,
+// and go on another way most of the time.
+const shallow = 2
+
+func (t *trie) hasRow(at int) bool {
+	return t.nodes[at].depth <= shallow || len(t.nodes[at].to) > 1
+}
+
 // elsewhere gives where to look for a byte that does not lead on from a state: not where the same one does.
 func (t *trie) elsewhere(at int) int {
 	fall := t.nodes[at].fall
@@ -238,7 +247,7 @@ func sameWays(x, y map[byte]int) bool {
 func (t *trie) chain(n int) []int {
 	out := make([]int, 0, n)
 	for at := 1; at < len(t.nodes); at++ { // planted word by word
-		if len(t.nodes[at].to) <= 1 {
+		if !t.hasRow(at) {
 			out = append(out, at)
 		}
 	}
