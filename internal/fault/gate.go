@@ -45,7 +45,10 @@ var (
 	waitWords = []string{"retry after", "retrydelay", "retry delay", "try again in", "retry in", "please wait", "reset in", "resets in"}
 	upWords   = []string{"is up, reason", "is up.|", "health check passed", "marked healthy", "is now healthy", "is back online", "succeeded after", "succeeded on attempt", "succeeded on retry", "recovered after", "open -> closed", "breaker closed", "breaker is closed"}
 	// pleaWords are how a message speaks to who reads it: what names a subject beside them complains of it.
-	pleaWords = []string{"please", "try again", "|sorry", "cannot", "can t|", "couldn t", "could not", "|must|", "|not|", "isn t|", "doesn t|", "|require", "no longer", "|already|", "too many", "too much", "|only|", "contact support", "upgrade", "check your", "unable", "请", "不"}
+	pleaWords = []string{
+		"please", "try again", "|sorry", "cannot", "can t|", "couldn t", "could not", "|must|", "|not|", "isn t|", "doesn t|", "|require", "no longer", "|already|", "too many", "too much", "|only|", "contact support", "upgrade", "check your", "unable", "should be", "reached|", "exhausted", "depleted", "expired", "revoked", "|lacks|", "|lost|", "out of", "unsupported", "|wrong|", "missing", "unknown", "malformed",
+		"exceed", "duplicate", "too long", "too large", "|refused", "|blocked|", "suspended", "no such", "请", "不", "无", "失败", "已",
+	}
 )
 
 const (

@@ -10,7 +10,7 @@ var rules = slices.Concat(accountRules, moneyRules, sizeRules, policyRules, gate
 
 // account and its like are what can be suspended.
 var accounts = []string{
-	"|account", "organization", "organisation", "|project", "|api key", "|key has|", "|key is|", "|key was|", "this key", "your key", "your access", "workspace", "|consumer", "|tenant", "subscription", "this resource", "your resource", "user has been", "user is",
+	"|account", "organization", "organisation", "|project", "|api key", "|key has|", "|key is|", "|key was|", "this key", "your key", "your access", "api access", "workspace", "|consumer", "|tenant", "subscription", "this resource", "your resource", "user has been", "user is",
 	"账号", "账户", "用户", "密钥", "渠道",
 }
 
@@ -62,12 +62,12 @@ var moneyRules = []rule{
 			"payment required", "crossed budget", "exceeded budget", "over budget", "budget has been", "budget exceeded", "max budget", "spending limit", "spend limit", "spending cap", "usage cap|", "cost limit", "monthly limit", "monthly credit", "credit limit",
 			"request allowance", "monthly usage", "monthly spend", "monthly quota", "usage limit", "hard limit", "check your billing", "included credits", "billing details", "account balance", "account is not active", "outstanding balance", "unpaid",
 			"out of quota", "quota exhausted", "exhausted your", "allocated quota", "quota has been", "quota is exhausted", "extra usage", "exceeded your quota", "free tier has been", "free tier of the model", "free quota", "trial expired", "trial ended", "subscription expired",
-			"plan has expired", "欠费", "配额", "hit your limit", "reached your limit", "paid plan", "paid subscription", "paid account", "paid tier", "BILLING_DISABLED",
+			"plan has expired", "欠费", "配额", "hit your limit", "reached your limit", "enough credit", "enough balance", "enough quota", "enough funds", "paid plan", "paid subscription", "paid account", "paid tier", "BILLING_DISABLED",
 		}, near: []near{
 			{a: []string{"余额", "额度", "积分", "点数"}, b: []string{"不足", "用尽", "用完", "耗尽", "失败", "超出"}, within: 24},
 			{
-				a: []string{"credit", "balance|", "|quota", "allowance", "allocation", "|budget", "|funds|", "free tier", "|trial", "paid usage"}, within: 40,
-				b: []string{"depleted", "|exhausted", "used up", "used all", "ran out", "run out", "running out", "insufficient", "not enough", "|exceeded", "consumed", "|expired", "too low", "no remaining", "reached the limit", "below zero", "negative"},
+				a: []string{"credit", "balance|", "|quota", "allowance", "allocation", "|budget", "|funds|", "free tier", "|trial", "paid usage", "spend cap", "spending cap", "token quota"}, within: 40,
+				b: []string{"depleted", "|exhausted", "used up", "used all", "ran out", "run out", "running out", "insufficient", "not enough", "|exceeded", "consumed", "|expired", "too low", "no remaining", "reached the limit", "been reached", "below zero", "negative"},
 			},
 			{a: []string{"subscription", "|plan|", "membership", "|license", "billing"}, b: []string{"|expired", "has ended", "|lapsed", "|inactive", "not active", "was cancelled", "was canceled", "past due", "not enabled", "has been disabled"}, within: 32},
 		}, not: []string{"error code 429", "over capacity", "overloaded", "负载已", "check quota", "no capacity"},
@@ -115,7 +115,9 @@ var sizeRules = []rule{
 		near: []near{
 			{a: []string{"too many tokens", "maximum tokens", "token limit", "token count"}, b: []string{"exceed"}, within: 64},
 			{a: []string{"context length", "context size", "context window", "context limit", "model s context", "max model len"}, b: []string{"exceed", "larger than", "longer than", "too large", "too long", "too small", "greater than", "beyond", "does not fit", "doesn t fit", "not fit", "overflow", "ran out"}, within: 48},
-			{a: []string{"tokens"}, b: []string{"but the limit", "but the maximum", "but the model", "while the limit", "over the limit", "do not fit", "does not fit"}, within: 48},
+			{a: []string{"|body|", "payload", "prompt", "|input|", "input length", "request size"}, b: []string{"exceeds", "|exceed|"}, within: 40},
+			{a: []string{"|request|", "prompt", "|input|", "|body|", "payload", "|file|"}, b: []string{"too large", "too big"}, within: 24},
+			{a: []string{"tokens"}, b: []string{"but only", "but the limit", "but the maximum", "but the model", "while the limit", "over the limit", "do not fit", "does not fit"}, within: 48},
 			{
 				a: []string{"token", "prompt", "|input", "|request (", "|message", "payload", "|body", "text generation call", "sequence length", "characters"}, within: 64,
 				b: []string{
@@ -139,7 +141,7 @@ var policyRules = []rule{
 	{
 		name: "finish reason of a filter", class: ContentFiltered, confidence: sure, from: "OpenAI, Anthropic, Google response schemas", doc: []string{
 			"finish_reason:content_filter", "finishReason:SAFETY", "finish_reason:safety", "finish_reason:3|", "finish_reason:recitation", "finishReason:RECITATION", "stop_reason:refusal", "finish_reason is 3|", "finish_reason is 4|", "finish_reason] is 3", "finish_reason] is 4",
-			"finishReason:BLOCKLIST", "finishReason:SPII", "blockReason", "block_reason", "blocked_by_safety",
+			"finishReason:BLOCKLIST", "finishReason:SPII", "finishReason:IMAGE_SAFETY", "finishReason:PROHIBITED_CONTENT", "finish_reason:refusal", "finish_reason:content_filtered", "stop_reason:content_filtered", "stop_reason:guardrail_intervened", "blockReason", "block_reason", "blocked_by_safety",
 		},
 	},
 	{
@@ -150,8 +152,8 @@ var policyRules = []rule{
 			"敏感词", "敏感内容", "内容安全", "违规", "不当内容", "不安全", "敏感信息",
 		},
 		near: []near{{
-			a: []string{"blocked", "block|", "filtered", "refused", "rejected", "declined", "denied"}, within: 48,
-			b: []string{"|safety", "guardrail", "violat", "terms of service", "recitation", "prohibited", "moderation", "|harm", "|sensitive", "inappropriate", "content policy", "usage policy", "|unsafe", "copyright"},
+			a: []string{"blocked", "block|", "filtered", "refused", "rejected", "declined", "denied", "stopped", "restrict", "|detected", "not be submitted", "t respond", "cannot respond", "|against"}, within: 48,
+			b: []string{"|safety", "guardrail", "violat", "terms of service", "recitation", "prohibited", "moderation", "|harm", "|sensitive", "inappropriate", "content polic", "usage polic", "|unsafe", "copyright", "jailbreak", "prompt injection", "responsible ai"},
 		}, {a: []string{"violat", "triggered", "intervened", "flagged"}, b: []string{"guardrail", "content polic", "usage polic", "safety polic", "guideline", "moderation"}, within: 48}},
 		not: []string{"you have been blocked", "content filter error", "blocked by cors", "connection was blocked", "filter results"},
 	},

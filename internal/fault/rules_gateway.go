@@ -16,14 +16,14 @@ var gatewayRules = []rule{
 		name: "nothing left to send to", class: NoHealthyUpstream, layer: "gateway",
 		faint: []string{"circuit breaker"},
 		any: []string{
-			"无可用渠道", "可用渠道", "没有可用", "无可用", "short circuited", "circuit open", "circuit is open", "|breaker is open", "breaker open", "breaker tripped", "upstream overflow", "in cooldown", "cooling down", "on cooldown", "all upstream servers tried",
+			"无可用渠道", "可用渠道", "没有可用", "无可用", "short circuited", "circuit open", "circuit is open", "|breaker is open", "breaker open", "breaker tripped", "upstream overflow", "has no endpoints", "no ready endpoints", "0 healthy", "in cooldown", "cooling down", "on cooldown", "all upstream servers tried",
 		},
 		near: []near{
 			{
 				a: []string{"no healthy", "no live|", "no alive", "no available", "no usable", "no active", "no eligible", "no enabled", "no working", "no suitable", "no ready", "no configured", "none of the"}, within: 20,
 				b: targets,
 			},
-			{a: []string{"|no|"}, b: []string{"models available", "providers available", "provider available", "endpoints available for", "servers available", "server available", "accounts available", "keys available", "channels available", "deployments available", "backends available", "upstream available", "channel available", "account available", "providers left", "provider left", "keys left", "key left", "accounts left", "channels left", "credentials left", "upstreams left"}, within: 40},
+			{a: []string{"|no|"}, b: []string{"models available", "providers available", "provider available", "endpoints available for", "servers available", "server available", "accounts available", "keys available", "channels available", "deployments available", "backends available", "upstreams available", "workers available", "worker available", "peers available", "nodes available", "instances available", "replicas available", "endpoints available", "credentials available", "credential available", "hosts available", "targets available", "upstream available", "channel available", "account available", "providers left", "provider left", "keys left", "key left", "accounts left", "channels left", "credentials left", "upstreams left"}, within: 40},
 			{a: []string{"account pool", "key pool", "credential pool", "account window", "upstream pool", "provider pool"}, b: []string{"saturated", "exhausted", "|full", "|empty", "depleted"}, within: 40},
 			{
 				a: []string{
@@ -51,7 +51,7 @@ var capacityRules = []rule{
 			"overcapacity", "queue is full", "queue full", "full queue", "queue exceeded", "no slots", "no slot available", "available slot", "slots in use", "slot unavailable", "max pending", "too many pending", "load shedding", "oversubscribed",
 			"saturated", "processing too many", "receiving too many", "handling too many", "too much traffic", "high volume of", "too many connections", "负载已", "负载过", "负载较", "负载太", "已满", "饱和", "过载", "服务器繁忙", "系统繁忙", "繁忙", "拥挤", "访问量过大", "算力不足", "资源不足",
 		},
-		near: []near{{a: []string{"|queue", "|slots", "|slot"}, b: []string{"|busy|", "|full|"}, within: 24}, {a: []string{"|server", "|model", "|service", "|system", "|cluster", "|engine"}, b: []string{"|busy|", "overload"}, within: 24}, {a: []string{"capacity"}, b: []string{"insufficient", "not enough", "exceeded", "lack of", "|limited", "out of", "unavailable", "exhausted", "constrained"}, within: 24}, {a: []string{"|worker", "|replica", "|instance|"}, b: []string{"request limit reached", "max concurrency", "no free", "at its limit"}, within: 40}},
+		near: []near{{a: []string{"|queue", "|slots", "|slot", "waiting requests", "pending requests"}, b: []string{"|busy|", "|full|", "limit reached", "exceed"}, within: 24}, {a: []string{"|gpu", "|compute"}, b: []string{"exhausted", "insufficient", "not enough", "no available", "none available"}, within: 32}, {a: []string{"|server", "|model", "|service", "|system", "|cluster", "|engine"}, b: []string{"|busy|", "overload"}, within: 24}, {a: []string{"capacity"}, b: []string{"insufficient", "not enough", "exceeded", "lack of", "|limited", "out of", "unavailable", "exhausted", "constrained"}, within: 24}, {a: []string{"|worker", "|replica", "|instance|"}, b: []string{"request limit reached", "max concurrency", "no free", "at its limit"}, within: 40}},
 		not:  []string{"if the model is busy", "port is busy", "not busy", "full traceback", "full stack"},
 	},
 	{

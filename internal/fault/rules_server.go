@@ -2,17 +2,18 @@ package fault
 
 var requestRules = []rule{
 	{
-		name: "parameter words", class: BadRequest, own: true, faint: []string{"is required", "should be", "must be a|", "must be an|", "参数", "must contain", "not supported", "a maximum of", "not allowed", "must have", "must match", "must include"},
+		name: "parameter words", class: BadRequest, own: true, faint: []string{"is required", "should be", "must be a|", "must be an|", "参数", "must contain", "not supported", "a maximum of", "not allowed", "must have", "must match", "must include", "unsupported", "is invalid|", "should be", "array too long", "string too long", "maximum length"},
 		any: []string{
 			"unsupported parameter", "malformed input", "extra inputs are not permitted", "unknown name", "cannot find field", "not supported with this model", "is not supported by", "does not support", "do not support", "not support tool", "is not supported for", "is not supported in", "unrecognized request argument",
 			"unrecognized argument", "invalid value", "missing required", "required parameter", "invalid type", "field required", "is a required property", "bad request", "extraneous key", "must be followed by", "must alternate", "roles must", "invalid role", "invalid parameter", "invalid request",
-			"unexpected keyword", "unexpected parameter", "must not be empty", "must be non empty", "cannot be empty", "expected an object", "method not allowed", "unsupported media type", "invalid json payload", "schema validation", "invalid schema", "unsupported content type",
+			"unexpected parameter", "must not be empty", "must be non empty", "cannot be empty", "expected an object", "method not allowed", "unsupported media type", "invalid json payload", "schema validation", "invalid schema", "unsupported content type",
 			"is not allowed", "is not permitted", "unsupported value", "must be one of", "must be at least", "must be less", "must be greater", "must be between", "must be positive", "supports at most", "maximum number of items", "too many images", "too many tools", "invalid message",
 			"invalid input", "failed to parse request", "does not match any variant", "invalid image", "unsupported image", "unsupported file", "could not process image", "invalid base64", "param incorrect", "invalid param", "malformed request", "not compatible", "incompatible", "missing field", "unknown field", "unknown parameter", "unknown variant",
 			"cannot both", "mutually exclusive", "at the same time", "use only one", "only one of", "be used together", "cannot be combined", "cannot be used with", "can t be used with", "not enabled for", "is not a supported", "not match pattern", "match the expected pattern", "invalid combination", "api version not supported", "unsupported api version", "invalid api version", "failed to download", "parse the json body", "invalid json in",
-			"cannot unmarshal", "may be provided", "参数错误", "无效的请求", "请求格式", "不合法",
+			"only supported by", "only supported for", "only supported with", "only supports", "only works with", "only works in", "can only be", "may only be", "no tool output found", "no tool call found", "duplicate tool", "duplicate function", "must be unique", "should be non empty", "must be in range", "not in range",
+			"without its required following item", "previous response with id", "cannot unmarshal", "may be provided", "参数错误", "无效的请求", "请求格式", "不合法",
 		},
-		near: []near{{a: []string{"tool use", "tool result", "tool calls", "tool call id", "tool message"}, b: []string{"without", "must", "missing", "found", "corresponding", "preceding"}, within: 96}, {a: []string{"function call", "function response"}, b: []string{"turn comes", "number of", "immediately after", "equal to"}, within: 48}},
+		near: []near{{a: []string{"tool use", "tool result", "tool calls", "tool call id", "tool message"}, b: []string{"without", "must", "missing", "found", "corresponding", "preceding"}, within: 96}, {a: []string{"function call", "function response"}, b: []string{"turn comes", "number of", "immediately after", "equal to"}, within: 48}, {a: []string{"|expected|", "|expects|"}, b: []string{"but found", "but got", "but received", "|got a", "instead of"}, within: 64}},
 		not:  []string{"server error"},
 	},
 	{
@@ -30,16 +31,16 @@ var serverRules = []rule{
 			"AsyncEngineDead", "EngineDeadError", "EngineDead", "MQEngineDead", "runner process", "process has terminated", "process no longer running", "runner has unexpectedly stopped", "requires more system memory", "model requires more", "CUDA out of memory", "CUDA error", "NCCL error", "OutOfMemoryError", "segmentation fault", "core dumped", "engine background task failed", "background loop",
 			"worker threw exception", "error 1101", "panic:", "nullpointer", "NullPointerException", "stack overflow", "GGML_ASSERT", "ggml_abort", "EngineCore", "exit status 2", "signal: killed", "Cannot read properties of undefined", "Exception in ASGI application", "OOMKilled", "Worker failed", "ran out of memory", "nil pointer dereference",
 		},
-		any: []string{"out of memory", "is not a function", "cuda failure", "unhandled exception", "has no attribute", "cannot read propert", "died unexpectedly", "crashed", "failed to load model", "error loading model", "sigquit", "sigkill", "sigsegv", "illegal memory access", "abort was called", "assertion failed", "child failed", "stack trace"}, near: []near{{a: []string{"ggml"}, b: []string{"failed", "error", "abort", "assert"}, within: 64}},
+		any: []string{"out of memory", "is not a function", "cuda failure", "unhandled exception", "has no attribute", "cannot read propert", "died unexpectedly", "crashed", "failed to load model", "error loading model", "sigquit", "sigkill", "sigsegv", "illegal memory access", "abort was called", "assertion failed", "child failed", "stack trace"}, near: []near{{a: []string{"ggml"}, b: []string{"failed", "error", "abort", "assert"}, within: 64}, {a: []string{"process", "|server|", "|worker|", "runner", "|engine|", "container"}, b: []string{"exited with", "exit code", "exit status", "was killed", "|died|"}, within: 40}},
 	},
 	{name: "bad gateway words", class: BadGateway, from: "nginx, Cloudflare, Kong, ALB, Envoy", doc: []string{
 		"bad gateway", "BadGateway", "invalid response from upstream", "invalid response from an upstream", "an invalid response was received from", "upstream sent too big header", "too large header", "upstream_error", "upstream sent invalid header", "web server reported a bad gateway",
-	}, any: []string{"too big header", "invalid header", "invalid response was received", "bad response from upstream", "网关错误"}, weak: true},
+	}, any: []string{"too big header", "invalid header", "returned an invalid response", "invalid response from server", "invalid response from the server", "unusable response", "invalid response was received", "bad response from upstream", "网关错误"}, weak: true},
 	{name: "server code", class: ServerError, weak: true, from: "OpenAI, Anthropic, Google, AWS error references", doc: []string{
 		"api_error", "server_error", "internal_server_error", "InternalServerError", "InternalFailure", "internal_error", "|INTERNAL:", "status: INTERNAL", "code = Internal", "code: INTERNAL", "InternalServerException", "ModelErrorException",
 	}, except: []int{502, 503, 504, 520, 524, 529}, not: []string{"bad gateway", "service unavailable", "temporarily unavailable", "service temporarily"}},
 	{name: "server words", class: ServerError, any: []string{
-		"server had an error", "server experienced an error", "error occurred while processing", "error while processing your request", "internal error", "internal server error", "something went wrong", "went wrong", "unexpected error", "unknown error", "内部错误", "服务器错误", "服务异常", "系统异常", "未知错误",
+		"server had an error", "server experienced an error", "error occurred while processing", "error while processing your request", "internal error", "internal server error", "something went wrong", "went wrong", "something broke", "unexpected error", "unknown error", "内部错误", "服务器错误", "服务异常", "系统异常", "未知错误",
 	}, weak: true, not: []string{"bad gateway", "service unavailable", "temporarily unavailable", "service temporarily"}},
 	{
 		name: "unavailable words", class: Unavailable, from: "OpenAI, llama.cpp", doc: []string{"service_unavailable_error", "unavailable_error"}, faint: []string{"maintenance", "draining", "is stopped", "starting up", "is starting", "is loading", "warm up", "warming up", "维护", "加载中", "estimated time", "unavailable"},
@@ -48,7 +49,7 @@ var serverRules = []rule{
 			"not initialized", "health check failed", "healthcheck failed", "unable to start", "failed to start", "暂不可用", "服务不可用", "正在启动", "不可用",
 		}, weak: true,
 	},
-	{name: "stack trace that names no cause", class: ServerError, layer: "gateway", domain: ByGateway, confidence: guess, weak: true, from: "Python, V8", doc: []string{"traceback (most recent call last", "KeyError|", "AttributeError", "IndexError", "TypeError:", "NameError", "ImportError", "ModuleNotFoundError", "UnboundLocalError", "AssertionError", "ReferenceError"}},
+	{name: "stack trace that names no cause", class: ServerError, layer: "gateway", domain: ByGateway, confidence: guess, weak: true, from: "Python, V8", doc: []string{"traceback (most recent call last", "KeyError|", "AttributeError", "IndexError", "TypeError:", "NameError", "ImportError", "ModuleNotFoundError", "UnboundLocalError", "unexpected keyword argument", "AssertionError", "ReferenceError"}},
 	{name: "nothing answered", class: NoHealthyUpstream, layer: "gateway", near: []near{{
 		a: []string{"all providers", "every provider", "all models", "every model", "all deployments", "all upstreams", "all upstream", "all backends", "all endpoints", "all channels", "all accounts", "all keys", "all api keys", "all targets", "all fallbacks", "all nodes"}, within: 40,
 		b: []string{"|failed", "|errored", "failing", "no response", "unreachable"},

@@ -18,7 +18,7 @@ var streamRules = []rule{
 		},
 		near: []near{{
 			a: []string{"|stream", "streaming", "response body", "completion stream"}, within: 48,
-			b: []string{"ended without", "ended before", "ended unexpectedly", "closed before", "ended prematurely", "closed unexpectedly", "closed prematurely", "interrupted", "incomplete", "stopped unexpectedly", "ended early", "dropped", "disconnected while", "connection lost", "broken|", "closed without", "ended with an", "finished without", "completed without", "terminated before", "stopped before", "|died", "|cut|"},
+			b: []string{"ended without", "ended before", "ended unexpectedly", "closed before", "ended prematurely", "closed unexpectedly", "closed prematurely", "interrupted", "incomplete", "stopped unexpectedly", "ended early", "dropped", "disconnected while", "connection lost", "broken|", "closed without", "reset by", "ended with an", "finished without", "completed without", "terminated before", "stopped before", "|died", "|cut|"},
 		}, {
 			a: []string{"mid response", "mid stream", "midstream", "mid generation", "mid answer", "mid sentence", "mid turn", "mid reply", "mid flight"}, within: 64,
 			b: []string{"drop", "|cut", "fail", "|lost", "closed", "error", "disconnect", "terminat", "interrupt", "stopped", "died", "abort", "|broke|"},
@@ -27,7 +27,7 @@ var streamRules = []rule{
 	},
 	{
 		name: "finish reason of a limit", class: Truncated, confidence: sure, domain: ByCaller, retry: RetryNever, from: "OpenAI, Anthropic, Google response schemas", doc: []string{
-			"finish_reason:length", "stop_reason:max_tokens", "finishReason:MAX_TOKENS", "finish reason:length", "max_output_tokens was reached", "length limit was reached", "finish_reason is 2|", "finish_reason] is 2", "finish_reason:2|", "finish_reason:max_tokens", "finish_reason length",
+			"finish_reason:length", "stop_reason:max_tokens", "finishReason:MAX_TOKENS", "finish reason:length", "reason:max_output_tokens", "max_output_tokens was reached", "length limit was reached", "finish_reason is 2|", "finish_reason] is 2", "finish_reason:2|", "finish_reason:max_tokens", "finish_reason length",
 		},
 		any:  []string{"finished due to length", "hit the max tokens", "reached the max tokens", "output limit reached", "reached max output", "maximum output length", "output token limit", "exceeded the output token maximum", "hit the token limit", "hit token limit", "hit the length limit", "reached the token limit"},
 		near: []near{{a: []string{"output", "response", "generation", "answer", "completion", "message"}, b: []string{"due to length", "due to max tokens", "cut off", "hit the length limit", "token limit reached", "reached the token limit"}, within: 48}, {a: []string{"output token", "max output tokens", "maximum output", "max tokens"}, b: []string{"|hit", "reached", "exceeded the", "ran out of", "cut off", "stopped at", "truncated"}, within: 40}},
@@ -46,10 +46,10 @@ var transportRules = []rule{
 		},
 		any: []string{
 			"client connection closed", "client connection was closed", "client connection reset", "client hung up", "client went away", "client left", "caller closed", "peer left", "keyboard interrupt", "client disconnect", "client has disconnected", "client gone", "client abort", "client cancel", "client closed the", "connection closed by client", "downstream disconnect", "caller went away", "stream aborted by client", "stream was aborted", "request aborted", "request was cancelled",
-			"request was canceled", "request cancelled", "request canceled", "cancelled by", "canceled by", "interrupted by user", "by the user", "user cancel", "user interrupt", "disconnected from client", "closed by the client", "cancel task", "客户端断开", "客户端取消", "用户取消", "取消请求",
+			"request was canceled", "request cancelled", "request canceled", "cancelled by", "canceled by", "interrupted by user", "by the user", "user cancel", "user stopped", "stopped by user", "stopped by the user", "pressed stop", "已取消", "user interrupt", "disconnected from client", "closed by the client", "cancel task", "客户端断开", "客户端取消", "用户取消", "取消请求",
 		},
 		near: []near{{a: []string{"|request|", "|stream", "generation", "operation", "|client|", "|user|", "completion"}, b: []string{"cancelled", "canceled", "|aborted", "|abort|"}, within: 32}},
-		not:  []string{"client.timeout", "timed out", "httpclient.timeout", "due to timeout", "timeout exceeded", "timeout error"},
+		not:  []string{"client.timeout", "timed out", "httpclient.timeout", "due to timeout", "timeout exceeded", "timeout error", "exceeded the timeout", "exceeded its timeout"},
 	},
 	{
 		name: "time ran out", class: Timeout, from: "Go, Python, undici, gRPC, Google, AWS, Cloudflare, Envoy, nginx, Java, Ruby", doc: []string{
@@ -61,9 +61,9 @@ var transportRules = []rule{
 		any: []string{
 			"timed out", "timedout", "read timeout", "connect timeout", "connection timeout", "write timeout", "request timeout", "response timeout", "gateway timeout", "gateway time out", "deadline exceeded", "socket timeout", "idle timeout", "timeout of |", "timeout after", "exceeded timeout",
 			"did not respond within", "no response within", "no response after", "took too long", "timeout error", "timeout exceeded", "timeout awaiting", "timeout while", "timeout waiting", "408 request", "exceeded the time limit", "time limit exceeded", "超时", "没有正确答复",
-			"did not answer", "not answer in", "never responded", "never answered", "no answer from", "took longer than", "no response received", "did not respond", "not respond in time", "stopped responding", "unresponsive", "gave up waiting", "wait time exceeded", "maximum wait", "maximum execution time", "响应时间过长",
+			"did not answer", "not answer in", "never responded", "never answered", "no answer from", "took longer than", "no response received", "did not respond", "not respond in time", "stopped responding", "unresponsive", "gave up waiting", "gave up after", "wait time exceeded", "maximum wait", "maximum execution time", "响应时间过长",
 		},
-		near: []near{{a: []string{"no bytes", "no data", "no tokens", "no first token", "nothing received", "no answer", "no reply", "no output"}, b: []string{"within", "after", "seconds"}, within: 40}},
+		near: []near{{a: []string{"no bytes", "no data", "no tokens", "no first token", "nothing received", "no answer", "no reply", "no output"}, b: []string{"within", "after", "seconds"}, within: 40}, {a: []string{"exceeded", "exceeds"}, b: []string{"timeout", "time out", "time limit", "first token"}, within: 32}},
 		not:  []string{"engine iteration timed out", "cooldown time"},
 	},
 	{
@@ -84,7 +84,7 @@ var transportRules = []rule{
 			"failed to connect", "failed connecting", "connection closed", "connection aborted", "connection broken", "connection lost", "connection dropped", "connection terminated", "connection attempts failed", "connection failed", "connection failure", "failed to establish", "network error",
 			"networkerror", "network is unreachable", "no route to host", "host unreachable", "prematurely closed", "while connecting to upstream", "origin is unreachable", "invalid ssl certificate", "origin dns", "server closed", "socket closed",
 			"|io exception", "stream disconnected before completion", "http2:client connection", "http2:server sent", "protocolerror", "protocol error", "peer closed", "closed connection", "connection was closed", "transport error", "error communicating with", "empty reply from server",
-			"could not reach", "cannot reach", "can t reach", "couldn t reach", "unable to reach", "failed to reach", "check your network", "check your internet", "network issue", "network problem", "网络错误", "无法连接", "连接失败", "连接被重置", "连接错误", "网络异常", "|eof|",
+			"could not reach", "cannot reach", "can t reach", "couldn t reach", "unable to reach", "failed to reach", "check your network", "check your internet", "network issue", "network problem", "server not running", "is the server running", "is ollama running", "is it running", "连接断开", "连接已断开", "网络错误", "无法连接", "连接失败", "连接被重置", "连接错误", "网络异常", "|eof|",
 		},
 		near: []near{{a: []string{"|connection", "|socket", "|network", "|websocket", "|transport|"}, b: []string{"|refused", "|reset", "|closed", "|lost", "|dropped", "|aborted", "|broken", "|failed", "unreachable", "|interrupted", "|terminated", "|rejected", "not connected", "not be established", "not be made", "|died"}, within: 32}},
 		not:  []string{"invalid header", "too big header"},

@@ -1,6 +1,9 @@
 package fault
 
-import "sync"
+import (
+	"bytes"
+	"sync"
+)
 
 // maxText bounds what is read of a text: its head and its tail, because wrappers stand in front and the
 // innermost cause often stands last.
@@ -229,6 +232,9 @@ func (t *text) reason(start, status int) {
 	}
 }
 
+// noneType is no empty field: Python's TypeError begins with the name of a type.
+var noneType = []byte(":none type")
+
 // isNothing tells whether what follows the name of a field says that it is empty.
 func isNothing(low []byte, end int) bool {
 	if end > 0 && low[end-1] == ':' {
@@ -240,7 +246,7 @@ func isNothing(low []byte, end int) bool {
 	}
 	for _, empty := range [...]string{":null", ":none", ":false", ":[]", ":{}", ":,", ":}"} {
 		if len(rest) >= len(empty) && string(rest[:len(empty)]) == empty {
-			return true
+			return !bytes.HasPrefix(rest, noneType)
 		}
 	}
 	return rest[1] == '0' && (len(rest) == 2 || !isWord(rest[2]) && rest[2] != '.')
