@@ -313,7 +313,7 @@ func TestRulesAreWhole(t *testing.T) {
 func TestWordsFindAll(t *testing.T) {
 	all := []string{"he", "she", "his", "hers", "繁忙", "e", "|us|", "|he"}
 	w := newWords(all)
-	set := &ruleSet{words: w, size: len(w.ids), rouses: make([]rouse, len(w.ids)), marks: make([]mark, len(w.ids)), sides: make([][]pairSide, len(w.ids))}
+	set := &ruleSet{words: w, size: len(w.ids)}
 	for _, raw := range []string{"", "ushers", "this he", "系统繁忙", "xyz", "hehehers", "us", "to us, he"} {
 		tx := text{low: appendEven(nil, raw), seen: make(seen, 1), status: 1}
 		tx.walk(set, &w.plain)
@@ -335,6 +335,9 @@ func TestWordsFindAll(t *testing.T) {
 	for _, a := range []*automaton{&compiledRules().words.plain, &compiledRules().words.wide} {
 		if n := len(a.ends); n > 30_000 {
 			t.Errorf("%d states: too many for 15 bits soon", n)
+		}
+		if n := len(a.found); n > 60_000 {
+			t.Errorf("%d words found at states: too many for 16 bits soon", n)
 		}
 	}
 }
@@ -410,7 +413,7 @@ func work(raw string) (n int) {
 			n++
 			if state = a.step(state, c); state&loud != 0 {
 				state &^= loud
-				n += len(a.found[a.ends[state]])
+				n += len(a.ending(state))
 			}
 		}
 	}

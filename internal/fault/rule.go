@@ -80,14 +80,11 @@ func (r *rouse) add(i int) { r[i>>6] |= 1 << (i & 63) }
 type ruleSet struct {
 	words   *words
 	rules   []compiled
-	marks   []mark
-	sides   [][]pairSide
 	within  []int
 	pairIDs []uint16
 	asks    asks
-	rouses  []rouse // word or pair -> the rules that ask for it
-	size    int     // words and pairs
-	without []bool  // words that are switched off, to see what they are worth; nil: none
+	size    int    // words and pairs
+	without []bool // words that are switched off, to see what they are worth; nil: none
 }
 
 func (s *ruleSet) off(id uint16) bool { return s.without != nil && s.without[id] }
@@ -105,11 +102,9 @@ func compile(rules []rule) *ruleSet {
 	}
 	set := &ruleSet{words: newWords(all)}
 	set.size = len(set.words.ids)
-	set.marks = make([]mark, set.size)
-	set.sides = make([][]pairSide, set.size)
 	for _, l := range tellers {
 		for _, word := range l.words {
-			m := &set.marks[set.words.ids[word]]
+			m := &set.words.told[set.words.ids[word]].mark
 			m.kinds |= l.kinds
 			m.level, m.provider = max(m.level, l.level), max(m.provider, l.provider)
 			if l.status != 0 {
@@ -120,14 +115,13 @@ func compile(rules []rule) *ruleSet {
 	for i := range rules {
 		set.add(&rules[i])
 	}
-	set.rouses = make([]rouse, set.size)
 	for i := range set.rules {
 		c := &set.rules[i]
 		for _, id := range c.any {
-			set.rouses[id].add(i)
+			set.words.told[id].rouse.add(i)
 		}
 		if len(c.any) == 0 {
-			set.rouses[c.all[0]].add(i)
+			set.words.told[c.all[0]].rouse.add(i)
 		}
 	}
 	set.ask()
@@ -159,13 +153,14 @@ func (s *ruleSet) add(r *rule) {
 		pair := uint16(len(s.within)) //nolint:gosec // some dozens
 		for second, side := range [][]string{n.a, n.b} {
 			for _, id := range s.number(side) {
-				s.sides[id] = append(s.sides[id], pairSide{pair, second == 1})
+				s.words.told[id].sides = append(s.words.told[id].sides, pairSide{pair, second == 1})
 			}
 		}
 		s.within = append(s.within, n.within)
 		s.pairIDs = append(s.pairIDs, uint16(s.size)) //nolint:gosec // some thousand
 		c.any = append(c.any, uint16(s.size))         //nolint:gosec // some thousand
 		c.evidence = append(c.evidence, n.a[0]+" … "+n.b[0])
+		s.words.told = append(s.words.told, told{})
 		s.size++
 	}
 	c.faint = len(c.any)

@@ -114,9 +114,9 @@ func (t *text) walk(set *ruleSet, a *automaton) {
 		if (c == ':' || i+1 < len(low) && low[i+1] == ':') && isNothing(low, i+1) {
 			continue
 		}
-		for _, id := range a.found[a.ends[state]] {
-			if (all || !set.off(id)) && set.words.alone(low, id, i+1) {
-				t.hit(set, id, i+1)
+		for _, id := range a.ending(state) {
+			if w := &set.words.told[id]; (all || !set.off(id)) && w.alone(low, i+1) {
+				t.hit(set, id, w, i+1)
 			}
 		}
 	}
@@ -128,23 +128,22 @@ func (t *text) failed() bool {
 }
 
 // see notes a word or a pair, and the rules that ask for one of it.
-func (t *text) see(set *ruleSet, id uint16) {
+func (t *text) see(id uint16, w *told) {
 	t.seen.add(id)
-	for i, r := range set.rouses[id] {
-		t.roused[i] |= r
-	}
+	t.roused[0] |= w.rouse[0]
+	t.roused[1] |= w.rouse[1]
 }
 
 // hit notes a word that ends at an offset, unless it is counted and there are none.
-func (t *text) hit(set *ruleSet, id uint16, end int) {
-	if counted(t.low, end-int(set.words.sizes[id])) {
+func (t *text) hit(set *ruleSet, id uint16, w *told, end int) {
+	if counted(t.low, end-int(w.size)) {
 		return
 	}
-	t.see(set, id)
-	if m := set.marks[id]; m.kinds != 0 {
-		t.mark(m, end, int(set.words.sizes[id]))
+	t.see(id, w)
+	if w.kinds != 0 {
+		t.mark(w.mark, end, int(w.size))
 	}
-	for _, p := range set.sides[id] {
+	for _, p := range w.sides {
 		t.side(set, p, end)
 	}
 }
@@ -158,7 +157,8 @@ func (t *text) side(set *ruleSet, p pairSide, end int) {
 	}
 	*mine = end
 	if far := set.within[p.pair]; other != 0 && end-other <= far && other-end <= far && !set.off(set.pairIDs[p.pair]) {
-		t.see(set, set.pairIDs[p.pair])
+		id := set.pairIDs[p.pair]
+		t.see(id, &set.words.told[id])
 	}
 }
 

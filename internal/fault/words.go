@@ -12,8 +12,16 @@ import (
 type words struct {
 	plain, wide automaton
 	ids         map[string]uint16
-	sizes       []uint16 // word -> its length
-	edges       []uint8  // word -> where it must stand alone
+	told        []told // by number; behind the words, the pairs
+}
+
+// told is what one word asks for and what it tells. All of it lies in one line of a processor's cache.
+type told struct {
+	rouse            // the rules that ask for it
+	mark             // what it tells besides a class
+	sides []pairSide // the pairs that it is of
+	size  uint16     // its length
+	edges uint8      // where it must stand alone
 }
 
 // automaton has its states in two kinds. A state from which several ways lead on has a row with the next
@@ -24,8 +32,8 @@ type automaton struct {
 	rows  []uint16 // state*width + column -> state
 	first uint16   // state that is a link
 	links []link   // of the states from first on
-	ends  []uint16 // state -> list of found; 0: no word ends here
-	found [][]uint16
+	ends  []uint16 // state -> where in found the words stand that end here, after their number; 0: none
+	found []uint16
 }
 
 // link is a state with one way on: the byte that leads to the next, and where to look for all others.
@@ -49,6 +57,12 @@ func (a *automaton) step(state uint16, c byte) uint16 {
 		state = l.fall
 	}
 	return a.rows[int(state)*a.width+int(a.class[c])]
+}
+
+// ending lists the words that end at a state.
+func (a *automaton) ending(state uint16) []uint16 {
+	at := int(a.ends[state])
+	return a.found[at+1:][:a.found[at]]
 }
 
 // A word of a rule may ask to stand alone: "|eof|" is not found in "typeof".
@@ -76,15 +90,14 @@ func cutEdges(word string) (string, uint8) {
 }
 
 // alone tells whether a word that ends at an offset stands as it asks to.
-func (w *words) alone(text []byte, id uint16, end int) bool {
-	e := w.edges[id]
-	if e == 0 {
+func (w *told) alone(text []byte, end int) bool {
+	if w.edges == 0 {
 		return true
 	}
-	if start := end - int(w.sizes[id]); e&edgeBefore != 0 && start > 0 && isWord(text[start-1]) {
+	if start := end - int(w.size); w.edges&edgeBefore != 0 && start > 0 && isWord(text[start-1]) {
 		return false
 	}
-	return e&edgeAfter == 0 || end >= len(text) || !isWord(text[end])
+	return w.edges&edgeAfter == 0 || end >= len(text) || !isWord(text[end])
 }
 
 // newWords builds the automata. A word's number is the order of its first mention.
@@ -99,8 +112,7 @@ func newWords(all []string) *words {
 		bare, edges := cutEdges(word)
 		form := even(bare)
 		w.ids[word] = id
-		w.sizes = append(w.sizes, uint16(len(form))) //nolint:gosec // a word is a phrase
-		w.edges = append(w.edges, edges)
+		w.told = append(w.told, told{size: uint16(len(form)), edges: edges}) //nolint:gosec // a word is a phrase
 		if ascii(form) {
 			plain.plant(form, id)
 		} else {
@@ -185,7 +197,7 @@ func (t *trie) link() []int {
 // automaton numbers the states: those with rows by depth, then the links, each word's in a row.
 func (t *trie) automaton() automaton {
 	order := t.link()
-	a := automaton{class: t.class, width: t.width, found: [][]uint16{nil}, ends: make([]uint16, len(order))}
+	a := automaton{class: t.class, width: t.width, found: []uint16{0}, ends: make([]uint16, len(order))}
 	number := make([]uint16, len(order))
 	var rows []int
 	for _, at := range order {
@@ -199,9 +211,10 @@ func (t *trie) automaton() automaton {
 		number[at] = uint16(len(rows) + i) //nolint:gosec // tested: far below 32,768 states
 	}
 	for _, at := range order {
-		if len(t.nodes[at].found) > 0 {
-			a.ends[number[at]] = uint16(len(a.found)) //nolint:gosec // no more than words
-			a.found = append(a.found, t.nodes[at].found)
+		if found := t.nodes[at].found; len(found) > 0 {
+			a.ends[number[at]] = uint16(len(a.found))     //nolint:gosec // tested: a few times as many as words
+			a.found = append(a.found, uint16(len(found))) //nolint:gosec // as many as end at one place
+			a.found = append(a.found, found...)
 		}
 	}
 	way := func(to int) uint16 {
