@@ -113,7 +113,7 @@ type sample struct {
 // sample and a verdict of one instant, nobody could say whether the one knew of the other.
 func (s *saga) flow(ctx context.Context) {
 	select {
-	case <-time.After(time.Second / 2):
+	case <-time.After(offBeat):
 	case <-ctx.Done():
 	}
 	for tick := 0; ctx.Err() == nil; tick++ {
@@ -163,13 +163,17 @@ func (s *saga) traffic(demand int, ignores, dips bool) {
 	s.load.demand, s.load.ignores, s.load.dips = demand, ignores, dips
 }
 
-// shows tells whether the traffic before a moment shows that a cap of both instances together holds.
+// offBeat is how long after a console's second the traffic of the story is told.
+const offBeat = time.Second / 2
+
+// shows tells whether the traffic before a moment shows that a cap of both instances together holds: what ran in the four
+// seconds up to the last that was told.
 func (s *saga) shows(at time.Time, limit int) error {
 	s.load.mu.Lock()
 	defer s.load.mu.Unlock()
 	n, most := 0, 0
 	for _, x := range s.load.seen {
-		if x.at.After(at) || at.Sub(x.at) > 4*time.Second {
+		if x.at.After(at) || at.Sub(x.at) > 4*time.Second+offBeat {
 			continue
 		}
 		n, most = n+1, max(most, x.running)
@@ -364,15 +368,21 @@ func (s *saga) throwOnly(seat, value int) {
 	}
 }
 
-// settle lets everything come to rest with the network in order and somebody at a console.
+// settle lets everything come to rest with the network in order and somebody at a console: where one dies of what it still
+// had to send, from then on.
 func (s *saga) settle(d time.Duration) {
 	s.world.calm()
-	s.bury()
-	if s.seats[0] == nil {
-		s.start(0)
+	for {
+		s.bury()
+		if s.seats[0] == nil {
+			s.start(0)
+		}
+		time.Sleep(d)
+		synctest.Wait()
+		if !slices.ContainsFunc(s.seats[:], func(p *process) bool { return p != nil && p.dead.Load() }) {
+			return
+		}
 	}
-	time.Sleep(d)
-	synctest.Wait()
 }
 
 // showsTruth holds what each console shows against what is. A lever that ends just then is given a moment.
