@@ -310,12 +310,18 @@ func levers() []desk.LeverView {
 			By: "ana", At: at.Add(-150 * time.Second), ExpiresAt: at.Add(12*time.Minute + 30*time.Second), SelfEnds: true,
 			Accepted: desk.Yes, AcceptedN: "2/2", Reported: desk.Yes, Obeyed: desk.Yes, ObeyedWhy: "4 in flight at most over 60s, 11 before",
 			Outcome: "helped", OutcomeBy: "38% -> 6% failed in 2m", Undo: []string{"curl -X DELETE http://127.0.0.1:9801/controls/cap%2Faz-eu-1"}, Incident: "inc-01",
+			Held: []desk.InstanceHold{{Instance: "edge-1", Control: "cap/az-eu-1", Holds: desk.Yes, Is: "4"}, {Instance: "edge-2", Control: "cap/az-eu-1", Holds: desk.Yes, Is: "4"}},
 		},
 		{
 			ID: "lev-2", Gateway: "edge", Verb: "workload.pause", Scope: traffic.Scope{"gateway": "edge", "workload": "batch"}, Unsettled: true, Title: "workload.pause batch", Change: "running -> paused", State: desk.LeverInDoubt, Out: true,
 			By: "ana", At: at.Add(-20 * time.Second), ExpiresAt: at.Add(9*time.Minute + 40*time.Second),
 			Accepted: desk.CannotTell, AcceptedN: "1/2", Reported: desk.Pending, Obeyed: desk.CannotTell, ObeyedWhy: "cannot be seen here: no in-flight signal",
 			Err: "edge-2 gave no answer within 5s; v reads it again", Undo: []string{"echo 'enable server' | socat /run/haproxy.sock -"}, Incident: "inc-01",
+			Held: []desk.InstanceHold{
+				{Instance: "edge-1", Control: "pause/batch", Holds: desk.Yes, Is: "paused"},
+				{Instance: "edge-2", Control: "pause/batch", Holds: desk.CannotTell, Why: "does not answer"},
+				{Instance: "edge-3", Control: "pause/batch", Holds: desk.No, Is: "running", Why: "is running by curl"},
+			},
 		},
 		{
 			ID: "lev-0", Gateway: "edge", Verb: "fallback.on", Scope: traffic.Scope{"gateway": "edge", "model": "gpt-4o"}, Title: "fallback.on gpt-4o", Change: "off -> on", State: desk.LeverReverted, By: "ana",

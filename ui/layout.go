@@ -55,18 +55,18 @@ func arrange(w, h int, focus, big paneID, zoom bool) layout {
 	case w >= 170 && h >= 40:
 		l.wide(body)
 	case w >= 110 && h >= 30:
-		l.medium(body, big)
+		l.medium(body, big, focus)
 	default:
 		l.narrow(body, big, focus)
 	}
 	return l
 }
 
-// narrow: grid and bursts side by side above one big pane. A runbook that is being walked is read line by line, so it
-// gets some of their rows while it has the keys.
+// narrow: grid and bursts side by side above one big pane. A runbook that is being walked is read line by line, and levers
+// have many lines each, so those get some of their rows while they have the keys.
 func (l *layout) narrow(b rect, big, focus paneID) {
 	top := max(8, b.h*2/5)
-	if focus == bookID {
+	if focus == bookID || focus == leversID {
 		top = max(6, b.h/4)
 	}
 	left := (b.w - 1) * 19 / 40
@@ -75,12 +75,16 @@ func (l *layout) narrow(b rect, big, focus paneID) {
 	l.pane[big] = rect{b.x, b.y + top, b.w, b.h - top}
 }
 
-// medium: grid, bursts and levers on the left; the big pane and the log on the right.
-func (l *layout) medium(b rect, big paneID) {
+// medium: grid, bursts and levers on the left, where the levers get more rows while they have the keys; the big pane and the
+// log on the right.
+func (l *layout) medium(b rect, big, focus paneID) {
 	left := min(52, b.w*2/5)
 	right := rect{left + 1, b.y, b.w - left - 1, b.h}
 	g := b.h * 9 / 25
 	u := b.h * 7 / 25
+	if focus == leversID {
+		g, u = max(7, b.h/5), max(6, b.h/6)
+	}
 	l.pane[gridID] = rect{b.x, b.y, left, g}
 	l.pane[burstsID] = rect{b.x, b.y + g, left, u}
 	l.pane[leversID] = rect{b.x, b.y + g + u, left, b.h - g - u}

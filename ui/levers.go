@@ -33,13 +33,39 @@ func (p *leverPane) draw(f frame) (string, []string) {
 	if n == 0 {
 		return "", noLevers(f)
 	}
-	lines := f.list(&p.pin, n, leverIDs(s, foreign), func(i int, sel bool) []string {
+	whole := p.whole(f, leverIDs(s, foreign), n)
+	return title, f.list(&p.pin, n, leverIDs(s, foreign), func(i int, sel bool) []string {
 		if i < len(s.Levers) {
-			return drawLever(f, &s.Levers[i], sel)
+			return drawLever(f, &s.Levers[i], sel, !whole[i])
 		}
 		return drawControl(f, foreign[i-len(s.Levers)], sel)
 	})
-	return title, lines
+}
+
+// whole chooses the levers that are told with all their lines: the selected one while the pane has the keys, then as many, from
+// the top, as there is room for when the others are told in brief.
+func (p *leverPane) whole(f frame, id func(int) string, n int) map[int]bool {
+	levers := f.snap.Levers
+	chosen := max(0, p.pin.find(n, id))
+	used, more := 2*(n-len(levers)), make([]int, len(levers))
+	for i := range levers {
+		brief := len(drawLever(f, &levers[i], false, true))
+		used, more[i] = used+brief, len(drawLever(f, &levers[i], false, false))-brief
+	}
+	out := map[int]bool{}
+	take := func(i int, must bool) {
+		if i < len(levers) && !out[i] && (must || used+more[i] <= f.h) {
+			out[i] = true
+			used += more[i]
+		}
+	}
+	take(chosen, f.focused)
+	for i := range levers {
+		if levers[i].Out {
+			take(i, false)
+		}
+	}
+	return out
 }
 
 // noLevers says which levers there are, or why none.
@@ -90,118 +116,6 @@ func leverIDs(s *desk.Snapshot, foreign []*desk.ControlView) func(int) string {
 		c := foreign[i-len(s.Levers)]
 		return "control " + c.Gateway + " " + c.Instance + " " + c.ID
 	}
-}
-
-// drawLever is the lever, its change, the three facts, and the outcome apart from them.
-func drawLever(f frame, l *desk.LeverView, sel bool) []string {
-	under := func() *row {
-		r := f.row()
-		if sel && f.focused {
-			r.base = chosen
-		}
-		return r.put(plainStyle, "    ")
-	}
-	one := f.selected(sel)
-	state, ends := " "+l.State, ""
-	if l.Out && !l.ExpiresAt.IsZero() {
-		left := countdown(l.ExpiresAt.Sub(f.now))
-		state, ends = state+" "+left, state+", ends in "+left
-	}
-	if ends != "" && one.room() > width(clean(l.Title))+width(clean(ends))+6 {
-		state = ends
-	}
-	mark, s := "OUT ", strong
-	if !l.Out {
-		mark, s = "    ", dim
-	}
-	one.put(warn, mark).spread(s, l.Title, leverStyle(l), state)
-	lines := []string{one.line()}
-	lines = append(lines, under().put(plainStyle, strings.ReplaceAll(l.Change, "->", f.th.arrow)).put(dim, " "+f.th.dot+" "+l.Gateway+" by "+l.By+" "+hms(l.At)).line())
-	if !l.Out {
-		if l.Err != "" {
-			lines = append(lines, under().put(bad, "! ").put(plainStyle, l.Err).line())
-		}
-		if l.Outcome != "" {
-			lines = append(lines, under().put(outcomeStyle(l.Outcome), l.Outcome).put(dim, " "+l.OutcomeBy).line())
-		}
-		return lines
-	}
-	facts := under()
-	fact(facts, "accepted", l.Accepted, l.AcceptedN)
-	fact(facts, "reported", l.Reported, "")
-	obeyed := under()
-	fact(obeyed, "obeyed", l.Obeyed, "")
-	lines = append(lines, facts.line())
-	lines = append(lines, tail(obeyed, under, dim, l.ObeyedWhy)...)
-	if l.Outcome != "" {
-		outcome := under().put(dim, "outcome ").put(outcomeStyle(l.Outcome), strings.ToUpper(l.Outcome)).put(plainStyle, " ")
-		lines = append(lines, tail(outcome, under, plainStyle, l.OutcomeBy)...)
-	}
-	if l.Drift != "" {
-		lines = append(lines, under().put(bad, "DRIFT ").put(plainStyle, l.Drift).line())
-	}
-	if l.Err != "" {
-		lines = append(lines, under().put(bad, "! ").put(plainStyle, l.Err).line())
-	}
-	if !l.SelfEnds {
-		r := under().put(danger, "NOT self-reverting")
-		if len(l.Undo) > 0 {
-			r.put(dim, " by hand: "+l.Undo[0])
-		}
-		lines = append(lines, r.line())
-	}
-	return lines
-}
-
-// tail ends a row with a text; what does not fit goes on in one line below.
-func tail(r *row, under func() *row, s style, text string) []string {
-	text = clean(text)
-	if width(text) <= r.room() || r.room() < 12 {
-		return []string{r.put(s, text).line()}
-	}
-	parts := wrap(text, r.room())
-	return []string{r.put(s, parts[0]).line(), under().put(plainStyle, "  ").put(s, strings.Join(parts[1:], " ")).line()}
-}
-
-// fact draws one of the three facts: a word and a glyph, and only then a colour.
-func fact(r *row, name, v, n string) {
-	r.put(dim, name+" ")
-	switch v {
-	case desk.Yes:
-		r.put(good, r.th.ok+" yes")
-	case desk.No:
-		r.put(bad, r.th.no+" NO")
-	case desk.CannotTell:
-		r.put(warn, r.th.what+" cannot tell")
-	default:
-		r.put(dim, ".. pending")
-	}
-	if n != "" {
-		r.put(plainStyle, " "+n)
-	}
-	r.put(plainStyle, "  ")
-}
-
-func leverStyle(l *desk.LeverView) style {
-	switch {
-	case !l.Out:
-		return dim
-	case l.State == desk.LeverActive:
-		return good
-	case l.State == desk.LeverFailed || l.State == desk.LeverPartial:
-		return bad
-	}
-	return warn
-}
-
-func outcomeStyle(o string) style {
-	switch o {
-	case "helped":
-		return good
-	case "worse":
-		return bad
-	}
-	return warn
 }
 
 func drawControl(f frame, c *desk.ControlView, sel bool) []string {
@@ -274,11 +188,26 @@ func (m *model) leverEnter() tea.Cmd {
 		}
 		t = append(t, line{plainStyle, "ends     ", stamp(l.ExpiresAt) + ", " + holder})
 	}
+	for _, h := range l.Held {
+		t = append(t, heldLine(h))
+	}
 	for _, u := range l.Undo {
 		t = append(t, line{dim, "undo     ", u})
 	}
 	t = append(t, line{dim, "id       ", l.ID + " incident " + l.Incident + " run " + l.Run + " step " + l.Step})
 	return m.open(newPage("lever", t), byKey)
+}
+
+// heldLine says of one control of one instance whether it is as the lever set it.
+func heldLine(h desk.InstanceHold) line {
+	where := h.Instance + ", " + h.Control
+	switch h.Holds {
+	case desk.Yes:
+		return line{plainStyle, "instance ", where + ": holds it, " + h.Is}
+	case desk.No:
+		return line{bad, "instance ", where + ": does NOT hold it: " + h.Why}
+	}
+	return line{warn, "instance ", where + ": cannot tell: " + h.Why}
 }
 
 // leverGateways lists the gateways that can do the verb.

@@ -76,7 +76,19 @@ type leverLine struct {
 	Drift     string            `json:"drift"`
 	Err       string            `json:"err,omitempty"`
 	Undo      []string          `json:"undo"`
+	Held      []heldLine        `json:"held"`
 	Incident  string            `json:"incident,omitempty"`
+
+	heldWords string
+}
+
+// heldLine is how it stands with a lever on one control of one instance, as just read.
+type heldLine struct {
+	Instance string `json:"instance"`
+	Control  string `json:"control"`
+	Holds    string `json:"holds"` // yes, no, cannot_tell
+	Is       string `json:"is"`    // what it shows; empty where that is not known
+	Why      string `json:"why,omitempty"`
 }
 
 func (a *app) controlStateCommand() *cobra.Command {
@@ -179,7 +191,10 @@ func lineOfLever(l desk.LeverView) leverLine {
 	out := leverLine{
 		ID: l.ID, Gateway: safe(l.Gateway), Verb: l.Verb, Scope: scopeOf(l.Scope), Title: safe(l.Title), Change: safe(l.Change), State: l.State, Out: l.Out,
 		By: safe(l.By), At: l.At.UTC(), Holder: holderOf(l), Accepted: l.Accepted, Reported: l.Reported, Obeyed: l.Obeyed, Outcome: l.Outcome,
-		Drift: safe(l.Drift), Err: safe(l.Err), Undo: []string{}, Incident: l.Incident,
+		Drift: safe(l.Drift), Err: safe(l.Err), Undo: []string{}, Held: []heldLine{}, Incident: l.Incident, heldWords: safe(l.HeldWords()),
+	}
+	for _, h := range l.Held {
+		out.Held = append(out.Held, heldLine{Instance: safe(h.Instance), Control: safe(h.Control), Holds: h.Holds, Is: safe(h.Is), Why: safe(h.Why)})
 	}
 	if !l.ExpiresAt.IsZero() {
 		at := l.ExpiresAt.UTC()
@@ -225,6 +240,9 @@ func (a *app) printState(s jsonState, all bool) error {
 	}
 	for _, l := range s.Levers {
 		p.line("OUT  %s  %s  %s", l.ID, l.Title, leverWords(l))
+		if l.heldWords != "" {
+			p.line("     %s", l.heldWords)
+		}
 		if l.Holder == gateway.HeldByConsole {
 			p.line("     NOT self-reverting: signalbox control revert --due ends it on time; by hand:")
 			for _, u := range l.Undo {

@@ -253,7 +253,7 @@ func (l *lever) compare(w *wire, after bool) (same, unread int, other string) {
 			same++
 		case !ok:
 			unread++
-		case gateway.Same(c.Value, want) && (!after || l.signed(c)):
+		case after && l.inForceAt(c, p) || !after && gateway.Same(c.Value, want):
 			same++
 		default:
 			other = fmt.Sprintf("%s on %s should be %s and is %s", p.Control, p.Name, valueWords(want), valueWords(c.Value))
@@ -263,6 +263,11 @@ func (l *lever) compare(w *wire, after bool) (same, unread int, other string) {
 		}
 	}
 	return same, unread, other
+}
+
+// inForceAt tells whether a control shows what the lever has set.
+func (l *lever) inForceAt(c gateway.Control, p gateway.InstancePlan) bool {
+	return gateway.Same(c.Value, p.After) && l.signed(c)
 }
 
 // signed tells whether a control can be as this lever has set it: not where the gateway says that somebody else did.

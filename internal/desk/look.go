@@ -125,6 +125,7 @@ func (d *Desk) leverState(l *lever) LeverView {
 	l.orphan = l.out() && d.gone(l)
 	v := l.view()
 	w := d.wires[l.plan.Gateway]
+	v.Held = l.holds(w)
 	if w == nil || w.state.At.IsZero() || d.owns(l) || l.asking {
 		return v
 	}

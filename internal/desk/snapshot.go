@@ -196,6 +196,7 @@ type LeverView struct {
 	Undo      []string
 	Incident  string
 	Run, Step string
+	Held      []InstanceHold // of one that is out: how it stands on each instance
 }
 
 // ControlView is one control that a gateway reports away from its base value, whoever set it.

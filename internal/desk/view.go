@@ -102,6 +102,7 @@ func (d *Desk) leverViews() []LeverView {
 		v := l.view()
 		v.Unsettled = l.unsettled(now)
 		if l.out() {
+			v.Held = l.holds(d.wires[l.plan.Gateway])
 			out = append(out, v)
 		} else if l.incident == d.record.open || now.Sub(l.endedAt) < keepSettled {
 			ended = append(ended, v)
