@@ -238,6 +238,13 @@ func TestClassifyBareMessages(t *testing.T) {
 		"There are no workers available for m-7":                                       NoHealthyUpstream,
 		"the service has no endpoints":                                                 NoHealthyUpstream,
 		"IndexError: list index out of range":                                          ServerError,
+		"503: RESOURCE_EXHAUSTED: 16 of 16 calls run":                                  Overloaded,
+		"429: RESOURCE_EXHAUSTED":                                                      RateLimited,
+		"litellm.MidStreamFallbackError: prefill is not supported, HTTP 400":           BadRequest,
+		"Access to m-8 models is not allowed for you":                                  Auth,
+		"The request was aborted due to a timeout":                                     Timeout,
+		"This company has been suspended":                                              AccountSuspended,
+		"unable to get JSON from the answer":                                           InvalidOutput,
 		"We got 512 tokens back":                                                       None,
 		"400 Bad Request: json: cannot unmarshal number into field messages of type s": BadRequest,
 	}

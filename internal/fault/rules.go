@@ -10,7 +10,7 @@ var rules = slices.Concat(accountRules, moneyRules, sizeRules, policyRules, gate
 
 // account and its like are what can be suspended.
 var accounts = []string{
-	"|account", "organization", "organisation", "|project", "|api key", "|key has|", "|key is|", "|key was|", "this key", "your key", "your access", "api access", "workspace", "|consumer", "|tenant", "subscription", "this resource", "your resource", "user has been", "user is",
+	"|account", "organization", "organisation", "|project", "|api key", "|key has|", "|key is|", "|key was|", "this key", "your key", "your access", "api access", "workspace", "|company|", "|consumer", "|tenant", "subscription", "this resource", "your resource", "user has been", "user is",
 	"账号", "账户", "用户", "密钥", "渠道",
 }
 

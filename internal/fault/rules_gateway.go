@@ -60,11 +60,13 @@ var capacityRules = []rule{
 			"local_rate_limited", "error 1015", "error code:1015", "TooManyRequestsException", "Throttling.RateQuota", "Throttling.User",
 		}, not: []string{"x ratelimit", "ratelimit remaining"},
 	},
+	{name: "resource exhausted", class: RateLimited, from: "Google, gRPC", doc: []string{"resource has been exhausted", "RESOURCE_EXHAUSTED"}, except: []int{503}},
+	{name: "resource of a server exhausted", class: Overloaded, from: "gRPC", doc: []string{"RESOURCE_EXHAUSTED"}},
 	{
 		name: "rate words", class: RateLimited, faint: []string{"rate limit", "ratelimit", "per minute", "|rpm|", "|tpm|", "per second", "throttl", "速率", "频率", "限流", "并发", "每分钟", "concurrent request", "parallel request"},
 		any: []string{
 			"too many requests", "toomanyrequests", "hit rate limit", "hit the rate limit", "hit a rate limit", "hitting rate limit", "due to rate limit", "rate limit hit", "requests per min", "tokens per min", "(rpm)", "(tpm)", "concurrency limit", "concurrency exceeded", "max parallel requests",
-			"too many tokens", "too many concurrent", "requests too frequent", "too quickly", "reduce your request rate", "request rate is too", "limiting requests, excess", "limiting connections by zone", "max request concurrency", "max organization concurrency", "request frequency", "too frequently", "slow down|", "too fast|", "resource has been exhausted", "resource exhausted", "quota exceeded", "limit of requests", "请求过于频繁", "频繁",
+			"too many tokens", "too many concurrent", "requests too frequent", "too quickly", "reduce your request rate", "request rate is too", "limiting requests, excess", "limiting connections by zone", "max request concurrency", "max organization concurrency", "request frequency", "too frequently", "slow down|", "too fast|", "quota exceeded", "limit of requests", "请求过于频繁", "频繁",
 			"请求数限制", "请求过多", "次数过多",
 		}, near: []near{
 			{a: []string{"速率", "频率", "并发", "调用"}, b: []string{"限制", "上限", "过高", "过快", "超过", "超限", "过多"}, within: 24},

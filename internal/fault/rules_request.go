@@ -24,10 +24,10 @@ var namedRules = []rule{
 	{
 		name: "named model does not exist", class: ModelNotFound,
 		near: []near{{
-			a: []string{"|model|", "deployment", "publisher model", "inference profile", "adapter", "|engine", "模型"}, within: 120,
+			a: []string{"|model|", "deployment", "publisher model", "inference profile", "adapter", "|engine", "模型"}, within: 72,
 			b: []string{"does not exist", "not found", "doesn't exist", "not exist", "is not supported", "not available|", "cannot be found", "could not be found", "not recognized", "not enabled", "not deployed", "not loaded", "isn't supported", "isn't available", "has been deprecated", "was shut down", "been shut down", "no longer be used", "not in the list", "no such", "could not find", "cannot find", "unable to find", "not served", "not registered", "not hosted", "is not offered", "不存在", "未找到", "不支持"},
 		}},
-		not: []string{"file not found", "command not found", "parameter", "permission denied", "module", "in token output", "api key not found", "is not supported with this model", "tool", "401", "key not found", "handler", "attribute", "malformed input", "extraneous key", "required key"},
+		not: []string{"file not found", "command not found", "model returned the following errors", "is not supported when", "parameter", "permission denied", "module", "in token output", "api key not found", "is not supported with this model", "tool", "401", "key not found", "handler", "attribute", "malformed input", "extraneous key", "required key"},
 	},
 	{
 		name: "path missing", class: ModelNotFound, from: "Express, Kong, Go, Spring, OpenAI texts", doc: []string{
@@ -60,7 +60,7 @@ var identityRules = []rule{
 		near: []near{{
 			a: []string{"api key", "apikey", "access token", "auth token", "bearer", "authentication", "authorization", "oauth", "session token", "api token", "service account", "user token", "|jwt|", "id token", "|hf token", "github token", "credentials|"}, within: 40,
 			b: []string{"invalid", "incorrect", "|wrong", "expired", "missing", "not provided", "required", "rejected", "not valid", "revoked", "not recognized", "not configured", "not set", "failed", "unknown", "denied", "not match", "not found", "unauthorized"},
-		}, {a: []string{"|ip|", "ip address"}, b: []string{"not permitted", "not allowed", "|blocked", "forbidden", "denied", "not authorized", "whitelist", "allowlist"}, within: 40}, {a: []string{"|token|", "|login|", "|session|", "credential"}, b: []string{"|expired", "revoked", "no longer valid"}, within: 40}},
+		}, {a: []string{"access to"}, b: []string{"not allowed", "denied", "restricted", "not permitted", "not granted", "forbidden"}, within: 56}, {a: []string{"|ip|", "ip address"}, b: []string{"not permitted", "not allowed", "|blocked", "forbidden", "denied", "not authorized", "whitelist", "allowlist"}, within: 40}, {a: []string{"|token|", "|login|", "|session|", "credential"}, b: []string{"|expired", "revoked", "no longer valid"}, within: 40}},
 		not: []string{"failed (13:permission denied)", "deadline exceeded", "extra forbidden"},
 	},
 	{name: "permission", class: Auth, any: []string{"permission denied", "insufficient permission", "missing permission", "lacks permission", "permissions|"}, not: []string{"(13:permission denied)", "connecting to upstream"}},
@@ -98,7 +98,7 @@ var outputRules = []rule{
 		},
 		near: []near{
 			{a: []string{"json", "tool call", "function call", "tool argument", "model output", "llm output", "arguments"}, b: []string{"malformed", "invalid character", "could not be parsed", "unexpected character", "not parse", "failed to decode", "is invalid|", "unparse", "not valid", "cut off in"}, within: 64},
-			{a: []string{"json"}, b: []string{"could not extract", "unable to extract", "failed to extract", "cannot extract", "could not find", "no valid"}, within: 32},
+			{a: []string{"json"}, b: []string{"unable to get", "could not get", "could not extract", "unable to extract", "failed to extract", "cannot extract", "could not find", "no valid"}, within: 32},
 			{a: []string{"|tool|"}, b: []string{"not found", "does not exist", "is not available", "not registered", "not a valid tool"}, within: 40},
 			{a: []string{"|no|"}, b: []string{"in response", "in the response", "in completion", "in the completion", "in model output", "in the reply"}, within: 32},
 			{a: []string{"schema|"}, b: []string{"output does not match", "response does not match", "output doesn't match", "output did not match", "output violates", "mismatch"}, within: 40},

@@ -11,7 +11,7 @@ var streamRules = []rule{
 	},
 	{
 		name: "broke off", class: Truncated, layer: "client",
-		faint: []string{"truncated|", "mid stream", "midstream", "中断"},
+		faint: []string{"truncated|", "中断"},
 		any: []string{
 			"unexpected eof", "eof while reading", "cut short", "|cut off", "body closed", "stream was cut", "partial response", "error in input stream", "incomplete response", "incomplete stream", "missing finish reason", "without finish reason", "no finish reason", "malformed chunk",
 			"before the response finished", "before response finished", "before completion event", "before terminal", "before the terminal", "terminal chunk", "stream terminated", "terminated unexpectedly", "stream broke", "was truncated", "been truncated", "got truncated", "截断",
@@ -21,7 +21,7 @@ var streamRules = []rule{
 			b: []string{"ended without", "ended before", "ended unexpectedly", "closed before", "ended prematurely", "closed unexpectedly", "closed prematurely", "interrupted", "incomplete", "stopped unexpectedly", "ended early", "dropped", "disconnected while", "connection lost", "broken|", "closed without", "reset by", "ended with an", "finished without", "completed without", "terminated before", "stopped before", "|died", "|cut|"},
 		}, {
 			a: []string{"mid response", "mid stream", "midstream", "mid generation", "mid answer", "mid sentence", "mid turn", "mid reply", "mid flight"}, within: 64,
-			b: []string{"drop", "|cut", "fail", "|lost", "closed", "error", "disconnect", "terminat", "interrupt", "stopped", "died", "abort", "|broke|"},
+			b: []string{"drop", "|cut", "|failed", "|lost", "closed", "disconnect", "terminat", "interrupt", "stopped", "died", "abort", "|broke|"},
 		}},
 		not: []string{"client prematurely closed", "stream disconnected before completion", "skip truncated", "prompt was truncated", "input was truncated", "message was truncated", "log was truncated"},
 	},
@@ -49,7 +49,7 @@ var transportRules = []rule{
 			"request was canceled", "request cancelled", "request canceled", "cancelled by", "canceled by", "interrupted by user", "by the user", "user cancel", "user stopped", "stopped by user", "stopped by the user", "pressed stop", "已取消", "user interrupt", "disconnected from client", "closed by the client", "cancel task", "客户端断开", "客户端取消", "用户取消", "取消请求",
 		},
 		near: []near{{a: []string{"|request|", "|stream", "generation", "operation", "|client|", "|user|", "completion"}, b: []string{"cancelled", "canceled", "|aborted", "|abort|"}, within: 32}},
-		not:  []string{"client.timeout", "timed out", "httpclient.timeout", "due to timeout", "timeout exceeded", "timeout error", "exceeded the timeout", "exceeded its timeout"},
+		not:  []string{"client.timeout", "timed out", "httpclient.timeout", "due to timeout", "due to a timeout", "timeout exceeded", "timeout error", "exceeded the timeout", "exceeded its timeout"},
 	},
 	{
 		name: "time ran out", class: Timeout, from: "Go, Python, undici, gRPC, Google, AWS, Cloudflare, Envoy, nginx, Java, Ruby", doc: []string{
@@ -60,7 +60,7 @@ var transportRules = []rule{
 		faint: []string{"timeout:|", ":timeout|", "等待时间"},
 		any: []string{
 			"timed out", "timedout", "read timeout", "connect timeout", "connection timeout", "write timeout", "request timeout", "response timeout", "gateway timeout", "gateway time out", "deadline exceeded", "socket timeout", "idle timeout", "timeout of |", "timeout after", "exceeded timeout",
-			"did not respond within", "no response within", "no response after", "took too long", "timeout error", "timeout exceeded", "timeout awaiting", "timeout while", "timeout waiting", "408 request", "exceeded the time limit", "time limit exceeded", "超时", "没有正确答复",
+			"did not respond within", "no response within", "no response after", "took too long", "timeout error", "timeout exceeded", "timeout awaiting", "timeout while", "timeout waiting", "due to timeout", "due to a timeout", "because of a timeout", "408 request", "exceeded the time limit", "time limit exceeded", "超时", "没有正确答复",
 			"did not answer", "not answer in", "never responded", "never answered", "no answer from", "took longer than", "no response received", "did not respond", "not respond in time", "stopped responding", "unresponsive", "gave up waiting", "gave up after", "wait time exceeded", "maximum wait", "maximum execution time", "响应时间过长",
 		},
 		near: []near{{a: []string{"no bytes", "no data", "no tokens", "no first token", "nothing received", "no answer", "no reply", "no output"}, b: []string{"within", "after", "seconds"}, within: 40}, {a: []string{"exceeded", "exceeds"}, b: []string{"timeout", "time out", "time limit", "first token"}, within: 32}},
