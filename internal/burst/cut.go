@@ -5,26 +5,20 @@ type cut struct {
 	place  place
 	leaves []*leaf
 	stats  [signals]stat
-	now    sums
-	at     int64 // second of now
+	number int   // its place among the sums of a second
+	at     int64 // second of its sums
 	wide   bool  // fed by a scrape: one delta is many seconds, its failures come together
 	volume volume
 	asked  float64 // first attempts of this second
 	tide   *tide   // that lasts on some of its leaves
 }
 
-// sums are what a cut saw in one second, and what its leaves expected. Failures, and with them what the boundary
-// needs, are rare: they are added up only where there are any.
+// sums are what a cut saw in one second, and what its leaves expected. They are kept apart from the cuts and close
+// together: each leaf is added to all of its cuts.
 type sums struct {
-	n, k, e [signals]float64
-	v, c    [signals]float64
-	failed  sigset // signals with failures
-}
-
-// phi0 is the dispersion that a cut starts with.
-func (c *cut) phi0() float64 {
-	if c.wide {
-		return 2
-	}
-	return 1.3
+	n, e [signals]float64 // requests, and failures that were expected
+	v, c [signals]float64 // what the boundary needs, of signals with failures
+	k    [signals]float64
+	// failed are the signals with failures.
+	failed sigset
 }

@@ -25,20 +25,32 @@ var calmLog = func() (l [len(strengths)]float64) {
 //
 // What comes in waits, as long as the evidence cannot be so much that anybody asks: most seconds of most cuts say nothing,
 // and a few of them together cost what one does.
+//
+// A step goes through all stats, so what every second needs of one lies together in two lines of the cache, and the rest
+// in its evidence.
 type stat struct {
-	r          [len(strengths)]float64
-	sum        float64 // of r
-	most       float64 // what sum may come to with what waits
-	waits      [maxWaits]weight
-	waiting    int
-	v, w       float64 // dispersion: weighted blocks
-	late       [lateBlocks]scattered
-	unlearned  int     // of late
-	bk, be, bs float64 // the running block: failures, expected ones, seconds
-	fk, fn, fe float64 // the last half minute, fading
+	*evidence
+	most       float64  // what sum may come to with what waits
+	sn, sk     float64  // of what waits: requests and failures,
+	mean       boundary // and the boundary times the failures
+	phi        float64  // the dispersion; 0 before the first second
+	bk, be     float64  // the running block: failures, expected ones,
+	bs         int32    // and seconds
+	waiting    uint8    // of waits
+	unlearned  uint8    // of late
+	wide       bool     // what the dispersion was worked out for
+	fk, fn, fe float64  // the last half minute, fading
 	last       int64
-	calm       [len(strengths)]float64 // what one request that ended well multiplies the evidence by
-	calmPhi    float64                 // the dispersion that calm was computed for
+	ripe       int64 // the second of the oldest block in late
+}
+
+// evidence is what of a stat is needed now and then.
+type evidence struct {
+	r     sixfold
+	sum   float64 // of r
+	waits [maxWaits]weight
+	v, w  float64 // dispersion: weighted blocks
+	late  [lateBlocks]scattered
 }
 
 // weight is one second that waits: requests, failures among them, and the boundary where there are any.
@@ -79,7 +91,8 @@ var fades = func() (f [600]float64) {
 func sumAt(value float64) float64 { return float64(len(strengths)) * math.Exp(value) }
 
 func (s *stat) reset() {
-	s.r, s.sum, s.most, s.waiting = [len(strengths)]float64{}, 0, 0, 0
+	s.r, s.sum = sixfold{}, 0
+	s.waited()
 }
 
 // reaches tells whether the evidence is so much: it is weighed, second by second, where it may be.
@@ -93,10 +106,16 @@ func (s *stat) reaches(sum float64) bool {
 
 // catchUp weighs what waits, second by second.
 func (s *stat) catchUp() {
-	for _, x := range s.waits[:s.waiting] {
-		s.weigh(float64(x.n), float64(x.k), x.boundary)
+	for i := range s.waits[:s.waiting] {
+		x := &s.waits[i]
+		s.weigh(float64(x.n), float64(x.k), &x.boundary)
 	}
-	s.waiting, s.most = 0, s.sum
+	s.waited()
+}
+
+// waited begins to wait anew.
+func (s *stat) waited() {
+	s.waiting, s.most, s.sn, s.sk, s.mean = 0, s.sum, 0, 0, boundary{}
 }
 
 // settle weighs what waits: at once, where nothing is on its way.
@@ -111,43 +130,51 @@ func (s *stat) settle() {
 // fold weighs what waits as if each second had been like the others: it costs what one second does. That is no more than
 // what chance allows, either: an even share of a likelihood ratio has a mean of at most one as the ratio has.
 func (s *stat) fold() {
-	var n, k float64
-	var mean boundary
-	for _, x := range s.waits[:s.waiting] {
-		n, k = n+float64(x.n), k+float64(x.k)
-		mean.still, mean.drifting = mean.still+float64(x.k)*x.still, mean.drifting+float64(x.k)*x.drifting
+	share := 1 / (float64(s.waiting) * s.phi)
+	var one sixfold
+	if s.sk > 0 {
+		mean := boundary{s.mean.still / s.sk, s.mean.drifting / s.sk}
+		one = mean.rises()
 	}
-	if k > 0 {
-		mean.still, mean.drifting = mean.still/k, mean.drifting/k
+	for j := range one {
+		one[j] = min(((s.sn-s.sk)*calmLog[j]+s.sk*one[j])*share, 460)
 	}
-	share := 1 / (float64(s.waiting) * s.calmPhi)
+	expAll(&one)
 	s.sum = 0
-	for j, eps := range strengths {
-		l := (n - k) * calmLog[j]
-		if k > 0 {
-			p := mean.of(j)
-			l += k * math.Log1p(eps*(1-p)/p)
-		}
-		one, all, since := math.Exp(min(l*share, 460)), 1.0, 0.0
-		for range s.waiting {
-			all *= one
-			since += all
-		}
+	for j, f := range one {
+		all, since := inARow(f, int(s.waiting))
 		s.r[j] = min(maxR, s.r[j]*all+since)
 		s.sum += s.r[j]
 	}
-	s.waiting, s.most = 0, s.sum
+	s.waited()
+}
+
+// inARow multiplies by f so many times, and adds up what comes of each time.
+func inARow(f float64, times int) (all, since float64) {
+	if times == maxWaits {
+		f2 := f * f
+		f4 := f2 * f2
+		return f4 * f4, f * (1 + f) * (1 + f2) * (1 + f4)
+	}
+	all = 1
+	for range times {
+		all *= f
+		since += all
+	}
+	return all, since
 }
 
 // weigh adds the evidence of a second.
-func (s *stat) weigh(n, k float64, normal boundary) {
-	f := powers(s.calm, int(n-k))
+func (s *stat) weigh(n, k float64, normal *boundary) {
+	one := 1 / s.phi
+	var f sixfold
 	if k > 0 {
-		for j, eps := range strengths {
-			p := normal.of(j)
-			f[j] *= math.Exp(min(k*math.Log1p(eps*(1-p)/p)/s.calmPhi, 460))
-		}
+		f = normal.rises()
 	}
+	for j := range f {
+		f[j] = (n-k)*one*calmLog[j] + min(k*one*f[j], 460)
+	}
+	expAll(&f)
 	s.sum = 0
 	for j := range s.r {
 		s.r[j] = min(maxR, (1+s.r[j])*f[j])
@@ -159,7 +186,12 @@ func (s *stat) weigh(n, k float64, normal boundary) {
 func (s *stat) wait(n, k float64, normal boundary) {
 	s.most += float64(len(strengths))
 	if usual := n * min(0.9, normal.still); k > usual { // no strength makes more of it than the likeliest
-		s.most *= raised(k/usual, k/s.calmPhi)
+		s.most *= raised(k/usual, k/s.phi)
+	}
+	s.sn += n
+	if k > 0 {
+		s.sk += k
+		s.mean.still, s.mean.drifting = s.mean.still+k*normal.still, s.mean.drifting+k*normal.drifting
 	}
 	s.waits[s.waiting] = weight{float32(n), float32(k), normal}
 	if s.waiting++; s.waiting == maxWaits {
@@ -199,73 +231,84 @@ func (t *trait) boundary(n, e, v, c, wary float64) boundary {
 // of is the boundary of one strength.
 func (b *boundary) of(j int) float64 { return min(0.9, b.still+drifts[j]*(b.drifting-b.still)) }
 
+// rises are the logarithms of what one failure multiplies the evidence by.
+func (b *boundary) rises() (l sixfold) {
+	for j, eps := range strengths {
+		p := b.of(j)
+		l[j] = 1 + eps*(1-p)/p
+	}
+	logAll(&l)
+	return l
+}
+
+// newStats are those of a cut.
+func newStats() (s [signals]stat) {
+	all := new([signals]evidence)
+	for i := range s {
+		s[i].evidence = &all[i]
+	}
+	return s
+}
+
 // push takes one second in: k failures of n, e expected, and the boundary where k is not zero. The dispersion learns
 // from it only while nothing is wrong.
-func (s *stat) push(sec int64, n, k, e float64, normal boundary, phi0 float64, learn bool) {
-	s.scatters(sec, learn)
-	phi := s.phi(phi0)
-	if phi != s.calmPhi {
-		if s.waiting > 0 {
-			s.settle()
+func (s *stat) push(sec int64, n, k, e float64, normal boundary, wide, learn bool) {
+	if !learn {
+		s.unlearned = 0
+	}
+	if ripe := s.unlearned > 0 && s.ripe < sec-guardWarm; ripe || s.wide != wide || s.phi == 0 {
+		if ripe {
+			s.scatters(sec)
 		}
-		s.calmPhi = phi
-		for j := range strengths {
-			s.calm[j] = math.Exp(calmLog[j] / phi)
-		}
+		s.scatter(wide)
 	}
 	s.wait(n, k, normal)
 	if dt := min(sec-s.last, int64(len(fades)-1)); s.last != 0 {
 		f := fades[dt]
 		s.fk, s.fn, s.fe = s.fk*f, s.fn*f, s.fe*f
-		s.bs += float64(dt)
+		s.bs += int32(dt) //nolint:gosec // bounded
 	}
 	s.last = sec
 	s.fk, s.fn, s.fe = s.fk+k, s.fn+n, s.fe+e
 	s.bk, s.be = s.bk+k, s.be+e
 	if (s.bs >= blockSecs && s.be >= 2) || s.bs >= blockLong-1 {
 		if learn && s.be > 0.2 {
-			s.late[s.unlearned] = scattered{sec, min((s.bk-s.be)*(s.bk-s.be)/s.be, 9*phi)}
+			s.late[s.unlearned] = scattered{sec, min((s.bk-s.be)*(s.bk-s.be)/s.be, 9*s.phi)}
 			s.unlearned++
+			s.ripe = s.late[0].at
 		}
 		s.bk, s.be, s.bs = 0, 0, 0
 	}
 }
 
-// scatters learns from the blocks that are old enough, and forgets those that turned out to begin a burst.
-func (s *stat) scatters(sec int64, learn bool) {
-	if !learn {
-		s.unlearned = 0
-	}
-	old := 0
+// scatters learns from the blocks that are old enough.
+func (s *stat) scatters(sec int64) {
+	old := uint8(0)
 	for old < s.unlearned && s.late[old].at < sec-guardWarm {
 		s.v += (s.late[old].r - s.v) / 240
 		s.w += (1 - s.w) / 240
 		old++
 	}
-	if old > 0 {
-		s.unlearned = copy(s.late[:], s.late[old:s.unlearned])
-	}
+	s.unlearned = uint8(copy(s.late[:], s.late[old:s.unlearned])) //nolint:gosec // a small number
+	s.ripe = s.late[0].at
 }
 
-// powers gives each to the n: most seconds have few requests, and this is what every cut does every second.
-func powers(x [len(strengths)]float64, n int) [len(strengths)]float64 {
-	f := [len(strengths)]float64{1, 1, 1, 1, 1, 1}
-	for ; n > 0; n >>= 1 {
-		if n&1 != 0 {
-			for j := range f {
-				f[j] *= x[j]
-			}
-		}
-		for j := range x {
-			x[j] *= x[j]
-		}
+// scatter works out by how much failures scatter more than chance; in counts of a scrape one delta is many seconds, and
+// its failures come together. What waits is weighed by what was known when it came.
+func (s *stat) scatter(wide bool) {
+	s.wide = wide
+	prior := 1.3
+	if wide {
+		prior = 2
 	}
-	return f
-}
-
-// phi is by how much failures scatter more than chance.
-func (s *stat) phi(prior float64) float64 {
-	return min(max((s.v+0.1*prior)/(s.w+0.1), 1), 50)
+	phi := min(max((s.v+0.1*prior)/(s.w+0.1), 1), 50)
+	if phi == s.phi {
+		return
+	}
+	if s.waiting > 0 {
+		s.settle()
+	}
+	s.phi = phi
 }
 
 // material tells whether the last half minute was bad enough to stop learning from it, so many times what was expected:

@@ -13,7 +13,7 @@ func TestEvidenceThatWaitsIsBounded(t *testing.T) {
 	asked := 0
 	for seed := range uint64(40) {
 		rnd := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // a test
-		var lazy, eager stat
+		lazy, eager := newStats()[fail], newStats()[fail]
 		rate := 0.1 * rnd.Float64()
 		for sec := int64(1); sec <= 2000; sec++ {
 			n, k, p := float64(1+rnd.IntN(1+int(seed)*2)), 0.0, rate
@@ -28,10 +28,11 @@ func TestEvidenceThatWaitsIsBounded(t *testing.T) {
 			still := min(0.9, (1+rnd.Float64())*rate+0.001)
 			normal := boundary{still: still, drifting: still + rnd.Float64()*rate}
 			for _, s := range []*stat{&lazy, &eager} {
-				s.push(sec, n, k, n*rate, normal, 1.3, sec <= 1500)
+				s.push(sec, n, k, n*rate, normal, false, sec <= 1500)
 			}
 			eager.catchUp()
-			now := lazy
+			now, known := lazy, *lazy.evidence
+			now.evidence = &known
 			if now.catchUp(); now.sum > lazy.most*(1+1e-9) {
 				t.Fatalf("seed %d, second %d: %g was thought to be %g at most", seed, sec, now.sum, lazy.most)
 			}
@@ -51,7 +52,7 @@ func TestEvidenceThatWaitsIsBounded(t *testing.T) {
 // toAlarm is how many seconds a place of so many requests a second takes to an alarm when it fails at a rate, where
 // another one is known to be usual; -1 when it takes longer than it is given.
 func toAlarm(r *rand.Rand, perSecond, usual, rate float64, normal func(n, e float64) boundary, least float64, given int64) int64 {
-	var s stat
+	s := newStats()[fail]
 	s.v, s.w = 1, 1 // its scatter is known
 	for sec := int64(1); sec <= given; sec++ {
 		n, k := math.Floor(perSecond+r.Float64()), 0.0
@@ -64,7 +65,7 @@ func toAlarm(r *rand.Rand, perSecond, usual, rate float64, normal func(n, e floa
 			continue
 		}
 		e := n * usual
-		s.push(sec, n, k, e, normal(n, e), 1.3, false)
+		s.push(sec, n, k, e, normal(n, e), false, false)
 		if s.reaches(sumAt(least)) {
 			return sec
 		}
@@ -130,7 +131,7 @@ func TestBoundary(t *testing.T) {
 // What a burst begins with is not learned as scatter, which would make it need more evidence; calm minutes are.
 func TestScatterIsLearnedLate(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
-	var s stat
+	s := newStats()[fail]
 	sec := int64(0)
 	play := func(seconds int64, rate float64, learn bool) {
 		for range seconds {
@@ -141,7 +142,7 @@ func TestScatterIsLearnedLate(t *testing.T) {
 					k++
 				}
 			}
-			s.push(sec, 20, k, 0.2, traits[fail].boundary(20, 0.2, 0, 0, 1), 1.3, learn)
+			s.push(sec, 20, k, 0.2, traits[fail].boundary(20, 0.2, 0, 0, 1), false, learn)
 		}
 	}
 	play(guardWarm, 0.01, true)
@@ -149,23 +150,23 @@ func TestScatterIsLearnedLate(t *testing.T) {
 		t.Errorf("scatter of the last %d s is learned", guardWarm)
 	}
 	play(1200, 0.01, true)
-	calm := s.phi(1.3)
+	calm := s.phi
 	if s.w == 0 || calm > 1.5 {
 		t.Fatalf("after twenty minutes the scatter is %.2f, of weight %.2f", calm, s.w)
 	}
 	play(guardWarm, 0.01, true)
-	calm = s.phi(1.3)
+	calm = s.phi
 	play(60, 0.06, true)
-	if got := s.phi(1.3); math.Abs(got-calm) > 0.1 {
+	if got := s.phi; math.Abs(got-calm) > 0.1 {
 		t.Errorf("a minute of a burst makes the scatter %.2f of %.2f", got, calm)
 	}
 	play(600, 0.06, false)
 	play(guardWarm, 0.01, true)
-	if got := s.phi(1.3); math.Abs(got-calm) > 0.2 {
+	if got := s.phi; math.Abs(got-calm) > 0.2 {
 		t.Errorf("the burst was learned: scatter %.2f, before %.2f", got, calm)
 	}
 	play(600, 0.06, true)
-	if got := s.phi(1.3); got < calm+0.3 {
+	if got := s.phi; got < calm+0.3 {
 		t.Errorf("what no burst explains is scatter in the end: %.2f, before %.2f", got, calm)
 	}
 }

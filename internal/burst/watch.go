@@ -25,6 +25,7 @@ type watch struct {
 	heard  []heard // what was told of it, as long as it is stepped
 	lates  []*leaf // with traffic that came after its second was closed
 	fired  []*cut
+	sums   []sums         // of this second, by the number of a cut
 	slot   slot           // what visits to the past unpack into
 	frozen [signals]spans // seconds that are not learned
 
@@ -117,7 +118,7 @@ func (w *watch) newLeaf(key traffic.Key) *leaf {
 		}
 		c := w.byCut[p]
 		if c == nil {
-			c = &cut{place: p}
+			c = &cut{place: p, stats: newStats(), number: len(w.cuts)}
 			w.byCut[p] = c
 			w.cuts = append(w.cuts, c)
 		}
@@ -207,102 +208,6 @@ func (w *watch) record(sec int64) {
 	w.lates = w.lates[:0]
 }
 
-// weigh pushes the second into every cut that saw traffic.
-func (w *watch) weigh(sec int64) {
-	for s := range signals {
-		if w.eps[s].on && sec-w.eps[s].begun < forgiveAfter {
-			w.frozen[s].add(sec, sec)
-		}
-	}
-	w.gather(sec)
-	wary := w.wary(sec)
-	for _, c := range w.fired {
-		for s := range signals {
-			n := c.now.n[s]
-			if n <= 0 || sec < w.eps[s].pausedTil || sec < w.born+traits[s].quiet {
-				continue
-			}
-			var normal boundary
-			if c.now.failed.has(s) {
-				normal = traits[s].boundary(n, c.now.e[s], c.now.v[s], c.now.c[s], wary)
-			}
-			c.stats[s].push(sec, n, c.now.k[s], c.now.e[s], normal, c.phi0(), !w.eps[s].on)
-		}
-	}
-}
-
-// fresh is for how many seconds traffic has to be seen before it is known how much failures come and go by themselves:
-// a busy place is soon sure of its rate, and still has not seen a quarter of an hour of it.
-const fresh = 180
-
-// wary is how many times as many failures as usual are normal: twice as many at first, and no more than usual in the end.
-func (w *watch) wary(sec int64) float64 {
-	return 1 + max(0, 1-float64(sec-w.born)/fresh)
-}
-
-// gather adds up what the cuts saw. What a burst explains is left out.
-func (w *watch) gather(sec int64) {
-	w.fired = w.fired[:0]
-	var failing sigset
-	for _, l := range w.touch {
-		var failed sigset
-		for s := range signals {
-			if l.now.k[s] > 0 && !l.covered.has(s) {
-				failed = failed.with(s)
-			}
-		}
-		failing |= failed
-		for _, c := range l.cuts {
-			if c.at != sec {
-				c.at, c.now = sec, sums{}
-				w.fired = append(w.fired, c)
-			}
-			if failed == 0 {
-				continue
-			}
-			c.now.failed |= failed
-			for s := range signals {
-				if failed.has(s) {
-					c.now.k[s] += float64(l.now.k[s])
-				}
-			}
-		}
-	}
-	for _, l := range w.touch {
-		for s := range signals {
-			n := float64(l.now.seen(s))
-			if n == 0 || l.covered.has(s) {
-				continue
-			}
-			l.sum(s, n, failing.has(s))
-		}
-	}
-}
-
-// sum adds the leaf to its cuts: its requests and the failures that it expected, and what the boundary needs where
-// something failed.
-func (l *leaf) sum(s signal, n float64, failing bool) {
-	b := &l.base[s]
-	e := n * b.p
-	if !failing {
-		for _, c := range l.cuts {
-			c.now.n[s] += n
-			c.now.e[s] += e
-		}
-		return
-	}
-	share := e / (b.n + priorWeight)
-	for _, c := range l.cuts {
-		now := &c.now
-		now.n[s] += n
-		now.e[s] += e
-		if now.failed.has(s) {
-			now.v[s] += n * share
-			now.c[s] += coldFactor * priorWeight * share
-		}
-	}
-}
-
 // forget drops leaves, and the cuts that are left without any.
 func (w *watch) forget(drop func(*leaf) bool) {
 	gone := make(map[*leaf]bool)
@@ -327,6 +232,9 @@ func (w *watch) forget(drop func(*leaf) bool) {
 			}
 			return len(c.leaves) == 0
 		})
+		for i, c := range w.cuts {
+			c.number = i
+		}
 	}
 	w.sumUp()
 }
