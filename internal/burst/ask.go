@@ -99,7 +99,7 @@ func (w *watch) seen(b *live, from, to int64) []seenLeaf {
 		for s := range signals {
 			if counted.has(s) {
 				x.Err += int64(t.k[s])
-				x.Expected += float64(x.Req) * l.base[s].p
+				x.Expected += float64(x.Req) * l.base.p[s]
 			}
 		}
 		x.Err = min(x.Err, x.Req)

@@ -250,7 +250,7 @@ func (w *watch) excess(from, to int64, s signal, p place) float64 {
 		l.slots(from, to, func(t *slot) {
 			for i := range signals {
 				if i.family() == s.family() {
-					x += float64(t.k[i]) - float64(t.seen(i))*l.base[i].p
+					x += float64(t.k[i]) - float64(t.seen(i))*l.base.p[i]
 				}
 			}
 		})

@@ -70,7 +70,7 @@ func (l *leaf) settle() {
 	}
 	for v := range values {
 		e := &l.watch.eps[beyond[v]]
-		learn := !l.base[beyond[v]].holding && (!e.on || l.now.sec-e.begun >= forgiveAfter)
+		learn := !l.base.holding.has(beyond[v]) && (!e.on || l.now.sec-e.begun >= forgiveAfter)
 		l.marks[v].settle(learn, l.seen/max(l.span, 1))
 	}
 }
@@ -166,7 +166,7 @@ func (w *watch) listen(b *live) {
 		for s := firstMeasured; s < signals; s++ {
 			c := &f.counts[s-firstMeasured]
 			n := float64(l.now.seen(s))
-			c.n, c.k, c.e = c.n+n, c.k+float64(l.now.k[s]), c.e+n*l.base[s].p
+			c.n, c.k, c.e = c.n+n, c.k+float64(l.now.k[s]), c.e+n*l.base.p[s]
 		}
 	}
 }

@@ -77,7 +77,7 @@ func (w *watch) second(b *live, sec int64) {
 		for s := range signals {
 			if b.signals().has(s) {
 				k += float64(x.k[s])
-				e += float64(x.seen(b.sig)) * l.base[s].p
+				e += float64(x.seen(b.sig)) * l.base.p[s]
 			}
 		}
 	}
@@ -115,7 +115,7 @@ func (w *watch) past(b *live) {
 		if b.place.covers(l.key) {
 			for s := range signals {
 				if b.said().has(s) {
-					l.base[s].since = b.ended
+					l.base.since[s] = b.ended
 				}
 			}
 		}

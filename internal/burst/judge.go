@@ -38,7 +38,7 @@ func (w *watch) judge(sec int64, s signal, at float64) {
 		}
 		e.onset = min(e.onset, onset)
 		w.resetAll(s)
-		w.frozen[s].add(e.onset, sec)
+		w.freeze(s, e.onset, sec)
 	}
 	if e.on && (top != nil || due(sec-e.begun)) {
 		w.expectAll()
@@ -50,9 +50,9 @@ func (w *watch) judge(sec int64, s signal, at float64) {
 // better estimate.
 func (w *watch) loudest(s signal, least float64) *cut {
 	var top *cut
-	for _, c := range w.fired {
+	for _, c := range w.loud {
 		x := &c.stats[s]
-		if x.reaches(least) && (top == nil || x.sum > least || len(c.leaves) > len(top.leaves)) {
+		if c.loud.has(s) && x.reaches(least) && (top == nil || x.sum > least || len(c.leaves) > len(top.leaves)) {
 			top, least = c, x.sum
 		}
 	}
@@ -83,9 +83,9 @@ func (w *watch) onset(leaves []*leaf, s signal, sec int64) int64 {
 		if l.covered.has(s) {
 			continue
 		}
-		b := &l.base[s]
-		p := min(0.9, traits[s].mul*b.p+traits[s].abs+b.p*coldFactor*priorWeight/(b.n+priorWeight))
-		l.slots(max(floor, b.since), sec, func(x *slot) {
+		b := &l.base
+		p := min(0.9, traits[s].mul*b.p[s]+traits[s].abs+b.p[s]*coldFactor*priorWeight/(b.n[s]+priorWeight))
+		l.slots(max(floor, b.since[s]), sec, func(x *slot) {
 			k[sec-x.sec] += float64(x.k[s])
 			m[sec-x.sec] += float64(x.seen(s)) * p
 		})
@@ -97,10 +97,10 @@ func (w *watch) onset(leaves []*leaf, s signal, sec int64) int64 {
 // would otherwise be learned.
 func (w *watch) hold(near float64) {
 	var bad sigset
-	for _, c := range w.fired {
+	for _, c := range w.loud {
 		small := len(c.leaves)*3 <= len(w.leaves) || len(w.leaves) <= 6
 		for s := range signals {
-			if !c.stats[s].reaches(near) || !small || !c.stats[s].material(traits[s].doubt) {
+			if !c.loud.has(s) || !c.stats[s].reaches(near) || !small || !c.stats[s].material(traits[s].doubt) {
 				continue
 			}
 			bad = bad.with(s)
@@ -128,15 +128,16 @@ func (w *watch) hold(near float64) {
 
 // suspect counts how long a leaf has looked wrong in a signal, or down when it does not.
 func (l *leaf) suspect(s signal) {
-	b := &l.base[s]
+	hold := &l.base.hold[s]
+	l.held, l.base.holding = l.held.without(s), l.base.holding.without(s)
 	if l.bad.has(s) {
-		b.hold = min(b.hold+1, holdAfter+1)
+		if *hold = min(*hold+1, holdAfter+1); *hold <= holdAfter {
+			l.base.holding = l.base.holding.with(s)
+		}
 	} else {
-		b.hold = max(b.hold-1, 0)
+		*hold = max(*hold-1, 0)
 	}
-	b.holding = l.bad.has(s) && b.hold <= holdAfter
-	l.held &^= 1 << s
-	if b.hold > 0 {
+	if *hold > 0 {
 		l.held = l.held.with(s)
 	}
 }

@@ -3,7 +3,7 @@ package burst
 import "signalbox/internal/traffic"
 
 // kin are the leaves of one model x region: whose experience a new one starts from.
-type kin struct{ n, k [signals]float64 }
+type kin struct{ n, k perSignal }
 
 // kinOf finds or makes the experience that a leaf shares.
 func (w *watch) kinOf(key traffic.Key) *kin {
@@ -20,23 +20,29 @@ func (w *watch) kinOf(key traffic.Key) *kin {
 // expect gives leaves their expected rates: their own experience, what their model x region shows where they have
 // little, and the default where that has little too.
 func (w *watch) expect(leaves []*leaf) {
-	var all [signals]float64
+	var all perSignal
 	for s := range signals {
 		all[s] = (w.global.k[s] + globalPrior*traits[s].base) / (w.global.n[s] + globalPrior)
 	}
 	for _, l := range leaves {
+		b := &l.base
 		for s := range signals {
-			b := &l.base[s]
-			b.p = (b.k + priorWeight*l.prior(s, all[s])) / (b.n + priorWeight)
+			b.p[s] = (b.k[s] + priorWeight*l.prior(s, all[s])) / (b.n[s] + priorWeight)
 		}
 	}
 }
 
 // prior is what a leaf would expect without experience of its own.
 func (l *leaf) prior(s signal, all float64) float64 {
-	b := &l.base[s]
-	prior := (l.kin.k[s] - b.k + priorWeight*all) / (max(l.kin.n[s]-b.n, 0) + priorWeight)
-	return max(prior, 1e-5) // sums may differ by rounding
+	others := l.kin.n[s] - l.base.n[s]
+	if others < 0 { // sums may differ by rounding
+		others = 0
+	}
+	prior := (l.kin.k[s] - l.base.k[s] + priorWeight*all) / (others + priorWeight)
+	if prior < 1e-5 {
+		return 1e-5
+	}
+	return prior
 }
 
 // expectAll brings what all leaves expect up to date, as the scan wants it.
@@ -45,8 +51,8 @@ func (w *watch) expectAll() {
 	for s := range signals {
 		all := (w.global.k[s] + globalPrior*traits[s].base) / (w.global.n[s] + globalPrior)
 		for _, l := range w.leaves {
-			b := &l.base[s]
-			b.wary = max(b.p, (b.k+1)/(b.n+1/max(l.prior(s, all), all)))
+			b := &l.base
+			b.wary[s] = max(b.p[s], (b.k[s]+1)/(b.n[s]+1/max(l.prior(s, all), all)))
 		}
 	}
 }
@@ -58,11 +64,11 @@ func (w *watch) sumUp() {
 	for _, l := range w.leaves {
 		l.kin = w.kinOf(l.key)
 		for s := range signals {
-			b := &l.base[s]
-			l.kin.n[s] += b.n
-			l.kin.k[s] += b.k
-			w.global.n[s] += b.n
-			w.global.k[s] += b.k
+			b := &l.base
+			l.kin.n[s] += b.n[s]
+			l.kin.k[s] += b.k[s]
+			w.global.n[s] += b.n[s]
+			w.global.k[s] += b.k[s]
 		}
 	}
 }

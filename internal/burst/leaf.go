@@ -15,37 +15,38 @@ const (
 	globalPrior = 200 // requests that the default rate is worth
 )
 
-// baseline is what a leaf takes for normal of one signal: a fading count of requests and failures.
+// baseline is what a leaf takes for normal of each signal: a fading count of requests and failures. A step goes through
+// all of what stands first.
 type baseline struct {
-	n, k    float64
-	p       float64 // expected failure rate
-	wary    float64 // the same for the scan: a leaf that has failed never yet may still fail once
-	since   int64   // what was earlier belongs to a burst that has ended
-	hold    int32   // seconds for which it has not been learning because something looks wrong
-	holding bool
+	n, k    perSignal
+	p       perSignal      // expected failure rate
+	holding sigset         // signals that it is not learning because something looks wrong
+	hold    [signals]int32 // seconds for which that is so
+	wary    perSignal      // the expected rate for the scan: a leaf that has failed never yet may still fail once
+	since   [signals]int64 // what was earlier belongs to a burst that has ended
 }
 
-// leaf is one series of counts.
+// leaf is one series of counts. What each second needs of it stands first, and together.
 type leaf struct {
 	key     traffic.Key
-	cuts    []*cut
-	kin     *kin
-	cell    int     // index of its cell
-	now     slot    // this second; once it is written down, with what came late
-	late    *counts // what came late since the last second, nil for nothing
-	past    past
-	base    [signals]baseline
-	learned int64   // second of the last slot learned
 	seen    float64 // fading count of requests, and of the seconds that it is about
 	span    float64
 	last    int64
+	learned int64  // second of the last slot learned
 	covered sigset // by a burst that lasts
 	bad     sigset // signals that look wrong in this second
 	held    sigset // signals of which hold counts
 	warm    bool
+	repeats bool // it tells of attempts
+	now     slot // this second; once it is written down, with what came late
+	past    past
 	marks   *[values]mark // of what it measures; nil where it does not
-	repeats bool          // it tells of attempts
+	kin     *kin
 	watch   *watch
+	cuts    []int32 // numbers of the cuts that it is in
+	base    baseline
+	late    *counts // what came late since the last second, nil for nothing
+	cell    int     // index of its cell
 }
 
 // keepOne is how much of the count of requests is left after one second.
@@ -53,16 +54,16 @@ var keepOne = math.Exp(-1.0 / 7200)
 
 // tick moves the leaf to a second before its counts are used: what has left the guard is learned.
 func (l *leaf) tick(sec int64) {
-	dt := float64(1)
+	dt := int64(1)
 	if l.last != 0 {
-		dt = float64(sec - l.last)
+		dt = sec - l.last
 	}
 	f := keepOne
 	if dt > 1 {
-		f = math.Exp(-min(dt, 7200) / 7200)
+		f = math.Exp(-min(float64(dt), 7200) / 7200)
 	}
 	l.seen *= f
-	l.span = l.span*f + dt
+	l.span = l.span*f + float64(dt)
 	l.last = sec
 	l.settle()
 	l.learn(sec)
@@ -77,34 +78,57 @@ func (l *leaf) learn(sec int64) {
 	if !l.warm {
 		lag = guardCold
 	}
-	x := &l.watch.slot
-	for !p.ends(p.read) && p.at(uint16(p.words[p.read.word]>>16)) < sec-lag { //nolint:gosec // 16 bits
-		p.read = p.next(p.read, x)
+	for !p.ends(p.read) {
+		at := p.at(uint16(p.words[p.read.word] >> 16)) //nolint:gosec // 16 bits
+		if at >= sec-lag {
+			return
+		}
+		x, next := p.count(p.read, at)
+		p.read = next
 		fade := 1.0
 		if l.learned != 0 {
 			half := min(max(4000/max(l.seen/l.span, 1e-6), 1800), 21600)
-			fade = math.Exp2(-float64(min(x.sec-l.learned, 3600)) / half)
+			fade = math.Exp2(-float64(min(at-l.learned, 3600)) / half)
 		}
-		l.learned = x.sec
-		for s := range signals {
-			l.learnOne(s, x, fade)
-		}
+		l.learned = at
+		l.learnOne(&x, fade, l.base.holding|l.watch.frozenAt(at))
 	}
 }
 
-func (l *leaf) learnOne(s signal, x *slot, fade float64) {
-	b := &l.base[s]
-	n := float64(x.seen(s))
-	if b.holding || (n == 0 && b.n == 0) || l.watch.frozen[s].has(x.sec) {
-		return
+// learnOne learns a second, but for some signals.
+func (l *leaf) learnOne(x *counts, fade float64, but sigset) {
+	b, kin, global := &l.base, l.kin, &l.watch.global
+	for s, seen := range x.seenAll() {
+		if but>>s&1 != 0 || (seen == 0 && b.n[s] == 0) {
+			continue
+		}
+		n, k := b.n[s]*fade+seen, b.k[s]*fade+float64(x.k[s])
+		kin.n[s] += n - b.n[s]
+		kin.k[s] += k - b.k[s]
+		global.n[s] += n - b.n[s]
+		global.k[s] += k - b.k[s]
+		b.n[s], b.k[s] = n, k
+		l.warm = l.warm || n >= warmAt
 	}
-	n, k := b.n*fade+n, b.k*fade+float64(x.k[s])
-	l.kin.n[s] += n - b.n
-	l.kin.k[s] += k - b.k
-	l.watch.global.n[s] += n - b.n
-	l.watch.global.k[s] += k - b.k
-	b.n, b.k = n, k
-	l.warm = l.warm || n >= warmAt
+}
+
+// frozenAt are the signals of which a second is not learned.
+func (w *watch) frozenAt(sec int64) (set sigset) {
+	if sec > w.frozenTo {
+		return 0
+	}
+	for s := range signals {
+		if w.frozen[s].has(sec) {
+			set = set.with(s)
+		}
+	}
+	return set
+}
+
+// freeze keeps some seconds of a signal from being learned.
+func (w *watch) freeze(s signal, from, to int64) {
+	w.frozen[s].add(from, to)
+	w.frozenTo = max(w.frozenTo, to)
 }
 
 // slots visits the seconds in [from, to], oldest first. What it gives is valid until the next; visits do not nest.

@@ -293,7 +293,7 @@ func (w *watch) recount(b *live, sec int64) {
 // count adds one second of one leaf to a burst's numbers.
 func (w *watch) count(b *live, l *leaf, x *slot, p *point) {
 	if b.sig >= firstMeasured {
-		b.sums.count(l, x.seen(b.sig), int64(x.k[b.sig]), l.base[b.sig].p, p)
+		b.sums.count(l, x.seen(b.sig), int64(x.k[b.sig]), l.base.p[b.sig], p)
 		return
 	}
 	counted := b.counted()
@@ -307,7 +307,7 @@ func (w *watch) count(b *live, l *leaf, x *slot, p *point) {
 	rate := b.floor
 	for s := range signals {
 		if counted.has(s) && b.within == nil {
-			rate += l.base[s].p
+			rate += l.base.p[s]
 		}
 	}
 	b.sums.count(l, x.all, failed, rate, p)

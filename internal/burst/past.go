@@ -23,6 +23,7 @@ type past struct {
 	odds  []odd                          // in order of time, too
 	last  int64                          // the newest second: the sixteen bits of the others count back from it
 	read  cursor                         // up to where the baseline has learned
+	fresh int64                          // nothing that is not after this second is worth dropping yet
 	since [signals - firstMeasured]int64 // from when on a signal is measured of all that it can be measured of; 0 never
 }
 
@@ -54,44 +55,57 @@ func (p *past) find(sec int64) cursor {
 // put adds counts of a second. It may be older than the newest, by less than the past is long; then what the
 // baseline has already passed it does not learn.
 func (p *past) put(sec int64, x *slot, table *signalTable) {
-	at := cursor{len(p.words), len(p.odds)}
-	if len(p.words) > 0 && sec < p.last {
+	end := cursor{len(p.words), len(p.odds)}
+	at, since := end, p.last+1 // what stands in an older second was written by another measure
+	if end.word == 0 || sec > p.last {
+		since, p.last = sec, max(p.last, sec)
+	} else if sec < p.last {
 		at = p.find(sec)
 	}
-	late := at.word < p.read.word
-	since := p.last + 1 // what stands there was written by another measure
-	if len(p.words) == 0 || sec > p.last {
-		since = sec
-	}
-	before := cursor{len(p.words), len(p.odds)}
-	p.last = max(p.last, sec)
 	for n := x.n; ; {
 		part := min(n, low16)
-		p.words = slices.Insert(p.words, at.word, uint32(uint16(sec))<<16|uint32(part)) //nolint:gosec // 16 bits each
+		p.words = append(p.words, uint32(uint16(sec))<<16|uint32(part)) //nolint:gosec // 16 bits each
 		if n -= part; n == 0 {
 			break
 		}
 	}
+	p.putOdds(sec, since, x, table)
+	slices.Reverse(p.odds[end.odd:])
+	if at == end {
+		if end.word < dropBatch {
+			p.refresh()
+		}
+		return
+	}
+	late := at.word < p.read.word
+	p.words = slices.Insert(p.words[:end.word], at.word, slices.Clone(p.words[end.word:])...)
+	p.odds = slices.Insert(p.odds[:end.odd], at.odd, slices.Clone(p.odds[end.odd:])...)
+	if late {
+		p.read.word += len(p.words) - end.word
+		p.read.odd += len(p.odds) - end.odd
+	}
+	p.refresh()
+}
+
+// putOdds appends what was not a first attempt that ended well.
+func (p *past) putOdds(sec, since int64, x *slot, table *signalTable) {
+	low := uint16(sec) //nolint:gosec // 16 bits
 	repeats := int64(x.all - x.n)
 	for _, f := range x.fails {
-		p.putOdd(at.odd, odd{sec: uint16(sec), sig: table.of(f.Outcome), out: uint32(f.Outcome)}, f.First, f.N-f.First) //nolint:gosec // 16 bits
+		p.putOdd(odd{sec: low, sig: table.of(f.Outcome), out: uint32(f.Outcome)}, f.First, f.N-f.First)
 		repeats -= f.N - f.First
 	}
 	if repeats > 0 {
-		p.putOdd(at.odd, odd{sec: uint16(sec), sig: good}, 0, repeats) //nolint:gosec // 16 bits
+		p.putOdd(odd{sec: low, sig: good}, 0, repeats)
 	}
 	for s := firstMeasured; s < signals; s++ {
-		n, k := x.seen(s), x.k[s]
+		n, k := x.measured[s-firstMeasured], x.k[s]
 		if n > 0 && p.since[s-firstMeasured] == 0 {
 			p.since[s-firstMeasured] = since
 		}
 		if n -= p.usual(s, sec, x); n != 0 || k > 0 {
-			p.odds = slices.Insert(p.odds, at.odd, odd{sec: uint16(sec), sig: s, out: uint32(n), first: uint16(k & low16), again: uint16(k >> 16)}) //nolint:gosec // bits
+			p.odds = append(p.odds, odd{sec: low, sig: s, out: uint32(n), first: uint16(k & low16), again: uint16(k >> 16)}) //nolint:gosec // bits
 		}
-	}
-	if late {
-		p.read.word += len(p.words) - before.word
-		p.read.odd += len(p.odds) - before.odd
 	}
 }
 
@@ -104,11 +118,11 @@ func (p *past) usual(s signal, sec int64, x *slot) int32 {
 }
 
 // putOdd splits what does not fit into sixteen bits.
-func (p *past) putOdd(at int, x odd, first, again int64) {
+func (p *past) putOdd(x odd, first, again int64) {
 	for first > 0 || again > 0 {
 		a, b := min(first, low16), min(again, low16)
 		x.first, x.again = uint16(a), uint16(b) //nolint:gosec // bounded
-		p.odds = slices.Insert(p.odds, at, x)
+		p.odds = append(p.odds, x)
 		first, again = first-a, again-b
 	}
 }
@@ -152,12 +166,19 @@ const dropBatch = 64
 
 // drop forgets what is before a second.
 func (p *past) drop(sec int64) {
-	if n := len(p.words); n < dropBatch || p.at(uint16(p.words[dropBatch-1]>>16)) >= sec { //nolint:gosec // 16 bits
-		if n == 0 || p.last >= sec {
-			return
-		}
+	if len(p.words) == 0 || sec <= p.fresh {
+		return
 	}
 	c := p.find(sec)
 	p.words, p.odds = slices.Delete(p.words, 0, c.word), slices.Delete(p.odds, 0, c.odd)
 	p.read.word, p.read.odd = max(p.read.word-c.word, 0), max(p.read.odd-c.odd, 0)
+	p.refresh()
+}
+
+// refresh works out until when nothing is worth dropping: to be asked every second, it must not be looked for.
+func (p *past) refresh() {
+	p.fresh = p.last
+	if len(p.words) >= dropBatch {
+		p.fresh = p.at(uint16(p.words[dropBatch-1] >> 16)) //nolint:gosec // 16 bits
+	}
 }

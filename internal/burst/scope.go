@@ -162,9 +162,9 @@ func (w *watch) window(g *grid, s signal, from, to int64, rest bool) []*leaf {
 		if rest && l.covered.has(s) {
 			continue
 		}
-		t := l.past.total(max(from, l.base[s].since), to)
+		t := l.past.total(max(from, l.base.since[s]), to)
 		if n := t.seen(s); n > 0 {
-			g.add(float64(n), float64(t.k[s]), l.base[s].p, l.base[s].wary)
+			g.add(float64(n), float64(t.k[s]), l.base.p[s], l.base.wary[s])
 			out = append(out, l)
 		}
 	}

@@ -61,7 +61,7 @@ func (d *Detector) Sights(by ...traffic.Dim) []Sight {
 		}
 		rate := l.rate(d.sec)
 		out[i].PerSecond += rate
-		out[i].Normal += rate * l.base[fail].p
+		out[i].Normal += rate * l.base.p[fail]
 	}
 	for i := range out {
 		if s := &out[i]; s.PerSecond > 0 {

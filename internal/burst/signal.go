@@ -32,8 +32,9 @@ const NumSignals = int(signals)
 // sigset is a set of signals.
 type sigset uint16
 
-func (s sigset) has(x signal) bool    { return s&(1<<x) != 0 }
-func (s sigset) with(x signal) sigset { return s | 1<<x }
+func (s sigset) has(x signal) bool       { return s&(1<<x) != 0 }
+func (s sigset) with(x signal) sigset    { return s | 1<<x }
+func (s sigset) without(x signal) sigset { return s &^ (1 << x) }
 func setOf(list ...signal) (s sigset) {
 	for _, x := range list {
 		s = s.with(x)
@@ -184,6 +185,20 @@ func (c *counts) seen(s signal) int32 {
 	}
 	return c.n
 }
+
+// seenAll are the denominators of all signals.
+func (c *counts) seenAll() (n perSignal) {
+	first := float64(c.n)
+	n[fail], n[limit], n[auth], n[caller] = first, first, first, first
+	n[trunc] = float64(c.ok + c.k[trunc])
+	for i, m := range c.measured {
+		n[int(firstMeasured)+i] = float64(m)
+	}
+	return n
+}
+
+// perSignal has one number for each signal.
+type perSignal = [signals]float64
 
 // place names a set of leaves: the dimensions in mask have the values of key. The empty place is everything.
 type place struct {

@@ -43,18 +43,15 @@ func (f *tide) open() bool { return f.ended == 0 }
 // volumes closes the second for the amount of traffic: evidence, alarms, scopes, ends. It must see every second, the
 // empty ones too.
 func (w *watch) volumes(sec int64) {
-	for _, l := range w.touch {
-		n := float64(l.now.n)
-		for _, c := range l.cuts {
-			c.asked += n
+	for i, c := range w.cuts {
+		n := 0.0
+		if w.sums[i].at == sec {
+			n = w.sums[i].asked
 		}
-	}
-	for _, c := range w.cuts {
 		if c.tide != nil {
 			c.volume.mute = pauseAfter
 		}
-		c.volume.push(c.asked, c.tide == nil || sec-c.tide.detected >= forgiveAfter)
-		c.asked = 0
+		c.volume.push(n, c.tide == nil || sec-c.tide.detected >= forgiveAfter)
 	}
 	for t := range turns {
 		w.judgeVolume(sec, t)

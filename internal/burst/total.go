@@ -25,6 +25,25 @@ func (p *past) total(from, to int64) (t counts) {
 	return t
 }
 
+// count adds up the second after a cursor, which is known: what learning it takes. It gives the cursor behind it, too.
+func (p *past) count(from cursor, sec int64) (t counts, to cursor) {
+	to = from
+	low := uint16(sec)                                                  //nolint:gosec // 16 bits
+	for to.word < len(p.words) && uint16(p.words[to.word]>>16) == low { //nolint:gosec // 16 bits
+		to.word++
+	}
+	for to.odd < len(p.odds) && p.odds[to.odd].sec == low {
+		to.odd++
+	}
+	t, all := p.sum(from, to)
+	for s := firstMeasured; s < signals; s++ {
+		if since := p.since[s-firstMeasured]; since != 0 && sec >= since {
+			t.measured[s-firstMeasured] += usually(s, t.ok, all)
+		}
+	}
+	return t, to
+}
+
 // usually is how many are measured for a signal if nothing is odd: of all attempts, or of those that ended well.
 func usually(s signal, ok, all int32) int32 {
 	if s == again {

@@ -21,13 +21,15 @@ type watch struct {
 	cells  []traffic.Scope
 	byCell map[place]int
 
-	touch  []*leaf // with traffic in this second
-	heard  []heard // what was told of it, as long as it is stepped
-	lates  []*leaf // with traffic that came after its second was closed
-	fired  []*cut
-	sums   []sums         // of this second, by the number of a cut
-	slot   slot           // what visits to the past unpack into
-	frozen [signals]spans // seconds that are not learned
+	touch    []*leaf        // with traffic in this second
+	heard    []heard        // what was told of it, as long as it is stepped
+	lates    []*leaf        // with traffic that came after its second was closed
+	loud     []*cut         // of those with traffic: with evidence that may be near an alarm
+	fired    []int32        // numbers of the cuts with traffic in this second
+	sums     []sums         // of this second, by the number of a cut
+	slot     slot           // what visits to the past unpack into
+	frozen   [signals]spans // seconds that are not learned
+	frozenTo int64          // the last of them
 
 	born   int64 // the first second that was stepped
 	eps    [signals]episode
@@ -71,7 +73,7 @@ func (w *watch) take(sec int64, in *Leaf) {
 	l.seen += float64(in.FirstReq)
 	if in.Width > wideCount {
 		for _, c := range l.cuts {
-			c.wide = true
+			w.cuts[c].wide = true
 		}
 	}
 }
@@ -118,12 +120,12 @@ func (w *watch) newLeaf(key traffic.Key) *leaf {
 		}
 		c := w.byCut[p]
 		if c == nil {
-			c = &cut{place: p, stats: newStats(), number: len(w.cuts)}
+			c = &cut{place: p, stats: newStats(), number: int32(len(w.cuts))} //nolint:gosec // below 2^31
 			w.byCut[p] = c
-			w.cuts = append(w.cuts, c)
+			w.cuts, w.sums = append(w.cuts, c), append(w.sums, sums{})
 		}
 		c.leaves = append(c.leaves, l)
-		l.cuts = append(l.cuts, c)
+		l.cuts = append(l.cuts, c.number)
 	}
 	for _, b := range w.lives {
 		if b.open() && b.place.covers(key) {
@@ -157,13 +159,14 @@ func (w *watch) step(sec int64) {
 	}
 	w.record(sec)
 	w.expect(w.touch)
-	w.weigh(sec)
 	at := w.alarmAt(int(signals))
+	near := sumAt(at - holdNear)
+	w.weigh(sec, near)
 	for s := range signals {
 		w.judge(sec, s, at+s.strict())
 	}
 	w.lookInto(sec)
-	w.hold(sumAt(at - holdNear))
+	w.hold(near)
 	w.follow(sec)
 	w.volumes(sec)
 	w.touch, w.heard = w.touch[:0], w.heard[:0]
@@ -208,6 +211,21 @@ func (w *watch) record(sec int64) {
 	w.lates = w.lates[:0]
 }
 
+// number gives the cuts their numbers, and their leaves those of their cuts, in the order in which they had them.
+func (w *watch) number() {
+	now := make(map[int32]int32, len(w.cuts))
+	for i, c := range w.cuts {
+		now[c.number] = int32(i) //nolint:gosec // below 2^31
+		c.number = int32(i)      //nolint:gosec // below 2^31
+	}
+	for _, l := range w.leaves {
+		for i, c := range l.cuts {
+			l.cuts[i] = now[c]
+		}
+	}
+	w.sums = make([]sums, len(w.cuts))
+}
+
 // forget drops leaves, and the cuts that are left without any.
 func (w *watch) forget(drop func(*leaf) bool) {
 	gone := make(map[*leaf]bool)
@@ -232,9 +250,7 @@ func (w *watch) forget(drop func(*leaf) bool) {
 			}
 			return len(c.leaves) == 0
 		})
-		for i, c := range w.cuts {
-			c.number = i
-		}
+		w.number()
 	}
 	w.sumUp()
 }

@@ -1,10 +1,12 @@
 package burst
 
-// weigh pushes the second into every cut that saw traffic.
-func (w *watch) weigh(sec int64) {
+import "math/bits"
+
+// weigh pushes the second into every cut that saw traffic, and notes those whose evidence may be so much.
+func (w *watch) weigh(sec int64, near float64) {
 	for s := range signals {
 		if w.eps[s].on && sec-w.eps[s].begun < forgiveAfter {
-			w.frozen[s].add(sec, sec)
+			w.freeze(s, sec, sec)
 		}
 	}
 	w.gather(sec)
@@ -18,18 +20,25 @@ func (w *watch) weigh(sec int64) {
 			learn = learn.with(s)
 		}
 	}
-	for _, c := range w.fired {
-		now := &w.sums[c.number]
+	w.loud = w.loud[:0]
+	for _, at := range w.fired {
+		c, now := w.cuts[at], &w.sums[at]
+		c.loud = 0
 		for s := range signals {
-			n := now.n[s]
-			if n <= 0 || !judged.has(s) {
-				continue
+			x := &c.stats[s]
+			if n := now.n[s]; n > 0 && judged.has(s) {
+				var normal boundary
+				if now.failed.has(s) {
+					normal = traits[s].boundary(n, now.e[s], now.v[s], now.c[s], wary)
+				}
+				x.push(sec, n, now.k[s], now.e[s], normal, c.wide, learn.has(s))
 			}
-			var normal boundary
-			if now.failed.has(s) {
-				normal = traits[s].boundary(n, now.e[s], now.v[s], now.c[s], wary)
+			if x.most >= near {
+				c.loud = c.loud.with(s)
 			}
-			c.stats[s].push(sec, n, now.k[s], now.e[s], normal, c.wide, learn.has(s))
+		}
+		if c.loud != 0 {
+			w.loud = append(w.loud, c)
 		}
 	}
 }
@@ -46,27 +55,25 @@ func (w *watch) wary(sec int64) float64 {
 // gather adds up what the cuts saw. What a burst explains is left out.
 func (w *watch) gather(sec int64) {
 	w.fired = w.fired[:0]
-	if len(w.sums) < len(w.cuts) {
-		w.sums = make([]sums, len(w.cuts)+len(w.cuts)/4)
-	}
 	var failing sigset
 	for _, l := range w.touch {
 		failed := l.failed()
 		failing |= failed
+		asked := float64(l.now.n)
 		for _, c := range l.cuts {
-			now := &w.sums[c.number]
-			if c.at != sec {
-				c.at, *now = sec, sums{}
+			now := &w.sums[c]
+			if now.at != sec {
+				*now = sums{at: sec}
 				w.fired = append(w.fired, c)
 			}
+			now.asked += asked
 			if failed == 0 {
 				continue
 			}
 			now.failed |= failed
-			for s := range signals {
-				if failed.has(s) {
-					now.k[s] += float64(l.now.k[s])
-				}
+			for m := failed; m != 0; m &= m - 1 {
+				s := bits.TrailingZeros16(uint16(m))
+				now.k[s] += float64(l.now.k[s])
 			}
 		}
 	}
@@ -77,9 +84,9 @@ func (w *watch) gather(sec int64) {
 
 // failed are the signals in which something of the leaf failed that no burst explains.
 func (l *leaf) failed() (set sigset) {
-	for s := range signals {
-		if l.now.k[s] > 0 {
-			set = set.with(s)
+	for s, k := range l.now.k {
+		if k > 0 {
+			set |= 1 << s
 		}
 	}
 	return set &^ l.covered
@@ -88,31 +95,38 @@ func (l *leaf) failed() (set sigset) {
 // sum adds a leaf to its cuts: its requests and the failures that it expected, and what the boundary needs where
 // anything failed.
 func (w *watch) sum(l *leaf, failing sigset) {
-	var n, e, v, c [signals]float64
-	for s := range signals {
-		if l.covered.has(s) {
-			continue
+	var x sums
+	x.n = l.now.seenAll()
+	for s := range x.n {
+		if l.covered>>s&1 != 0 {
+			x.n[s] = 0
 		}
-		b := &l.base[s]
-		n[s] = float64(l.now.seen(s))
-		e[s] = n[s] * b.p
-		if failing.has(s) {
-			share := e[s] / (b.n + priorWeight)
-			v[s], c[s] = n[s]*share, coldFactor*priorWeight*share
-		}
-	}
-	for _, cut := range l.cuts {
-		now := &w.sums[cut.number]
-		for s := range signals {
-			now.n[s] += n[s]
-			now.e[s] += e[s]
-		}
-		if failing == 0 {
-			continue
-		}
-		for s := range signals {
-			now.v[s] += v[s]
-			now.c[s] += c[s]
+		x.e[s] = x.n[s] * l.base.p[s]
+		if failing>>s&1 != 0 {
+			share := x.e[s] / (l.base.n[s] + priorWeight)
+			x.v[s], x.c[s] = x.n[s]*share, coldFactor*priorWeight*share
 		}
 	}
+	for _, c := range l.cuts {
+		now := &w.sums[c]
+		add(&now.n, &x.n)
+		add(&now.e, &x.e)
+		if failing != 0 {
+			add(&now.v, &x.v)
+			add(&now.c, &x.c)
+		}
+	}
+}
+
+// add adds up signal by signal. It is what a step does most often, so it is not left to a loop.
+func add(to, x *perSignal) {
+	to[fail] += x[fail]
+	to[limit] += x[limit]
+	to[auth] += x[auth]
+	to[trunc] += x[trunc]
+	to[caller] += x[caller]
+	to[slow] += x[slow]
+	to[first] += x[first]
+	to[heavy] += x[heavy]
+	to[again] += x[again]
 }
