@@ -245,6 +245,12 @@ func TestClassifyBareMessages(t *testing.T) {
 		"The request was aborted due to a timeout":                                     Timeout,
 		"This company has been suspended":                                              AccountSuspended,
 		"unable to get JSON from the answer":                                           InvalidOutput,
+		"stream disconnected before completion":                                        Truncated,
+		"stream disconnected before completion: dns error":                             Connection,
+		"stream disconnected before completion: the server is overloaded":              Overloaded,
+		"closed without sending TLS close_notify":                                      Truncated,
+		"本月用量已达上限":                                                                     QuotaExhausted,
+		"a buffer of 2 GiB cannot be allocated":                                        ServerError,
 		"We got 512 tokens back":                                                       None,
 		"400 Bad Request: json: cannot unmarshal number into field messages of type s": BadRequest,
 	}

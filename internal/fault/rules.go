@@ -64,7 +64,7 @@ var moneyRules = []rule{
 			"out of quota", "quota exhausted", "exhausted your", "allocated quota", "quota has been", "quota is exhausted", "extra usage", "exceeded your quota", "free tier has been", "free tier of the model", "free quota", "trial expired", "trial ended", "subscription expired",
 			"plan has expired", "欠费", "配额", "hit your limit", "reached your limit", "enough credit", "enough balance", "enough quota", "enough funds", "paid plan", "paid subscription", "paid account", "paid tier", "BILLING_DISABLED",
 		}, near: []near{
-			{a: []string{"余额", "额度", "积分", "点数"}, b: []string{"不足", "用尽", "用完", "耗尽", "失败", "超出"}, within: 24},
+			{a: []string{"余额", "额度", "积分", "点数", "用量"}, b: []string{"上限", "不足", "用尽", "用完", "耗尽", "失败", "超出"}, within: 24},
 			{
 				a: []string{"credit", "balance|", "|quota", "allowance", "allocation", "|budget", "|funds|", "free tier", "|trial", "paid usage", "spend cap", "spending cap", "token quota"}, within: 40,
 				b: []string{"depleted", "|exhausted", "used up", "used all", "ran out", "run out", "running out", "insufficient", "not enough", "|exceeded", "consumed", "|expired", "too low", "no remaining", "reached the limit", "been reached", "below zero", "negative"},

@@ -6,7 +6,7 @@ var streamRules = []rule{
 		name: "cut while reading the body", class: Truncated, layer: "client", from: "nginx, Envoy, httpx, requests, aiohttp, urllib3, undici, node-fetch, hyper, Go, curl, codex", doc: []string{
 			"while reading body", "while reading response body", "reading response body", "while reading upstream", "upgraded connection", "after_response_started", "error reading a body", "error decoding response body", "without sending complete", "incomplete chunked", "IncompleteRead",
 			"InvalidChunkLength", "Response ended prematurely", "ClientPayloadError", "payload is not completed", "ContentLengthError", "TransferEncodingError", "other side closed", "before response.completed", "response.incomplete", "before message_stop", "ERR_STREAM_PREMATURE_CLOSE",
-			"premature close", "outstanding read data remaining", "transfer closed with", "without [DONE]", "no [DONE]", "stream_truncated", "modelStreamErrorException", "StreamResetException", "stream was reset", "without sending any chunks", "unterminated event", "ERR_INCOMPLETE_CHUNKED_ENCODING", "chunked encoding", "upstream prematurely closed connection while sending to client",
+			"premature close", "outstanding read data remaining", "transfer closed with", "without [DONE]", "no [DONE]", "stream_truncated", "modelStreamErrorException", "StreamResetException", "stream was reset", "without sending any chunks", "unterminated event", "without sending TLS close_notify", "ERR_INCOMPLETE_CHUNKED_ENCODING", "chunked encoding", "upstream prematurely closed connection while sending to client",
 		}, not: []string{"client prematurely closed"},
 	},
 	{
@@ -83,12 +83,13 @@ var transportRules = []rule{
 			"could not resolve", "couldn't resolve", "cert verif", "ssl error", "tls error", "handshake fail", "connect error", "cannot connect", "can't connect", "could not connect", "couldn't connect", "unable to connect",
 			"failed to connect", "failed connecting", "connection closed", "connection aborted", "connection broken", "connection lost", "connection dropped", "connection terminated", "connection attempts failed", "connection failed", "connection failure", "failed to establish", "network error",
 			"networkerror", "network is unreachable", "no route to host", "host unreachable", "prematurely closed", "while connecting to upstream", "origin is unreachable", "invalid ssl certificate", "origin dns", "server closed", "socket closed",
-			"|io exception", "stream disconnected before completion", "http2:client connection", "http2:server sent", "protocolerror", "protocol error", "peer closed", "closed connection", "connection was closed", "transport error", "error communicating with", "empty reply from server",
+			"|io exception", "http2:client connection", "http2:server sent", "protocolerror", "protocol error", "peer closed", "closed connection", "connection was closed", "transport error", "error communicating with", "empty reply from server",
 			"could not reach", "cannot reach", "can t reach", "couldn t reach", "unable to reach", "failed to reach", "check your network", "check your internet", "network issue", "network problem", "server not running", "is the server running", "is ollama running", "is it running", "连接断开", "连接已断开", "网络错误", "无法连接", "连接失败", "连接被重置", "连接错误", "网络异常", "|eof|",
 		},
 		near: []near{{a: []string{"|connection", "|socket", "|network", "|websocket", "|transport|"}, b: []string{"|refused", "|reset", "|closed", "|lost", "|dropped", "|aborted", "|broken", "|failed", "unreachable", "|interrupted", "|terminated", "|rejected", "not connected", "not be established", "not be made", "|died"}, within: 32}},
 		not:  []string{"invalid header", "too big header"},
 	},
+	{name: "a stream that ended for no named cause", class: Truncated, layer: "client", from: "codex", doc: []string{"stream disconnected before completion"}},
 	// LiteLLM gives this name to whatever it cannot place.
 	{name: "connection error by name", class: Connection, domain: ByNetwork, from: "requests, openai, anthropic", doc: []string{"ConnectionError"}, not: []string{"litellm.APIConnectionError"}},
 }
