@@ -16,7 +16,7 @@ var gatewayRules = []rule{
 		name: "nothing left to send to", class: NoHealthyUpstream, layer: "gateway",
 		faint: []string{"circuit breaker"},
 		any: []string{
-			"无可用渠道", "可用渠道", "没有可用", "无可用", "short circuited", "circuit open", "circuit is open", "|breaker is open", "breaker open", "breaker tripped", "upstream overflow", "has no endpoints", "no ready endpoints", "0 healthy", "in cooldown", "cooling down", "on cooldown", "all upstream servers tried",
+			"无可用渠道", "可用渠道", "没有可用", "无可用", "short circuited", "circuit open", "circuit is open", "|breaker is open", "breaker open", "breaker tripped", "upstream overflow", "nothing to route to", "nowhere to route", "has no endpoints", "no ready endpoints", "0 healthy", "in cooldown", "cooling down", "on cooldown", "all upstream servers tried",
 		},
 		near: []near{
 			{
@@ -48,7 +48,7 @@ var capacityRules = []rule{
 		any: []string{
 			"overloaded", "over capacity", "at capacity", "at full capacity", "high demand", "server busy", "server is busy", "servers are busy", "server is currently busy", "too busy", "model busy", "model is busy", "is currently busy", "service is too busy",
 			"capacity exceeded", "insufficient capacity", "no capacity", "out of capacity", "lack of capacity", "capacity constraint", "capacity available", "not enough capacity", "capacity limit", "exceeds capacity", "heavy load", "high load", "excessive load",
-			"overcapacity", "queue is full", "queue full", "full queue", "queue exceeded", "no slots", "no slot available", "available slot", "slots in use", "slot unavailable", "max pending", "too many pending", "load shedding", "oversubscribed",
+			"overcapacity", "queue is full", "queue full", "full queue", "queue exceeded", "no slots", "no slot available", "available slot", "slots in use", "slot unavailable", "max pending", "too many pending", "too many waiting", "too many queued", "heavy demand", "load shedding", "oversubscribed",
 			"saturated", "processing too many", "receiving too many", "handling too many", "too much traffic", "high volume of", "too many connections", "负载已", "负载过", "负载较", "负载太", "已满", "饱和", "过载", "服务器繁忙", "系统繁忙", "繁忙", "拥挤", "访问量过大", "算力不足", "资源不足",
 		},
 		near: []near{{a: []string{"|queue", "|slots", "|slot", "waiting requests", "pending requests"}, b: []string{"|busy|", "|full|", "limit reached", "exceed"}, within: 24}, {a: []string{"|gpu", "|compute"}, b: []string{"exhausted", "insufficient", "not enough", "no available", "none available"}, within: 32}, {a: []string{"|server", "|model", "|service", "|system", "|cluster", "|engine"}, b: []string{"|busy|", "overload"}, within: 24}, {a: []string{"capacity"}, b: []string{"insufficient", "not enough", "exceeded", "lack of", "|limited", "out of", "unavailable", "exhausted", "constrained"}, within: 24}, {a: []string{"|worker", "|replica", "|instance|"}, b: []string{"request limit reached", "max concurrency", "no free", "at its limit"}, within: 40}},

@@ -7,7 +7,7 @@ var namedRules = []rule{
 	{name: "model gone code", class: ModelNotFound, confidence: sure, from: "OpenAI, Anthropic, Azure, Groq, DeepSeek codes", doc: []string{
 		"model_not_found", "DeploymentNotFound", "model_decommissioned", "model_not_supported", "model_deprecated", "not_found_error", "route_not_found", "unknown_model", "model_not_available", "model_not_exist", "invalid_model", "resource_not_found", "unsupported_model",
 		"ModelNotFound", "GatewayModelNotFound", "ModelNotFoundException", "UnknownOperationException", "no_model_access", "model_terminated",
-	}, not: []string{"permission", "unsupported model feature"}},
+	}, not: []string{"permission", "unsupported model feature", "module not found"}},
 	{name: "parameter on a path", class: BadRequest, from: "OpenRouter routing errors", doc: []string{"no endpoints found that support", "no endpoints found that can handle"}},
 	{name: "data policy", class: Auth, from: "OpenRouter privacy errors", doc: []string{"data policy", "privacy settings"}},
 	{
@@ -83,8 +83,8 @@ var outputRules = []rule{
 			"JSON value could not be converted", "JSON::ParserError", "parse_error.101", "JsonException", "read json:", "decode json", "decoding json",
 		}, except: []int{400, 413, 415, 422}, not: []string{"<html", "<!doctype", "request body", "parse request", "json body", "chat request.", "generate request.", "request."},
 	},
-	{name: "answer of the wrong shape", class: InvalidOutput, from: "pydantic", doc: []string{
-		"validation error for", "validation errors for", "[type=missing", "[type=string_type", "[type=json_invalid", "[type=model_type", "[type=literal_error", "[type=enum", "[type=int_parsing", "[type=float_parsing", "[type=list_type", "[type=dict_type", "[type=value_error", "[type=bool_parsing",
+	{name: "answer of the wrong shape", class: InvalidOutput, from: "pydantic, zod", doc: []string{
+		"ZodError", "validation error for", "validation errors for", "[type=missing", "[type=string_type", "[type=json_invalid", "[type=model_type", "[type=literal_error", "[type=enum", "[type=int_parsing", "[type=float_parsing", "[type=list_type", "[type=dict_type", "[type=value_error", "[type=bool_parsing",
 	}, except: []int{400, 422, 500}, not: []string{"request body", "request."}},
 	{
 		name: "output words", class: InvalidOutput, faint: []string{"invalid tool", "tool not found", "any json", "no json", "no output", "malformed response", "unexpected response", "unexpected format", "invalid response format", "invalid response from llm", "invalid response from model", "non object", "not a json", "is not json", "isn t json", "instead of json", "non json"},
@@ -94,15 +94,15 @@ var outputRules = []rule{
 			"empty completion", "empty output", "empty stream", "returned no content", "no content in response", "no content returned", "not valid json", "invalid json", "malformed json", "json decode error", "JSONDecodeError", "expecting value:line",
 			"invalid function call", "invalid args", "invalid arguments", "unterminated string", "expecting property name", "expecting , delimiter", "unexpected token", "no text content", "failed to generate json", "failed to parse",
 			"response cannot be null", "response is null", "response was null", "returned empty", "no valid json", "failed to validate json", "returned an empty", "empty or malformed", "cannot parse", "unparseable", "unparsable", "invalid utf 8", "json parsing failed", "error parsing", "bad json", "did not return valid", "did not return any",
-			"no generations", "none or empty", "no valid tool call", "内容为空", "return value is empty", "hallucinated", "unknown tool", "no such tool", "invalid format:", "missing action", "does not conform", "not conform to", "解析失败", "返回为空", "空响应",
+			"no generations", "none or empty", "wrong arguments", "bad arguments", "neither content nor", "with an empty message", "empty assistant message", "no valid tool call", "内容为空", "return value is empty", "hallucinated", "unknown tool", "no such tool", "invalid format:", "missing action", "does not conform", "not conform to", "解析失败", "返回为空", "空响应",
 		},
 		near: []near{
 			{a: []string{"json", "tool call", "function call", "tool argument", "model output", "llm output", "arguments"}, b: []string{"malformed", "invalid character", "could not be parsed", "unexpected character", "not parse", "failed to decode", "is invalid|", "unparse", "not valid", "cut off in"}, within: 64},
-			{a: []string{"json"}, b: []string{"unable to get", "could not get", "could not extract", "unable to extract", "failed to extract", "cannot extract", "could not find", "no valid"}, within: 32},
+			{a: []string{"json"}, b: []string{"not contain", "contains no", "unable to get", "could not get", "could not extract", "unable to extract", "failed to extract", "cannot extract", "could not find", "no valid"}, within: 32},
 			{a: []string{"|tool|"}, b: []string{"not found", "does not exist", "is not available", "not registered", "not a valid tool"}, within: 40},
 			{a: []string{"|no|"}, b: []string{"in response", "in the response", "in completion", "in the completion", "in model output", "in the reply"}, within: 32},
 			{a: []string{"schema|"}, b: []string{"output does not match", "response does not match", "output doesn't match", "output did not match", "output violates", "mismatch"}, within: 40},
-			{a: []string{"llm output", "model output", "|llm response", "model response", "|output|", "the response", "completion|"}, b: []string{"schema validation", "failed validation", "validation failed", "not validate", "does not match", "did not match", "doesn t match"}, within: 40},
+			{a: []string{"structured output", "llm output", "model output", "|llm response", "model response", "|output|", "the response", "completion|"}, b: []string{"schema validation", "failed validation", "validation failed", "not validate", "does not match", "did not match", "doesn t match", "|missing", "violates", "parsing failed", "parse failed", "parse error", "mismatched"}, within: 40},
 			{a: []string{"returned no|", "returned null", "returned nothing", "returned none", "produced no|", "got no|", "without any"}, b: []string{"candidates", "choices", "content", "|text|", "|image", "response", "completion", "output", "message", "answer", "tool call", "function call"}, within: 24},
 			{a: []string{"|empty|", "|blank|"}, b: []string{"response", "content", "completion", "candidates", "choices", "|answer", "|reply", "output"}, within: 28},
 		},

@@ -18,8 +18,8 @@ var streamRules = []rule{
 		},
 		near: []near{{
 			a: []string{"|stream", "streaming", "response body", "completion stream"}, within: 48,
-			b: []string{"ended without", "ended before", "ended unexpectedly", "closed before", "ended prematurely", "closed unexpectedly", "closed prematurely", "interrupted", "incomplete", "stopped unexpectedly", "ended early", "dropped", "disconnected while", "connection lost", "broken|", "closed without", "reset by", "ended with an", "finished without", "completed without", "terminated before", "stopped before", "|died", "|cut|"},
-		}, {
+			b: []string{"ended without", "ended before", "ended unexpectedly", "closed before", "ended prematurely", "closed unexpectedly", "closed prematurely", "interrupted", "incomplete", "stopped unexpectedly", "ended early", "dropped", "disconnected while", "connection lost", "broken|", "closed without", "reset by", "was reset", "ended with an", "finished without", "completed without", "terminated before", "stopped before", "|died", "|cut|"},
+		}, {a: []string{"[done]", "message stop", "terminal event", "final chunk", "last chunk"}, b: []string{"|never", "missing", "not received", "not seen", "did not arrive", "not arrive"}, within: 32}, {
 			a: []string{"mid response", "mid stream", "midstream", "mid generation", "mid answer", "mid sentence", "mid turn", "mid reply", "mid flight"}, within: 64,
 			b: []string{"drop", "|cut", "|failed", "|lost", "closed", "disconnect", "terminat", "interrupt", "stopped", "died", "abort", "|broke|"},
 		}},
@@ -33,7 +33,7 @@ var streamRules = []rule{
 		near: []near{{a: []string{"output", "response", "generation", "answer", "completion", "message"}, b: []string{"due to length", "due to max tokens", "cut off", "hit the length limit", "token limit reached", "reached the token limit"}, within: 48}, {a: []string{"output token", "max output tokens", "maximum output", "max tokens"}, b: []string{"|hit", "reached", "exceeded the", "ran out of", "cut off", "stopped at", "truncated"}, within: 40}},
 	},
 	{name: "terminated fetch", class: Truncated, layer: "client", from: "undici", doc: []string{"TypeError: terminated", "Error: terminated"}, any: []string{":terminated|"}},
-	{name: "broken HTTP/2 stream", class: Truncated, layer: "client", from: "Go http2, nghttp2, node", doc: []string{"ERR_HTTP2_STREAM", "ERR_HTTP2_PROTOCOL_ERROR", "stream error: stream ID"}, near: []near{{a: []string{"|stream"}, b: []string{"internal error", "rst stream", "protocol error"}, within: 64}}, except: []int{500}, not: []string{"internal server error"}},
+	{name: "broken HTTP/2 stream", class: Truncated, layer: "client", from: "Go http2, nghttp2, node", doc: []string{"ERR_HTTP2_STREAM", "ERR_HTTP2_PROTOCOL_ERROR", "stream error: stream ID"}, near: []near{{a: []string{"|stream|"}, b: []string{"internal error", "rst stream", "protocol error"}, within: 64}}, except: []int{500}, not: []string{"internal server error"}},
 }
 
 // transportRules say who stopped waiting, and what was never reached.
@@ -82,11 +82,11 @@ var transportRules = []rule{
 			"connection refused", "connect:refused", "actively refused", "connection reset", "connection was reset", "forcibly closed", "broken pipe", "remote end closed", "server disconnected", "failed to fetch", "name resolution", "name or service not known", "nodename nor servname",
 			"could not resolve", "couldn't resolve", "cert verif", "ssl error", "tls error", "handshake fail", "connect error", "cannot connect", "can't connect", "could not connect", "couldn't connect", "unable to connect",
 			"failed to connect", "failed connecting", "connection closed", "connection aborted", "connection broken", "connection lost", "connection dropped", "connection terminated", "connection attempts failed", "connection failed", "connection failure", "failed to establish", "network error",
-			"networkerror", "network is unreachable", "no route to host", "host unreachable", "prematurely closed", "while connecting to upstream", "origin is unreachable", "invalid ssl certificate", "origin dns", "server closed", "socket closed",
+			"networkerror", "|unreachable", "proxy connect aborted", "no route to host", "prematurely closed", "while connecting to upstream", "origin is unreachable", "invalid ssl certificate", "origin dns", "server closed", "socket closed",
 			"|io exception", "http2:client connection", "http2:server sent", "protocolerror", "protocol error", "peer closed", "closed connection", "connection was closed", "transport error", "error communicating with", "empty reply from server",
 			"could not reach", "cannot reach", "can t reach", "couldn t reach", "unable to reach", "failed to reach", "check your network", "check your internet", "network issue", "network problem", "server not running", "is the server running", "is ollama running", "is it running", "连接断开", "连接已断开", "网络错误", "无法连接", "连接失败", "连接被重置", "连接错误", "网络异常", "|eof|",
 		},
-		near: []near{{a: []string{"|connection", "|socket", "|network", "|websocket", "|transport|"}, b: []string{"|refused", "|reset", "|closed", "|lost", "|dropped", "|aborted", "|broken", "|failed", "unreachable", "|interrupted", "|terminated", "|rejected", "not connected", "not be established", "not be made", "|died"}, within: 32}},
+		near: []near{{a: []string{"|connection", "|socket", "|network", "|websocket", "|web socket", "|transport|"}, b: []string{"|refused", "|reset", "|closed", "|lost", "|dropped", "|aborted", "|broken", "|failed", "unreachable", "|disconnected", "|interrupted", "|terminated", "|rejected", "not connected", "not be established", "not be made", "|died"}, within: 32}, {a: []string{"|websocket", "|web socket"}, b: []string{"|failed", "|closed", "|refused"}, within: 64}},
 		not:  []string{"invalid header", "too big header"},
 	},
 	{name: "a stream that ended for no named cause", class: Truncated, layer: "client", from: "codex", doc: []string{"stream disconnected before completion"}},
