@@ -37,7 +37,6 @@ func (d *Desk) resume() {
 // resumeRuns folds the walks of open incidents.
 func (d *Desk) resumeRuns(entries []incident.Entry) {
 	steps := map[string][]runbook.Entry{}
-	proofs := map[string][]incident.StepData{} // what was found of levers
 	titles := map[string]string{}
 	var order []*run
 	ended := map[string]bool{}
@@ -71,12 +70,8 @@ func (d *Desk) resumeRuns(entries []incident.Entry) {
 			}
 		case e.Kind.Noun() == "step" || e.Kind == incident.Note:
 			var data stepEntry
-			switch {
-			case e.Decode(&data) != nil:
-			case data.Entry.Kind != "":
+			if e.Decode(&data) == nil && data.Entry.Kind != "" {
 				steps[e.Run] = append(steps[e.Run], data.Entry)
-			case data.Lever != "":
-				proofs[e.Run] = append(proofs[e.Run], data.StepData)
 			}
 		}
 	}
@@ -84,7 +79,7 @@ func (d *Desk) resumeRuns(entries []incident.Entry) {
 		switch {
 		case r.book != nil:
 			r.walk = runbook.FoldFrom(r.walk, r.book, steps[r.id])
-			r.takeProofs(proofs[r.id])
+			r.takeProofs(entries)
 			d.runs = append(d.runs, r)
 		case !ended[r.id]:
 			d.finding("run "+r.id, "a run of "+titles[r.id]+" cannot be taken up: the runbook has changed or is gone")
@@ -93,8 +88,12 @@ func (d *Desk) resumeRuns(entries []incident.Entry) {
 }
 
 // takeProofs takes up what an earlier console found of the run's levers: it is not judged again from a board that was empty.
-func (r *run) takeProofs(all []incident.StepData) {
-	for _, p := range all {
+func (r *run) takeProofs(entries []incident.Entry) {
+	for _, e := range entries {
+		var p incident.StepData
+		if e.Run != r.id || e.Kind != incident.StepCheck || e.Decode(&p) != nil || p.Lever == "" {
+			continue
+		}
 		res := runbook.Result{Truth: runbook.ParseTruth(p.Truth), Text: strings.TrimPrefix(p.Check, "verify: "), Why: p.Why}
 		if r.verified == nil {
 			r.verified = map[string]verdict{}

@@ -75,17 +75,7 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 			v.Why, v.Goto = "goes to "+to, to
 		}
 	case b.Action != nil:
-		v.State = st.State
-		if l := d.leverByID(st.Lever); l != nil {
-			v.State = leverFacts(l) + r.verifyWords(l.id)
-		}
-		if current {
-			does := d.actionWords(r, b.Action)
-			v.Action, v.Disabled, v.Command, v.Aim = does.words, does.disabled, does.command, does.aim
-			v.Goto, v.Why = d.actionLeads(r, b.Action, st)
-		} else {
-			v.Action = b.Action.Do
-		}
+		d.actionBlock(r, b.Action, current, st, &v)
 	case b.Probe != nil:
 		d.probeBlock(r, b.Probe, n, current, st, &v)
 	case b.Ask != nil:
@@ -93,18 +83,38 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 	case b.Wait != nil:
 		p := r.walk.Pending
 		v.Open = current && p != nil && p.Kind == runbook.KindWait && p.Block == n
-		v.State = st.Outcome
-		v.Text = "at most " + runbook.Brief(b.Wait.AtMost)
-		if !st.Until.IsZero() && current && st.Outcome == "" {
-			v.Text = fmt.Sprintf("%s left", max(0, st.Until.Sub(now)).Round(time.Second))
-		}
-		if to := slugOf(b.Wait.OnTimeout); current && st.Outcome == "timeout" && to != "" {
-			v.Goto, v.Why = to, "the book goes to "+to
-		}
+		waitBlock(b.Wait, current, st, now, &v)
 	default:
 		v.Text = st.Text
 	}
 	return v
+}
+
+// actionBlock shows an action: what it would do and why it cannot, how its lever stands, and where the book goes if that did not help.
+func (d *Desk) actionBlock(r *run, a *runbook.Action, current bool, st runbook.BlockState, v *BlockView) {
+	v.State, v.Action = st.State, a.Do
+	if l := d.leverByID(st.Lever); l != nil {
+		v.State = leverFacts(l) + r.verifyWords(l.id)
+	}
+	if current {
+		does := d.actionWords(r, a)
+		v.Action, v.Disabled, v.Command, v.Aim = does.words, does.disabled, does.command, does.aim
+		v.Goto, v.Why = d.actionLeads(r, a, st)
+	}
+}
+
+// waitBlock shows how long a wait goes on, how it ended, and where the book goes if its time was up.
+func waitBlock(w *runbook.Wait, current bool, st runbook.BlockState, now time.Time, v *BlockView) {
+	v.State, v.Text = st.Outcome, "at most "+runbook.Brief(w.AtMost)
+	switch {
+	case !current:
+	case st.Outcome == "" && !st.Until.IsZero():
+		v.Text = fmt.Sprintf("%s left", max(0, st.Until.Sub(now)).Round(time.Second))
+	case st.Outcome == "timeout":
+		if v.Goto = slugOf(w.OnTimeout); v.Goto != "" {
+			v.Why = "the book goes to " + v.Goto
+		}
+	}
 }
 
 // leverFacts says the three facts and the outcome of a lever in a line.
