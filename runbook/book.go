@@ -94,6 +94,8 @@ type Section struct {
 	Parent      int // index of the enclosing section, -1 for none
 	Role        Role
 	Prose       []Prose
+
+	named bool // its heading is a name in code and nothing else
 }
 
 // Step is one thing to do.

@@ -24,11 +24,16 @@ func plainSteps(sections []Section, title string) []Step {
 		})
 	}
 	f.english = english(text.String())
+	guide := f.english && isGuide(title)
 	for i := range sections {
+		if guide {
+			f.steps = append(f.steps, f.byGuide(i)...)
+			continue
+		}
 		f.section(i)
 	}
 	for i := range sections {
-		if len(f.steps) == 0 && sections[i].aside() {
+		if len(f.steps) == 0 && sections[i].aside() && !guide && !isRules(sections[i].Title) {
 			f.steps = f.items(sections[i], i) // all that there is
 		}
 	}
@@ -42,7 +47,7 @@ func plainSteps(sections []Section, title string) []Step {
 			st.Title = title
 		}
 		st.Stage = sectionStage(sections, st.Section)
-		st.Conditional = conditional(st.Title) || conditional(firstText(st.Prose))
+		st.Conditional = st.Conditional || conditional(st.Title) || conditional(firstText(st.Prose))
 	}
 	return steps
 }
@@ -110,14 +115,21 @@ func (f *finder) isStep(i int) bool {
 	switch {
 	case hasCommands(s.Prose), !f.english:
 		return true
-	case !stepHead.MatchString(s.Title) && (f.introduces(i) || silent(s.Prose) && roleOf(s.Title) == RoleNone):
+	case !stepHead.MatchString(s.Title) && (f.introduces(i) || silent(s.Prose) && roleOf(s.Title) == RoleNone && !imperativeStrict(s.Title)):
 		return false
 	case directs(s.Title):
 		return strings.Contains(s.Title, " ") || s.Role != RoleNone || acts(s.Prose) // "Send" alone may name a part of a system
-	case s.Role != RoleNone, isAlertName(s.Title):
+	case isAlertName(s.Title), purpose(s.Title):
 		return true
 	}
-	return acts(s.Prose)
+	return acts(s.Prose) || roleOf(s.Title) != RoleNone && slices.ContainsFunc(s.Prose, func(p Prose) bool { return p.Kind == List || p.Kind == Table })
+}
+
+// purpose tells a heading that begins with the word for what its section is for: "Mitigation", "Verify", "Escalation path". Where the
+// word stands elsewhere ("Partial collection") the text has to tell to act.
+func purpose(title string) bool {
+	word, _, _ := strings.Cut(plainStart(title), " ")
+	return roleOf(word) != RoleNone
 }
 
 // headingAlone tells a heading that says everything: it tells what to do, and nothing stands under it.
@@ -221,17 +233,44 @@ func (f *finder) items(s Section, index int) []Step {
 			continue
 		}
 		for _, item := range p.items() {
-			n := len(steps) + 1
-			steps = append(steps, Step{
-				Slug: f.slugs.take(s.Slug + "-" + strconv.Itoa(n)), Title: itemTitle(item, s.Title, n), Role: s.Role,
-				Line: cmp.Or(item.Line, p.Line, s.Line), Section: index, Prose: item.Kids,
-			})
+			inCase := conditional(firstText(item.Kids))
+			orders, lead := parted(p, item)
+			for k, one := range orders {
+				n := len(steps) + 1
+				if k > 0 {
+					lead = nil
+				}
+				steps = append(steps, Step{
+					Slug: f.slugs.take(s.Slug + "-" + strconv.Itoa(n)), Title: itemTitle(one, s.Title, n), Role: s.Role, Conditional: inCase,
+					Line: cmp.Or(one.Line, p.Line, s.Line), Section: index, Prose: slices.Concat(lead, one.Kids),
+				})
+			}
 		}
 	}
 	if len(steps) > 0 {
 		steps[0].Prose = slices.Concat(intro, steps[0].Prose)
 	}
 	return steps
+}
+
+// parted cuts a bullet that sets off numbered orders into these: "If the tokens differ: 1. Stop it, 2. Rotate them". What stands
+// before them belongs to the first, what stands behind them to the last.
+func parted(list, item Prose) (orders, lead []Prose) {
+	if list.Kind != List || list.Ordered || !slices.ContainsFunc(item.Kids, numberedOrders) {
+		return []Prose{item}, nil
+	}
+	for _, k := range item.Kids {
+		switch {
+		case numberedOrders(k):
+			orders = append(orders, k.Kids...)
+		case len(orders) == 0:
+			lead = append(lead, k)
+		default:
+			last := &orders[len(orders)-1]
+			last.Kids = append(slices.Clone(last.Kids), k)
+		}
+	}
+	return orders, lead
 }
 
 func hasCommands(prose []Prose) bool {

@@ -2,6 +2,7 @@ package runbook
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -26,7 +27,7 @@ func sectionsOf(doc []Prose, plain bool) []Section {
 			last.Prose = append(last.Prose, p)
 			continue
 		}
-		s := Section{Title: strings.TrimRight(oneLine(p.Text), "# "), Level: p.Level, Line: p.Line, Parent: -1}
+		s := Section{Title: strings.TrimRight(oneLine(p.Text), "# "), Level: p.Level, Line: p.Line, Parent: -1, named: plain && inCode(p)}
 		if p.Level == boldLevel {
 			bold = append(bold, len(all)) // named last, so that real headings keep the anchors that GitHub gives them
 			s.Prose = p.Kids
@@ -47,6 +48,11 @@ func sectionsOf(doc []Prose, plain bool) []Section {
 	}
 	assignRoles(all)
 	return all
+}
+
+// inCode tells a heading that is nothing but a name in code, of a function or a field: what follows says what that is.
+func inCode(p Prose) bool {
+	return len(p.Spans) == 1 && p.Spans[0].Style == CodeSpan && !looksLikeCommand(p.Spans[0].Text)
 }
 
 // aside tells a section that is read beside the steps.
@@ -86,7 +92,10 @@ func assignRoles(all []Section) {
 		if i == top {
 			continue
 		}
-		if s.Role = roleOf(s.Title); s.Role == RoleNone && s.Parent >= 0 {
+		if s.Role = roleOf(s.Title); s.Role == RoleNone && s.named {
+			s.Role = RoleReference
+		}
+		if s.Role == RoleNone && s.Parent >= 0 {
 			s.Role = all[s.Parent].Role
 			if stepHead.MatchString(s.Title) && s.aside() {
 				s.Role = RoleNone
@@ -151,14 +160,27 @@ func slugOf(title string) string {
 	return b.String()
 }
 
+// ruleWords are headings over what always holds, and is no step of a way.
+var ruleWords = []string{"guideline", "convention", "principle", "responsibilities", "^duties", "^restrictions", "^persona", "entry criteria", "exit criteria", "acceptance criteria", "etiquette", "expected behavior", "expected behaviour", "^policy", "^policies"}
+
+// isRules tells a heading over rules.
+func isRules(title string) bool {
+	t := strings.TrimLeft(strings.ToLower(title), " 0123456789.:)#")
+	return slices.ContainsFunc(ruleWords, func(w string) bool { return strings.Contains(t, strings.TrimPrefix(w, "^")) })
+}
+
 // roleWords maps what authors write in headings to roles. The first role with a word in the title wins; ^ is the
-// beginning of the title.
+// beginning of the title, ^= all of it.
 var roleWords = []struct {
 	role  Role
 	words []string
 }{
+	{RoleContext, ruleWords},
 	{RoleContext, []string{"^what this", "^what it", "^what you will", "^what you'll", "^what happens", "^what and why"}},
 	{RoleReference, []string{
+		"^=request", "^=requests", "^=headers", "^=request body", "^=response body", "^=input", "^=inputs", "^=input fields", "^=output", "^=outputs", "^=output format", "^=parameters", "^=fields", "^=flags",
+		"^=options", "^=exit codes", "^=return codes", "^=result codes", "^=permissions", "^=privileges", "^=schema", "^=json schema", "^=endpoint", "^=endpoints", "^=api", "^=result", "^=returns", "^=usage examples",
+		"^=authors", "^=credits", "^=conclusion", "^=goals", "^=aims", "^=non-goals", "^=key takeaways", "^=takeaways", "^=future work", "^=test coverage", "^=compatibility",
 		"reference", "further reading", "see also", "related", "additional information", "additional notes", "additional resources", "table of contents", "appendix", "glossary",
 		"changelog", "change log", "revision history", "version history", "document history", "post-mortem template", "footnote", "acknowledg", "license", "contributors",
 	}},
@@ -191,7 +213,11 @@ func roleOf(title string) Role {
 	t := " " + strings.ToLower(title) + " "
 	for _, r := range roleWords {
 		for _, w := range r.words {
-			if start, ok := strings.CutPrefix(w, "^"); ok {
+			if whole, ok := strings.CutPrefix(w, "^="); ok {
+				if strings.Trim(t, " 0123456789.:)#") != whole {
+					continue
+				}
+			} else if start, ok := strings.CutPrefix(w, "^"); ok {
 				if !strings.HasPrefix(strings.TrimLeft(t, " 0123456789.:)#"), start) {
 					continue
 				}

@@ -46,6 +46,8 @@ var factLead = regexp.MustCompile(`(?i)\b(reasons?|causes?|caused by|because|mea
 var (
 	// readLead stands before a list of what can be read elsewhere.
 	readLead = regexp.MustCompile(`(?i)\b(refer to|see( also)?|more (information|details)|learn more|following (links|pages|documents|topics|articles))\b`)
+	// wayLead stands before a way to do something that is told without orders: "can be had by: 1. Logging in".
+	wayLead = regexp.MustCompile(`(?i)\b(by( doing)?( the following)?|as follows|(these|following) steps)\s*:\s*$`)
 	// ruleLead says how something has to be: "variables should:". Who is told to act is you or we.
 	ruleLead = regexp.MustCompile(`(?i)^(.*[.!?]\s+)?[^.!?]*\b(names?|variables?|outputs?|resources?|files?|values?|fields?|labels?|it|they|which|that)\W{0,4}\s(should|must)\s*:?\s*$`)
 )
@@ -54,6 +56,9 @@ var (
 // lack of any role, say that it explains.
 func (f *finder) orderedSteps(s Section, list Prose, lead string) bool {
 	if !f.english {
+		return true
+	}
+	if wayLead.MatchString(lead) && toldAsWay(list) {
 		return true
 	}
 	acting := 0
@@ -71,6 +76,18 @@ func (f *finder) orderedSteps(s Section, list Prose, lead string) bool {
 		return acting*4 >= len(list.Kids)
 	}
 	return true
+}
+
+// toldAsWay tells a list of what is done, one after the other: "Logging in to the portal".
+func toldAsWay(list Prose) bool {
+	doing := 0
+	for _, item := range list.Kids {
+		word, _, more := strings.Cut(plainStart(firstText(item.Kids)), " ")
+		if more && strings.HasSuffix(word, "ing") || itemActs(item) {
+			doing++
+		}
+	}
+	return doing*2 > len(list.Kids)
 }
 
 // bulletSteps tells bullets of steps: at least half of them begin with a verb.
@@ -98,16 +115,34 @@ func itemActs(item Prose) bool {
 		return imperativeStrict(item.Kids[0].Text)
 	}
 	text := firstText(item.Kids)
-	if ordering(text) && !namesOption(item) {
+	if m := nameOf(item); m != "" {
+		text = strings.TrimSpace(strings.TrimPrefix(text, m))
+		if imperativeStrict(m) || orderBehind(strings.TrimLeft(text, " :.–—-")) {
+			return true
+		}
+	} else if ordering(text) && !namesOption(item) {
 		return true
 	}
 	for _, k := range item.Kids {
-		if k.Kind == Code && len(k.Commands) > 0 {
+		if k.Kind == Code && len(k.Commands) > 0 || numberedOrders(k) {
 			return true
 		}
 	}
 	// A command alone, not a name in passing.
 	return len(item.Kids) > 0 && len(item.Kids[0].Spans) > 0 && item.Kids[0].Spans[0].Style == CodeSpan && looksLikeCommand(item.Kids[0].Spans[0].Text)
+}
+
+// nameOf is the bold text that an item begins with where a dash or a colon sets it off: the name of what is explained, which
+// is an order only if it can be nothing else.
+func nameOf(item Prose) string {
+	if len(item.Kids) == 0 || len(item.Kids[0].Spans) < 2 || item.Kids[0].Spans[0].Style != Strong {
+		return ""
+	}
+	label, next := item.Kids[0].Spans[0].Text, strings.TrimSpace(item.Kids[0].Spans[1].Text)
+	if strings.HasPrefix(next, "—") || strings.HasPrefix(next, "–") || strings.HasPrefix(next, "- ") || strings.HasPrefix(next, ":") || strings.HasSuffix(label, ":") {
+		return label
+	}
+	return ""
 }
 
 // namesOption tells an item that begins with a paragraph of one word in code: the name of an option, not an order.

@@ -100,9 +100,18 @@ func ordering(text string) bool {
 		return true
 	}
 	if m := labelled.FindString(text); m != "" {
-		return imperativeStrict(text[len(m):])
+		return orderBehind(text[len(m):])
 	}
 	return false
+}
+
+// orderBehind tells whether a sentence, or what stands behind a label, is an order. There "if" explains, unless an order follows it.
+func orderBehind(text string) bool {
+	if conditional(plainStart(text)) {
+		when := comma.FindString(text)
+		return when != "" && imperativeStrict(text[len(when):])
+	}
+	return imperativeStrict(text)
 }
 
 // imperativeStrict is imperative for a sentence somewhere in a text, or a heading: a word that is a noun as often
@@ -158,19 +167,27 @@ func verbFirst(t string, strict bool) bool {
 	return true
 }
 
+// toldWhom is what somebody has to do who reads: you and we, or what has to be done by nobody in particular. What a program or
+// an author of other texts should do is told to them.
+var toldWhom = regexp.MustCompile(`\b(you|we|i|one|someone|somebody|operators?|engineers?|admins?|administrators?|on-?call|sres?|team|whoever) (\w+ )?(should|must|need to|needs to|have to|has to)\b|` +
+	`\b(should|must|needs? to|has to|have to) (\w+ )?be (\w+ )?\w+(ed|en|un|wn|set|put|run|cut)\b`)
+
 // tellsToAct looks for a sentence that tells somebody to do something.
 func tellsToAct(text string) bool {
 	lower := strings.ToLower(text)
-	for _, w := range []string{" should ", " must ", "need to ", "needs to ", "have to ", "has to ", "make sure", "please ", "be sure to"} {
+	for _, w := range []string{"make sure", "please ", "be sure to"} {
 		if strings.Contains(lower, w) {
 			return true
 		}
+	}
+	if toldWhom.MatchString(lower) {
+		return true
 	}
 	if len(text) > 8<<10 {
 		text = text[:8<<10]
 	}
 	for s := range strings.SplitSeq(strings.ReplaceAll(text, "\n", ". "), ". ") {
-		if imperativeStrict(s) || orderWithNoun(s) {
+		if orderBehind(s) || orderWithNoun(s) {
 			return true
 		}
 	}
