@@ -88,25 +88,21 @@ func (p *leverPane) drawReach(f frame, scope traffic.Scope, name string) (string
 	return title, append(top, lines...)
 }
 
-// reachWord says in a word how it stands with a lever.
-func reachWord(x *desk.Reach) (string, style) {
-	switch {
-	case x.Impossible():
-		return "cannot", dim
-	case x.Not != "":
-		return "not now", warn
-	case x.Force != "":
-		return "by force", warn
-	case x.Fitness == "nearest":
-		return "nearest", warn
+// reachStyle colours the word that says how it stands with a lever.
+func reachStyle(word string) style {
+	switch word {
+	case desk.ReachCan:
+		return good
+	case desk.ReachCannot:
+		return dim
 	}
-	return "can", good
+	return warn
 }
 
 // drawReachOf is one lever: a line, and below the selected one everything that there is to know before a plan.
 func drawReachOf(f frame, x *desk.Reach, sel bool) []string {
-	word, s := reachWord(x)
-	one := f.selected(sel).field(s, word, 9)
+	word := x.Word()
+	one := f.selected(sel).field(reachStyle(word), word, 9)
 	name := strong
 	if x.Impossible() {
 		name = dim

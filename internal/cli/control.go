@@ -21,7 +21,7 @@ import (
 
 func (a *app) controlCommand() *cobra.Command {
 	c := &cobra.Command{
-		Use: "control", Short: "The levers of the configured gateways: describe, read, plan, apply, revert, extend, conform, companion", Args: noArgs, RunE: showHelp,
+		Use: "control", Short: "The levers of the configured gateways: describe, read, reach, plan, apply, revert, extend, conform, companion", Args: noArgs, RunE: showHelp,
 		Long: "The levers of the configured gateways, from a shell. It is the console's own way: the same plan, the same checks, the\n" +
 			"same journal. A lever that is thrown here shows in a console on the same state folder, and the other way round.\n\n" +
 			"A scope is written as DIM=VALUE, as in gateway=edge deployment=llm/eu. Nothing is sent before it is confirmed: on a\n" +
@@ -29,12 +29,13 @@ func (a *app) controlCommand() *cobra.Command {
 			"Exit codes: 0 done and reported back; 1 it failed its verification; 2 a wrong command line; 3 a gateway is out of reach;\n" +
 			"4 refused, partial or in doubt.",
 		Example: "  signalbox control describe\n  signalbox control state\n" +
+			"  signalbox control reach model=gpt-4o region=eu-west\n" +
 			"  signalbox control plan cap.set gateway=edge deployment=llm/eu --value 20 --ttl 15m\n" +
 			"  signalbox control apply cap.set gateway=edge deployment=llm/eu --value 20 --ttl 15m --reason \"502s in eu\" --yes\n" +
 			"  signalbox control extend lev-01jd 30m --reason \"still failing\" --yes\n" +
 			"  signalbox control revert lev-01jd --reason \"it is over\" --yes",
 	}
-	c.AddCommand(a.controlDescribeCommand(), a.controlStateCommand(), a.controlPlanCommand(), a.controlApplyCommand(),
+	c.AddCommand(a.controlDescribeCommand(), a.controlStateCommand(), a.controlReachCommand(), a.controlPlanCommand(), a.controlApplyCommand(),
 		a.controlRevertCommand(), a.controlServeEnvoyCommand(), a.controlExtendCommand(), a.controlProbeCommand(), a.controlConformCommand(),
 		a.controlCompanionCommand(), a.controlRehearseCommand())
 	return c
@@ -51,9 +52,9 @@ type controls struct {
 	station *station
 }
 
-// control runs one command as a client of a desk on the configured gateways. With signals, it also follows the sources
-// that tell of traffic, so that a plan has numbers and a lever can be seen to be obeyed.
-func (a *app) control(ctx context.Context, signals bool, do func(ctx context.Context, c *controls) error) error {
+// control runs one command as a client of a desk on the configured gateways. With a span, it also follows the sources that tell
+// of traffic, from that long ago on, so that a plan has numbers and a lever can be seen to be obeyed.
+func (a *app) control(ctx context.Context, span time.Duration, do func(ctx context.Context, c *controls) error) error {
 	cfg, found, err := a.loadConfig()
 	if err != nil {
 		return err
@@ -65,8 +66,8 @@ func (a *app) control(ctx context.Context, signals bool, do func(ctx context.Con
 	if err != nil {
 		return err
 	}
-	if signals {
-		if st.sources, err = a.trafficSources(ctx, st, cfg, heardSpan); err != nil {
+	if span > 0 {
+		if st.sources, err = a.trafficSources(ctx, st, cfg, span); err != nil {
 			return errors.Join(err, st.close())
 		}
 	}
@@ -218,22 +219,31 @@ func (w *wanted) read(args []string) error {
 	if !slices.Contains(gateway.Verbs(), gateway.Verb(w.verb)) {
 		return &usageError{err: fmt.Errorf("there is no lever %q", w.verb), try: "one of " + verbNames() + "; signalbox control describe tells which a gateway has"}
 	}
-	w.scope = traffic.Scope{}
-	for _, word := range args[1:] {
-		dim, value, ok := strings.Cut(word, "=")
-		_, known := traffic.ParseDim(dim)
-		switch {
-		case !ok || value == "" || !known:
-			return &usageError{err: fmt.Errorf("%q is not DIM=VALUE", word), try: "gateway=edge deployment=llm/eu; the dimensions are " + dimNames()}
-		case w.scope[dim] != "":
-			return &usageError{err: fmt.Errorf("%s is named twice", dim), try: "one lever for each"}
-		}
-		w.scope[dim] = value
+	var err error
+	if w.scope, err = readScope(args[1:]); err != nil {
+		return err
 	}
 	if w.ttl <= 0 || w.ttl > desk.MaxTTL {
 		return &usageError{err: fmt.Errorf("--ttl %s is no deadline of a lever", w.ttl), try: fmt.Sprintf("more than 0 and at most %s; control extend moves it later", desk.MaxTTL)}
 	}
 	return nil
+}
+
+// readScope takes the words of a scope.
+func readScope(words []string) (traffic.Scope, error) {
+	scope := traffic.Scope{}
+	for _, word := range words {
+		dim, value, ok := strings.Cut(word, "=")
+		_, known := traffic.ParseDim(dim)
+		switch {
+		case !ok || value == "" || !known:
+			return nil, &usageError{err: fmt.Errorf("%q is not DIM=VALUE", word), try: "gateway=edge deployment=llm/eu; the dimensions are " + dimNames()}
+		case scope[dim] != "":
+			return nil, &usageError{err: fmt.Errorf("%s is named twice", dim), try: "one lever for each"}
+		}
+		scope[dim] = value
+	}
+	return scope, nil
 }
 
 // raw gives the value as JSON; what is none is a text.

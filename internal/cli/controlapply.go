@@ -102,7 +102,7 @@ func (a *app) controlApplyCommand() *cobra.Command {
 			if err := s.check(a); err != nil {
 				return err
 			}
-			return a.control(c.Context(), true, func(ctx context.Context, d *controls) error { return d.apply(ctx, w, s, throwing{force, wait, output}) })
+			return a.control(c.Context(), heardSpan, func(ctx context.Context, d *controls) error { return d.apply(ctx, w, s, throwing{force, wait, output}) })
 		},
 	}
 	outputFlag(c, &output)

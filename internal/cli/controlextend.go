@@ -32,7 +32,7 @@ func (a *app) controlExtendCommand() *cobra.Command {
 			if err := s.check(a); err != nil {
 				return err
 			}
-			return a.control(c.Context(), false, func(ctx context.Context, d *controls) error {
+			return a.control(c.Context(), 0, func(ctx context.Context, d *controls) error {
 				return d.extend(ctx, args[0], ttl, s, output)
 			})
 		},

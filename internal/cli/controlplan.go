@@ -42,7 +42,7 @@ func (a *app) controlPlanCommand() *cobra.Command {
 			if strings.TrimSpace(w.reason) == "" {
 				w.reason = "a look with signalbox control plan" // a gateway may want one even of a dry run
 			}
-			return a.control(c.Context(), true, func(ctx context.Context, d *controls) error {
+			return a.control(c.Context(), heardSpan, func(ctx context.Context, d *controls) error {
 				v, err := d.plan(ctx, w)
 				if err != nil {
 					return err

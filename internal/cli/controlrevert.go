@@ -44,12 +44,12 @@ func (a *app) controlRevertCommand() *cobra.Command {
 				return &usageError{err: errors.New("revert takes one ID, or --due"), try: "signalbox control state lists what is out"}
 			}
 			if o.due {
-				return a.control(c.Context(), false, func(ctx context.Context, d *controls) error { return d.revertDue(ctx, o.output) })
+				return a.control(c.Context(), 0, func(ctx context.Context, d *controls) error { return d.revertDue(ctx, o.output) })
 			}
 			if err := o.check(a); err != nil {
 				return err
 			}
-			return a.control(c.Context(), false, func(ctx context.Context, d *controls) error { return d.revert(ctx, args[0], o) })
+			return a.control(c.Context(), 0, func(ctx context.Context, d *controls) error { return d.revert(ctx, args[0], o) })
 		},
 	}
 	outputFlag(c, &o.output)

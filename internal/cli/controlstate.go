@@ -98,7 +98,7 @@ func (a *app) controlStateCommand() *cobra.Command {
 		Use: "state [GATEWAY]...", Short: "What is set on the gateways now, by whom, until when, and what is not as we set it", Args: wantArgs(0, -1),
 		Long: "Reads every gateway that has levers. Exit code 3 when an instance does not answer; what could be read is printed all\nthe same.",
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.control(c.Context(), false, func(ctx context.Context, d *controls) error { return d.state(ctx, args, all, output) })
+			return a.control(c.Context(), 0, func(ctx context.Context, d *controls) error { return d.state(ctx, args, all, output) })
 		},
 	}
 	outputFlag(c, &output)

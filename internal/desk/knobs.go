@@ -53,8 +53,21 @@ func kin(a, b gateway.Verb) bool { return a == b || a.Opposite() == b && b != ""
 // named gives the target that a knob stands for in one dimension; "" is the gateway itself.
 func (k *KnobView) named(dim string) string { return k.Scope[dim] }
 
-// knob finds what a verb would move.
+// only finds the knob of a verb that names this target and nothing else.
+func (g *GatewayView) only(v gateway.Verb, dim, target string) *KnobView {
+	for i := range g.Knobs {
+		if k := &g.Knobs[i]; k.of(v) && len(k.Scope) == 1 && k.Scope[dim] == target {
+			return k
+		}
+	}
+	return nil
+}
+
+// knob finds what a verb would move: by its target alone, else by more that the control names.
 func (g *GatewayView) knob(v gateway.Verb, dim, target string) *KnobView {
+	if k := g.only(v, dim, target); k != nil && dim != "" {
+		return k
+	}
 	for i := range g.Knobs {
 		if k := &g.Knobs[i]; k.of(v) && k.named(dim) == target && (dim != "" || len(k.Scope) == 0) {
 			return k

@@ -108,14 +108,16 @@ func (a *reacher) gather() {
 		}
 	}
 	each(func(c *Cell) { exact = exact || c.Scope.Equal(a.scope) })
-	in := func(c *Cell) bool { return c.Scope.Equal(a.scope) || !exact && c.Scope.Overlaps(a.scope) }
+	in := func(c *Cell) bool {
+		return c.Scope.Equal(a.scope) || !exact && c.Scope.Overlaps(a.scope) && a.servedBy(c)
+	}
 	each(func(c *Cell) {
 		if !in(c) {
 			return
 		}
 		a.seen = a.seen || len(c.Servings) > 0
 		for _, v := range c.Servings {
-			if fits(a.scope["provider"], v.Provider) && fits(a.scope["deployment"], v.Deployment) && fits(a.scope["gateway"], v.Gateway) {
+			if a.meant(v) {
 				a.servings = addOnce(a.servings, v)
 			}
 		}
@@ -140,6 +142,19 @@ func (a *reacher) gather() {
 			}
 		}
 	})
+	if m := a.scope["model"]; m != "" && len(a.models) == 0 {
+		a.models = []string{m} // nothing of it was seen, yet it has a name
+	}
+}
+
+// servedBy tells whether a cell's requests may go where the scope says; of one that names no place in its servings they may.
+func (a *reacher) servedBy(c *Cell) bool {
+	return len(c.Servings) == 0 || slices.ContainsFunc(c.Servings, a.meant)
+}
+
+// meant tells whether a serving is one that the scope means.
+func (a *reacher) meant(v Serving) bool {
+	return fits(a.scope["provider"], v.Provider) && fits(a.scope["deployment"], v.Deployment) && fits(a.scope["gateway"], v.Gateway)
 }
 
 func fits(want, is string) bool { return want == "" || is == "" || want == is }
@@ -219,6 +234,17 @@ func (a *reacher) verb(g *GatewayView, v gateway.Verb, deps []string) {
 		a.add(base, ab)
 		return
 	}
+	a.each(g, ab, base, dim, targets)
+	for _, other := range ab.Dims { // a gateway may have caps of models or workloads beside those of deployments
+		if other != dim {
+			base.breadth = breadths[other]
+			a.each(g, ab, base, other, a.listed(g, v, other))
+		}
+	}
+}
+
+// each lists a verb for each of its targets.
+func (a *reacher) each(g *GatewayView, ab AbilityView, base Reach, dim string, targets []string) {
 	for _, t := range targets {
 		x := base
 		x.Scope = traffic.Scope{"gateway": g.Name}
@@ -226,11 +252,49 @@ func (a *reacher) verb(g *GatewayView, v gateway.Verb, deps []string) {
 			x.Scope[dim] = t
 		}
 		x.Whole = a.whole(g, dim, t)
-		a.judge(g, v, dim, t, &x)
+		a.judge(g, gateway.Verb(ab.Verb), dim, t, &x)
 		if x.Whole != "" {
 			a.add(x, ab)
 		}
 	}
+}
+
+// listed gives what of the scope the gateway has controls for that name nothing but one dimension.
+func (a *reacher) listed(g *GatewayView, v gateway.Verb, dim string) []string {
+	var of []string
+	switch {
+	case dim == "model":
+		of = a.models
+	case dim == "workload" && a.scope["workload"] != "":
+		of = []string{a.scope["workload"]}
+	case dim == "workload":
+		of = a.workloads
+	}
+	return slices.DeleteFunc(slices.Clone(of), func(t string) bool { return g.only(v, dim, t) == nil })
+}
+
+// The words for how it stands with a lever that could be thrown.
+const (
+	ReachCan    = "can"
+	ReachNear   = "nearest"
+	ReachForce  = "by force"
+	ReachNotNow = "not now"
+	ReachCannot = "cannot"
+)
+
+// Word says in a word how it stands with the lever.
+func (r *Reach) Word() string {
+	switch {
+	case r.Impossible():
+		return ReachCannot
+	case r.Not != "":
+		return ReachNotNow
+	case r.Force != "":
+		return ReachForce
+	case r.Fitness == string(gateway.Nearest):
+		return ReachNear
+	}
+	return ReachCan
 }
 
 // targets gives the dimension that a plan takes of those that the verb knows, as aim does, and the values that the scope has.

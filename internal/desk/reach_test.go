@@ -342,3 +342,40 @@ func TestKnobsJoinInstances(t *testing.T) {
 		t.Errorf("it is out: %+v", got[0])
 	}
 }
+
+// A scope that names a deployment means what that one serves, and a gateway's own controls of a model or a workload are
+// listed beside those of deployments.
+func TestReachOfADeploymentAndOfOtherCaps(t *testing.T) {
+	s := reachable()
+	s.Grid.Cells = append(s.Grid.Cells, []Cell{{
+		Scope: traffic.Scope{"model": "mini", "region": "eu-west"}, Req: 10, Servings: []Serving{{"edge", "az-mini", "azure"}}, Workloads: []string{"batch"},
+	}})
+	for scope, models := range map[string][]string{"az-eu": {"gpt-4o"}, "az-mini": {"mini"}} {
+		var got []string
+		for _, x := range ReachOf(s, traffic.Scope{"deployment": scope}, reachAt).Levers {
+			if x.Verb == "fallback.on" {
+				got = append(got, x.Scope["model"])
+			}
+		}
+		if !slices.Equal(got, models) {
+			t.Errorf("fallbacks of deployment %s: %v", scope, got)
+		}
+	}
+	s.Gateways[0].Abilities[0].Dims = []string{"deployment", "model", "workload"}
+	s.Gateways[0].Knobs = append(s.Gateways[0].Knobs,
+		KnobView{Verb: "cap.set", Scope: traffic.Scope{"workload": "batch"}, Values: []string{"none"}, Base: "none"},
+		KnobView{Verb: "cap.set", Scope: traffic.Scope{"model": "claude"}, Values: []string{"9"}, Base: "9"})
+	r := ReachOf(s, euWest, reachAt)
+	if x := reachOf(t, r, "cap.set", "batch"); x.Word() != ReachCan || x.Whole != "all batch at edge" {
+		t.Errorf("%+v", x)
+	}
+	if x := reachOf(t, r, "cap.set", "az-eu"); x.Whole != "this deployment" {
+		t.Errorf("%+v", x)
+	}
+	if n := len(slices.DeleteFunc(r.Levers, func(x Reach) bool { return x.Verb != "cap.set" })); n != 2 {
+		t.Errorf("%d caps reach it: of the deployment and of batch", n)
+	}
+	if x := reachOf(t, ReachOf(s, traffic.Scope{"model": "unheard-of"}, reachAt), "fallback.on", "unheard-of"); x.Whole != "all of unheard-of at edge" {
+		t.Errorf("a model that nothing of was seen: %+v", x)
+	}
+}
