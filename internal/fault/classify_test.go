@@ -262,6 +262,7 @@ func TestClassifyBareMessages(t *testing.T) {
 		"The upstream is unreachable":                                                  Connection,
 		"All keys are disabled, there is nothing to route to":                          NoHealthyUpstream,
 		"The weights are still being loaded":                                           Unavailable,
+		"litellm.BadRequestError: FooException - 'NoneType' object is not iterable":    ServerError,
 		"We got 512 tokens back":                                                       None,
 		"400 Bad Request: json: cannot unmarshal number into field messages of type s": BadRequest,
 	}
