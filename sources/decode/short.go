@@ -112,10 +112,10 @@ func (q *short) tracked(x *traffic.Line, now time.Time) *filled {
 	}
 	if end != len(q.lines.Text)-len(behind)+1 || !q.identify(x, q.lines.Text[t.id[0]:t.id[1]]) {
 		x.Brief = traffic.Brief{}
-		if stop.at.unknown != nil {
-			stop.at.unknown.Add(-1) // it is counted again
-		}
 		return nil
+	}
+	if stop.at.unknown != nil {
+		stop.at.unknown.Add(1)
 	}
 	x.Served, x.Finish = t.served, t.reason
 	x.Place = w.number(stop.at, streaming(t.streams))

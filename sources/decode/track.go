@@ -27,6 +27,7 @@ type track struct {
 	before int64   // lines are only taken whose time is before this, in unix seconds
 	lines  bool    // it is for lines, which have more than briefs
 	slots  []field // of names, in the order in which they were met: where their bytes stand in car.names
+	owed   []*stop // see settle
 
 	car
 }
@@ -86,6 +87,7 @@ type stop struct {
 	names            uint64
 	at               *filled // nil: free
 	noModel, noPlace bool    // see Lack
+	unknown          int64   // lines that at.unknown has not counted yet
 }
 
 // The bounds of a track.
@@ -126,6 +128,12 @@ func (t *track) take(k *Block, buf []byte, i int) int {
 		return 0
 	}
 	b.Place = t.worker.cell(s.at, streaming(t.streams))
+	if s.at.unknown != nil {
+		if s.unknown == 0 {
+			t.owed = append(t.owed, s)
+		}
+		s.unknown++
+	}
 	k.Lack.Records++
 	if s.noModel {
 		k.Lack.Model++
@@ -139,6 +147,15 @@ func (t *track) take(k *Block, buf []byte, i int) int {
 	}
 	k.newest = max(k.newest, b.At)
 	return end
+}
+
+// settle counts the lines whose places the inventory does not know: one by one that would cost as much as reading a value.
+func (t *track) settle() {
+	for _, s := range t.owed {
+		s.at.unknown.Add(s.unknown)
+		s.unknown = 0
+	}
+	t.owed = t.owed[:0]
 }
 
 // brief reads the line that begins at an offset, all but the number of its place, and gives the offset of the next line
@@ -158,9 +175,6 @@ func (t *track) brief(buf []byte, i int, b *traffic.Brief) (int, *stop) {
 		t.misses--
 	}
 	t.credit = min(t.credit+1, maxCredit)
-	if s.at.unknown != nil {
-		s.at.unknown.Add(1)
-	}
 	return end, s
 }
 

@@ -282,15 +282,7 @@ func (t *track) remember(buf []byte, p *piece, s *step) bool {
 			}
 		}
 	}
-	set := m.set((*[reach]byte)(buf[p.from:]))
-	for i := range set {
-		if set[i].n == 0 {
-			set[i] = v
-			return true
-		}
-	}
-	copy(set[1:], set[:memoWays-1])
-	set[0] = v
+	m.add(buf, p.from, v)
 	return true
 }
 
@@ -301,6 +293,7 @@ func (t *track) forgetNames() {
 			*m = memo{}
 		}
 	}
+	t.settle()
 	clear(t.stops)
 	t.held = 0
 }
@@ -312,6 +305,7 @@ func (t *track) forget() {
 }
 
 func (t *track) addStop(at *filled) {
+	t.settle()
 	if t.held >= maxStops {
 		clear(t.stops)
 		t.held = 0

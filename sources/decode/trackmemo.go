@@ -56,8 +56,10 @@ func (l *literal) goesOn(buf []byte, i int) bool {
 
 // memo remembers the values of one field as they stand in the lines, with their quotes.
 type memo struct {
+	only *known // the value, as long as there is one only: many fields say the same in every line
 	sets [memoSets][memoWays]known
 	ids  int // given so far
+	held int // values that were added
 }
 
 // known is a value that was met before.
@@ -94,6 +96,9 @@ func quote(x uint64) uint64 {
 // find gives the value at an offset, nil for one that is new.
 func (m *memo) find(buf []byte, i int) *known {
 	p := (*[reach]byte)(buf[i:])
+	if w := m.only; w != nil && w.begins(p) && (w.n <= inPlace || w.goesOn(buf, i)) {
+		return w
+	}
 	set := m.set(p)
 	for n := range set {
 		w := &set[n]
@@ -105,4 +110,22 @@ func (m *memo) find(buf []byte, i int) *known {
 		}
 	}
 	return nil
+}
+
+// add remembers a value that stands at an offset, in place of another where there is no room.
+func (m *memo) add(buf []byte, i int, v known) {
+	m.held++
+	m.only = nil
+	set := m.set((*[reach]byte)(buf[i:]))
+	for n := range set {
+		if set[n].n == 0 {
+			set[n] = v
+			if m.held == 1 {
+				m.only = &set[n]
+			}
+			return
+		}
+	}
+	copy(set[1:], set[:memoWays-1])
+	set[0] = v
 }

@@ -20,7 +20,9 @@ func passScalar(buf []byte, i int, s *step) int {
 		if m == 0 {
 			m, end = special(y), i+9
 		}
-		if end += bits.TrailingZeros64(m) >> 3; m != 0 && buf[end] == '"' {
+		if m == 0 {
+			i += 2 * 8 // nothing odd so far
+		} else if end += bits.TrailingZeros64(m) >> 3; buf[end] == '"' {
 			return end + 1
 		}
 	} else if end := sameEnd(buf, i+1, s); end > 0 {

@@ -53,6 +53,7 @@ func newWorker(opt Options) *Worker {
 func (w *Worker) mark(k *Block) {
 	k.keys = w.places.Keys()
 	if w.dec != nil {
+		w.track.settle()
 		k.unknown = w.dec.rec.unknown.Drain()
 	}
 }

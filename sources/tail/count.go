@@ -268,6 +268,7 @@ func (f *counted) take(k *decode.Block, whole bool) {
 		number = append(number, make([]uint32, more)...)
 		f.number[owner] = number
 	}
+	clock, first := f.clock.UnixNano(), int64(1<<63-1)
 	for i := range briefs {
 		b := &briefs[i]
 		if number[b.Place] == 0 {
@@ -282,12 +283,16 @@ func (f *counted) take(k *decode.Block, whole bool) {
 			}
 		}
 		if b.Marks&traffic.Received != 0 {
-			b.At = f.clock.UnixNano()
+			b.At = clock
 			continue
 		}
-		f.clock = time.Unix(0, b.At)
-		if f.first.IsZero() || f.clock.Before(f.first) {
-			f.first = f.clock.UTC()
+		clock = b.At
+		first = min(first, clock)
+	}
+	if first != 1<<63-1 {
+		f.clock = time.Unix(0, clock)
+		if at := time.Unix(0, first); f.first.IsZero() || at.Before(f.first) {
+			f.first = at.UTC()
 		}
 	}
 	f.more = append(f.more, briefs)
