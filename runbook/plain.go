@@ -109,20 +109,28 @@ func (f *finder) isStep(i int) bool {
 	if len(s.Prose) == 0 {
 		return f.headingAlone(i)
 	}
-	if s.Level <= 1 && i <= max(f.top, 0) && len(f.sections) > 1 && !hasCommands(s.Prose) && s.Role == RoleNone {
-		return false // an introduction
-	}
 	switch {
+	case f.isIntroduction(i):
+		return false
 	case hasCommands(s.Prose), !f.english:
 		return true
 	case !stepHead.MatchString(s.Title) && (f.introduces(i) || silent(s.Prose) && roleOf(s.Title) == RoleNone && !imperativeStrict(s.Title)):
 		return false
 	case directs(s.Title):
 		return strings.Contains(s.Title, " ") || s.Role != RoleNone || acts(s.Prose) // "Send" alone may name a part of a system
-	case isAlertName(s.Title), purpose(s.Title):
-		return true
 	}
-	return acts(s.Prose) || roleOf(s.Title) != RoleNone && slices.ContainsFunc(s.Prose, func(p Prose) bool { return p.Kind == List || p.Kind == Table })
+	return isAlertName(s.Title) || purpose(s.Title) || acts(s.Prose) || roleOf(s.Title) != RoleNone && lists(s.Prose)
+}
+
+// isIntroduction tells the words under the title of a file that goes on.
+func (f *finder) isIntroduction(i int) bool {
+	s := f.sections[i]
+	return s.Level <= 1 && i <= max(f.top, 0) && len(f.sections) > 1 && !hasCommands(s.Prose) && s.Role == RoleNone
+}
+
+// lists tells prose with a list or a table.
+func lists(prose []Prose) bool {
+	return slices.ContainsFunc(prose, func(p Prose) bool { return p.Kind == List || p.Kind == Table })
 }
 
 // purpose tells a heading that begins with the word for what its section is for: "Mitigation", "Verify", "Escalation path". Where the

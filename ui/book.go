@@ -200,6 +200,19 @@ func (b *blockText) probe(th *theme, p *runbook.Probe, v *desk.BlockView) {
 	}
 }
 
+// branch says where a branch goes, or that it asks.
+func (b *blockText) branch(v *desk.BlockView) {
+	b.label, b.style, b.name, b.details = "> BRANCH", accent, "on to the next step", nil
+	switch {
+	case v.Goto != "":
+		b.name = "goes to " + v.Goto
+	case v.Asks && v.Truth == desk.CheckUnknown:
+		b.name, b.style, b.details, b.short = "not known yet", warn, []string{v.Why}, v.Why
+	case v.Asks:
+		b.name, b.style = "it is yours to decide", warn
+	}
+}
+
 // wait says how long a wait goes on, or how it ended.
 func (b *blockText) wait(th *theme, v *desk.BlockView) {
 	b.label, b.style = th.dot+" WAIT", dim
@@ -273,11 +286,7 @@ func blockWords(th *theme, b *runbook.Block, v *desk.BlockView) blockText {
 	t := blockText{text: v.Text, cannot: v.Disabled, details: []string{v.Why}}
 	switch {
 	case len(b.Branch) > 0:
-		t.label, t.style, t.name = "> BRANCH", accent, "on to the next step"
-		if v.Goto != "" {
-			t.name = "goes to " + v.Goto
-		}
-		t.details = nil
+		t.branch(v)
 	case b.Check != nil:
 		t.label, t.style = truthWord(th, v.Truth)
 		t.name = b.Check.Name

@@ -46,7 +46,7 @@ func (m *model) nextHint(add func(key, text string)) {
 	case run != nil && m.focus == bookID:
 		if words, _ := m.obvious(); words != "" {
 			add("enter", words)
-		} else {
+		} else if !m.waiting() {
 			add("d", "done all the same")
 		}
 		add("s", "skip")

@@ -11,14 +11,14 @@ import (
 // A run goes over to the changed file after one y, with the difference on the screen.
 func TestTheChangedRunbookIsTaken(t *testing.T) {
 	s := rich()
-	s.Run.Changed = "the runbook was changed since this run began: steps 1 changed"
+	s.Run.Changed = "the runbook was changed since this run began: of its steps 1 changed (T shows what)"
 	s.Run.Newer = &desk.NewerBook{SHA256: "abc", Steps: []runbook.StepChange{
 		{Slug: "2", Title: "Reduce load", Kind: runbook.StepChanged, Lines: []string{"- action set: 4", "+ action set: 2"}}, {Slug: "3", Title: "Watch", Kind: runbook.StepAdded},
 	}}
 	d := newFakeDesk(s)
 	m := console(t, d, 80, 24, Options{})
 	press(m, "4")
-	if text := readerText(m); !strings.Contains(text, "steps 1 changed") {
+	if text := readerText(m); !strings.Contains(text, "of its steps 1 changed") {
 		t.Errorf("the pane:\n%s", text)
 	}
 	press(m, "T")

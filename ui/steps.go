@@ -110,7 +110,7 @@ func (m *model) copyStep() tea.Cmd {
 type copied struct{ what, detail, text string }
 
 // stepCommands lists the commands of a step: those of its text, and of each lever what plans it by hand or, once it is
-// out, what takes it back at the gateway itself.
+// out, what takes it back at the gateway itself; last, the message to whom the step wants told.
 func (m *model) stepCommands(s *desk.StepView) []copied {
 	var all []copied
 	for _, c := range s.Step.Commands() {
@@ -122,6 +122,11 @@ func (m *model) stepCommands(s *desk.StepView) []copied {
 			all = append(all, copied{"the undo by hand", "takes " + clean(l.Title) + " back at the gateway itself", cleanAll(l.Undo)})
 		} else if v.Command != "" {
 			all = append(all, copied{"the command that plans it", "plans the lever from a shell; nothing is sent yet", clean(v.Command)})
+		}
+	}
+	for i := range s.Step.Blocks {
+		if e := s.Step.Blocks[i].Escalate; e != nil && e.Say != "" {
+			all = append(all, copied{"the message", "to " + clean(strings.Join(e.To, ", ")), cleanLines(e.Say)})
 		}
 	}
 	return all

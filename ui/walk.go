@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -10,7 +11,7 @@ import (
 )
 
 // obviousBlock finds the block that enter acts on: the chosen one, else the first that waits for the
-// operator. blocked names a check that is not true when nothing else is left.
+// operator. blocked says what stands against going on when nothing else is left: a check that is not true, a branch that asks.
 func obviousBlock(r *desk.RunView, s *desk.StepView, chosenBlock int) (block int, blocked string) {
 	if chosenBlock >= 0 && chosenBlock < len(s.Step.Blocks) {
 		return chosenBlock, ""
@@ -24,7 +25,11 @@ func obviousBlock(r *desk.RunView, s *desk.StepView, chosenBlock int) (block int
 		case awaits(r, b, v):
 			return i, ""
 		case b.Check != nil && v.Truth != desk.CheckTrue && b.Check.OnFalse != runbook.ToNext:
-			blocked = v.Truth // a check after which the book goes on either way is there to be read
+			blocked = "a check is " + v.Truth // a check after which the book goes on either way is there to be read
+		case v.Asks && v.Truth == desk.CheckUnknown:
+			blocked = "a branch is unknown"
+		case v.Asks:
+			blocked = "the branch is yours to decide"
 		}
 	}
 	return -1, blocked
@@ -144,7 +149,7 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 	case b.Probe != nil:
 		return "send the " + v.Action, func(m *model) tea.Cmd { return m.askProbe(i, s.Step.Slug, b.Probe, &v) }
 	case b.Wait != nil && v.Open:
-		return "", func(m *model) tea.Cmd { m.say(sayHint, "the wait goes on by itself; d goes on now"); return nil }
+		return "", func(m *model) tea.Cmd { m.say(sayHint, "the wait goes on by itself; s skips the step with a reason"); return nil }
 	case b.Escalate != nil:
 		return "copy the message", func(m *model) tea.Cmd { return m.copyText("the message", b.Escalate.Say) }
 	}
@@ -154,7 +159,7 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 // onward is what enter does where no block waits for the operator.
 func onward(s *desk.StepView, blocked string) (words string, act func(*model) tea.Cmd) {
 	if blocked != "" {
-		text := "a check is " + blocked + ": d marks the step done all the same, s skips it"
+		text := blocked + ": d marks the step done all the same, s skips it, :jump goes elsewhere"
 		return "", func(m *model) tea.Cmd { m.say(sayHint, text); return nil }
 	}
 	if v := impossible(s); v != nil {
@@ -164,6 +169,12 @@ func onward(s *desk.StepView, blocked string) (words string, act func(*model) te
 		return "mark the step done (its lever's facts are pending)", (*model).stepDone
 	}
 	return "mark the step done", (*model).stepDone
+}
+
+// waiting tells whether a wait of the current step goes on: it cannot be done before.
+func (m *model) waiting() bool {
+	_, s := m.running()
+	return s != nil && slices.ContainsFunc(s.Blocks, func(v desk.BlockView) bool { return v.Open })
 }
 
 // pendingFacts tells whether a lever of the step has not been answered for or seen in the traffic yet.

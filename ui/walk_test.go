@@ -147,3 +147,52 @@ func TestEnterGoesWhereABlockLeads(t *testing.T) {
 		}
 	}
 }
+
+// A branch that does not know, or that the book leaves to the operator, is no way on: enter says so and marks nothing done. While a wait
+// goes on the bottom line does not offer what would be refused.
+func TestEnterStopsWhereABranchAsks(t *testing.T) {
+	for name, c := range map[string]struct {
+		view desk.BlockView
+		says string
+	}{
+		"unknown": {desk.BlockView{Asks: true, Truth: desk.CheckUnknown, Why: "no probe was sent"}, "not known yet"},
+		"ask":     {desk.BlockView{Asks: true, Truth: desk.CheckTrue, Text: "none of the others"}, "yours to decide"},
+	} {
+		s := rich()
+		now := &s.Run.Steps[s.Run.Current]
+		now.Step.Blocks, now.Blocks = []runbook.Block{{Kind: runbook.KindBranch, Branch: []runbook.Arm{{Else: true, Goto: runbook.ToAsk}}}}, []desk.BlockView{c.view}
+		d := newFakeDesk(s)
+		m := console(t, d, 80, 24, Options{})
+		press(m, "4")
+		if text := m.View().Content; !strings.Contains(text, c.says) || strings.Contains(text, "on to the next step") {
+			t.Errorf("%s:\n%s", name, text)
+		}
+		press(m, "enter")
+		settle(m, d)
+		for _, x := range d.sent() {
+			if _, done := x.(desk.StepDone); done {
+				t.Errorf("%s: enter marked the step done", name)
+			}
+		}
+	}
+	s := rich()
+	now := &s.Run.Steps[s.Run.Current]
+	now.Step.Blocks, now.Blocks = []runbook.Block{{Kind: runbook.KindWait, Wait: &runbook.Wait{}}}, []desk.BlockView{{Open: true, Text: "20s left"}}
+	m := console(t, newFakeDesk(s), 80, 24, Options{})
+	press(m, "4")
+	if text := m.View().Content; strings.Contains(text, "done all the same") {
+		t.Errorf("while a wait goes on:\n%s", text)
+	}
+}
+
+// What y copies of a step that tells others is what they are told.
+func TestCopyOfAnEscalation(t *testing.T) {
+	s := rich()
+	now := &s.Run.Steps[s.Run.Current]
+	now.Step.Prose, now.Blocks = nil, make([]desk.BlockView, 1)
+	now.Step.Blocks = []runbook.Block{{Kind: runbook.KindEscalate, Escalate: &runbook.Escalate{To: []string{"support"}, Say: "gpt-4o fails"}}}
+	m := console(t, newFakeDesk(s), 80, 24, Options{})
+	if got := m.stepCommands(now); len(got) != 1 || got[0].text != "gpt-4o fails" || got[0].what != "the message" {
+		t.Errorf("copied: %+v", got)
+	}
+}

@@ -227,27 +227,27 @@ func (d *Desk) bestOffer(b *burstState) runbook.Offer {
 func (d *Desk) offers() []OfferView {
 	var out []OfferView
 	fits := map[string]bool{}
-	add := func(o runbook.Offer, burst string) {
+	add := func(o runbook.Offer, burst string, known map[string]string) {
 		if o.Book != nil && !fits[o.Book.ID] {
 			fits[o.Book.ID] = true
-			out = append(out, OfferView{ID: o.Book.ID, Title: o.Book.Title, Fits: true, Why: o.Why, Burst: burst, Armed: o.Book.Armed})
+			out = append(out, OfferView{ID: o.Book.ID, Title: titleOf(o.Book, runbook.Bind(o.Book, known)), Fits: true, Why: o.Why, Burst: burst, Armed: o.Book.Armed})
 		}
 	}
 	for _, b := range d.bursts {
 		if b.Ended.IsZero() && b.Pages() {
 			for _, o := range runbook.Offers(d.o.Books, viewOf(b), facts{d: d, now: d.now()}) {
-				add(o, b.ID)
+				add(o, b.ID, b.Scope)
 			}
 		}
 	}
 	for _, b := range d.bursts {
 		if b.Ended.IsZero() && !b.Pages() {
-			add(b.match, b.ID) // as found at its last revision: there may be many notes
+			add(b.match, b.ID, b.Scope) // as found at its last revision: there may be many notes
 		}
 	}
 	for _, b := range d.o.Books {
 		if !fits[b.ID] {
-			out = append(out, OfferView{ID: b.ID, Title: b.Title, Armed: b.Armed})
+			out = append(out, OfferView{ID: b.ID, Title: titleOf(b, nil), Armed: b.Armed})
 		}
 	}
 	return out

@@ -63,7 +63,7 @@ func (d *Desk) judgeChecks(r *run) {
 	if i < 0 {
 		return
 	}
-	results, arms := map[int]runbook.Result{}, map[int]string{}
+	results, arms, asks := map[int]runbook.Result{}, map[int]string{}, map[int]bool{}
 	for n, b := range s.Blocks {
 		switch {
 		case b.Check != nil:
@@ -72,10 +72,10 @@ func (d *Desk) judgeChecks(r *run) {
 		case len(b.Branch) > 0:
 			way := r.walk.Decide(r.book, b.Branch, facts{d: d, now: d.now(), run: r})
 			results[n] = runbook.Result{Truth: way.Truth, Text: way.Text, Why: way.Why}
-			arms[n] = slugOf(way.Target)
+			arms[n], asks[n] = slugOf(way.Target), way.Target == runbook.ToAsk
 		}
 	}
-	r.results, r.arms = results, arms
+	r.results, r.arms, r.asks = results, arms, asks
 }
 
 // checkLeads gives the step that a check sends to, where it names one.

@@ -131,3 +131,32 @@ func (s *stage) fail(seconds int, region string) {
 	s.run(seconds, 0)
 	s.failing = ""
 }
+
+// TestABranchThatDoesNotKnowAsks: it is shown as one that asks, with why; and the titles of what is offered name no field by its braces.
+func TestABranchThatDoesNotKnowAsks(t *testing.T) {
+	const text = "---\nrunbook: v1\ntitle: ask about {{model}}\nmatch: error_rate over 1m > 5%\nvars: {model: {type: model, from: burst.model}}\n---\n# B\n\n## One\n\n" +
+		"```branch\n- when: error_rate{model=nobody} over 1m > 5%\n  goto: two\n- else: next\n```\n\n## Two\n\nRead {{model}}.\n"
+	book, err := runbook.Parse("b.md", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newStageWith(t, dir, nil, func(o *Options) { o.Books = []*runbook.Book{book} })
+		defer s.stop()
+		s.run(30, 0)
+		if all := s.desk.Snapshot().Offers; len(all) != 1 || all[0].Title != "ask about model" {
+			t.Errorf("offered without a burst: %+v", all)
+		}
+		s.run(40, 0.8)
+		all := s.desk.Snapshot().Offers
+		if len(all) != 1 || all[0].Title != "ask about gpt-4o" || !all[0].Fits {
+			t.Errorf("offered: %+v", all)
+		}
+		s.do(StartRun{Book: "b", Burst: all[0].Burst})
+		s.run(2, 0.8)
+		if b := s.desk.Snapshot().Run.Steps[0].Blocks[0]; !b.Asks || b.Goto != "" || b.Truth != CheckUnknown || b.Why == "" {
+			t.Errorf("the branch: %+v", b)
+		}
+	})
+}

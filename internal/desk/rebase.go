@@ -83,9 +83,9 @@ func (r *run) changedWords() string {
 		}
 	}
 	if len(parts) == 0 {
-		parts = []string{"no step"}
+		parts = []string{"none of them is another"}
 	}
-	return "the runbook was changed since this run began: steps " + strings.Join(parts, ", ")
+	return "the runbook was changed since this run began: of its steps " + strings.Join(parts, ", ") + " (T shows what)"
 }
 
 // changeView gives the difference that the operator has to see before the run goes over.
@@ -112,7 +112,7 @@ func (d *Desk) takeBook(c TakeBook) (Result, error) {
 			return Result{}, err
 		}
 		r.book, r.walk, r.fresh = r.fresh, walk, nil
-		r.results, r.arms = nil, nil
+		r.results, r.arms, r.asks = nil, nil, nil
 		d.entered(r, r.unheld())
 		d.judgeChecks(r)
 		return d.where(r), nil

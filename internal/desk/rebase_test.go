@@ -37,7 +37,7 @@ func TestRunGoesOverToAnotherVersion(t *testing.T) {
 		}
 		load(newer)
 		v := s.desk.Snapshot().Run
-		if v.Changed != "the runbook was changed since this run began: steps 1 changed" || len(v.Newer.Steps) != 1 || strings.Join(v.Newer.Steps[0].Lines, "|") != "- Second.|+ Second, slowly." {
+		if v.Changed != "the runbook was changed since this run began: of its steps 1 changed (T shows what)" || len(v.Newer.Steps) != 1 || strings.Join(v.Newer.Steps[0].Lines, "|") != "- Second.|+ Second, slowly." {
 			t.Fatalf("changed: %q %+v", v.Changed, v.Newer)
 		}
 		if v.Steps[1].Step.Prose[0].Text != "Second." {

@@ -122,7 +122,7 @@ func (d *Desk) resumable() []ResumeView {
 	for _, r := range d.runs {
 		if r.walk.Live() && r.id != d.current && r.incident != d.record.open {
 			s, n := r.book.Step(r.walk.Current)
-			out = append(out, ResumeView{Incident: r.incident, Run: r.id, Text: fmt.Sprintf("runbook %s stands at step %d, %s", r.book.Title, n+1, s.Title)})
+			out = append(out, ResumeView{Incident: r.incident, Run: r.id, Text: fmt.Sprintf("runbook %s stands at step %d, %s", r.walk.Fill(r.book.Title), n+1, r.walk.Fill(s.Title))})
 		}
 	}
 	for _, l := range d.levers {

@@ -24,6 +24,7 @@ type run struct {
 	walk     runbook.Walk
 	results  map[int]runbook.Result // of the current step's checks, by block; for an arm of a branch the winning one
 	arms     map[int]string         // of the current step's branches: where they would go
+	asks     map[int]bool           // and which of them leave it to the operator
 	stops    map[string]int         // by lever: how often in a row its stop-if was true
 	fresh    *runbook.Book          // the version on disk, where it is another; nil: the same
 	verified map[string]verdict     // by lever: what the action's verify says
@@ -65,7 +66,8 @@ func (d *Desk) startRun(c StartRun) (Result, error) {
 	}
 	vars := runbook.Bind(b, known)
 	maps.Copy(vars, c.Vars)
-	if err := d.ensureIncident(runbook.Walk{Vars: vars}.Fill(b.Title)); err != nil {
+	title := titleOf(b, vars)
+	if err := d.ensureIncident(title); err != nil {
 		return Result{}, err
 	}
 	r := &run{id: d.newID("run"), incident: d.incidentID(), owner: d.actor, here: true, epoch: 1, book: b, stops: map[string]int{}}
@@ -73,7 +75,6 @@ func (d *Desk) startRun(c StartRun) (Result, error) {
 	for k, v := range vars {
 		data["var."+k] = v
 	}
-	title := runbook.Walk{Vars: vars}.Fill(b.Title)
 	opened := incident.RunData{Book: b.ID, BookSHA: b.SHA256, Title: title, Owner: d.actor, Epoch: 1, Vars: vars}
 	if err := d.write(entryDraft{kind: incident.RunOpened, incident: r.incident, run: r.id, data: opened}); err != nil {
 		return Result{}, err
@@ -84,6 +85,11 @@ func (d *Desk) startRun(c StartRun) (Result, error) {
 		return Result{}, err
 	}
 	return Result{Text: "runbook " + title, Run: r.id, Incident: r.incident}, nil
+}
+
+// titleOf is a book's title with what is known filled in; where nothing is, the name of the field stands for it.
+func titleOf(b *runbook.Book, vars map[string]string) string {
+	return strings.NewReplacer("{{", "", "}}", "").Replace(runbook.Walk{Vars: vars}.Fill(b.Title))
 }
 
 // burstDims are the dimensions that a runbook may take from a burst.
@@ -150,7 +156,7 @@ func (d *Desk) stepWith(r *run, e runbook.Entry, ev *evidence) error {
 	moved := next.Current != r.walk.Current
 	r.walk = next
 	if moved {
-		r.results, r.arms = nil, nil
+		r.results, r.arms, r.asks = nil, nil, nil
 		if next.Live() {
 			d.entered(r, effects)
 		}

@@ -71,6 +71,9 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 		if res, live := r.results[n]; live && current {
 			v.Truth, v.Text, v.Why = res.Truth.String(), res.Text, res.Why
 		}
+		if len(b.Branch) > 0 && current {
+			v.Asks = r.asks[n]
+		}
 		if to := r.arms[n]; to != "" && current {
 			v.Why, v.Goto = "goes to "+to, to
 		}
