@@ -21,54 +21,28 @@ const maxCap = 1_000_000
 
 // Plan reads all processes and builds the keys of a change, with those that take it back.
 func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gateway.Plan, error) {
-	c.Reason = redact.Secrets(c.Reason)
-	if a := d.Describe().Ability(c.Verb); a.Fitness == gateway.Impossible {
-		return gateway.Plan{}, &gateway.Refusal{Verb: c.Verb, Scope: c.Scope, Why: a.Why, Try: "`signalbox control describe` for what Envoy can do"}
-	}
-	b := builder{change: c, resolve: d.opts.Resolve, plan: gateway.Plan{
-		ID: gateway.NewPlanID(), Gateway: d.opts.Gateway, Kind: Kind, Change: c, ReadAt: now,
-		Deadline: gateway.Deadline{Holder: gateway.HeldByConsole}, Undo: gateway.Undo{Verb: c.Verb.Opposite()},
-	}}
-	peers, what, err := gateway.Addressed(c, d.opts.Gateway, d.opts.Env, d.peers, func(p peer) string { return p.name })
-	if err != nil {
-		return gateway.Plan{}, err
-	}
-	b.what = what
-	if err := b.askSource(ctx, d); err != nil {
-		return gateway.Plan{}, err
-	}
-	if err := b.judgeValue(); err != nil {
-		return gateway.Plan{}, err
-	}
-	answers := readAll(ctx, peers)
-	errs := make([]error, 0, len(answers))
-	for _, a := range answers {
-		errs = append(errs, a.err)
-	}
-	if err := gateway.HeardAny(d.opts.Gateway, "name their admin addresses", errs); err != nil {
-		return gateway.Plan{}, err
-	}
-	for _, a := range answers {
-		if err := b.add(a); err != nil {
-			return gateway.Plan{}, err
-		}
-	}
-	if len(b.plan.Calls) == 0 {
-		return gateway.Plan{}, b.refuse("there is nothing to change: "+b.skipped(), "`signalbox control state` for what is there")
-	}
-	b.caveats(answers, now)
-	b.plan.Digest = b.plan.Sum()
-	return b.plan, nil
+	b := builder{resolve: d.opts.Resolve}
+	//nolint:wrapcheck // a refusal is what the desk looks for, and says all itself
+	return gateway.Parts[peer, answer]{
+		Kind: Kind, Gateway: d.opts.Gateway, Env: d.opts.Env,
+		Ability: d.Describe().Ability(c.Verb), Instead: "`signalbox control describe` for what Envoy can do",
+		Peers: d.peers, Name: func(p peer) string { return p.name }, Missing: "name their admin addresses",
+		Judge: func() error {
+			if err := b.askSource(ctx, d); err != nil {
+				return err
+			}
+			return b.judgeValue()
+		},
+		Read: readAll, Failed: func(a answer) error { return a.err }, Add: b.add, Caveats: b.caveats,
+	}.Make(ctx, &b.Draft, c, now)
 }
 
 // builder puts a plan together, one process after the other.
 type builder struct {
-	change  gateway.Change
-	what    traffic.Scope // without the gateway's own dimensions
+	gateway.Draft
 	resolve func(traffic.Scope) []string
 	value   int64  // of a cap or a share
 	forced  string // where a forced route is to lead, "" for wherever it leads
-	plan    gateway.Plan
 	knobs   []knob // that are changed, of the first process that has them
 
 	source   *runtimeSource // nil: the admin layer
@@ -76,32 +50,28 @@ type builder struct {
 	nodes    []string // of the instances
 }
 
-func (b *builder) refuse(why, try string) error {
-	return &gateway.Refusal{Verb: b.change.Verb, Scope: b.change.Scope, Why: why, Try: try}
-}
-
 // judgeValue refuses here what Envoy would take: it says OK to -1, abc and 150 percent.
 func (b *builder) judgeValue() error {
-	v, err := gateway.Canonical(b.change.Value)
+	v, err := gateway.Canonical(b.Change.Value)
 	if err != nil {
-		return b.refuse(err.Error(), "a value in JSON")
+		return b.Refuse(err.Error(), "a value in JSON")
 	}
 	between := func(least, most int64, unit, try string) error {
 		n, err := strconv.ParseInt(string(v), 10, 64)
 		if err != nil || n < least || n > most {
-			return b.refuse(fmt.Sprintf("its value has to be %s from %d to %d, not %s", unit, least, most, redact.Outside(string(v), 40)), try)
+			return b.Refuse(fmt.Sprintf("its value has to be %s from %d to %d, not %s", unit, least, most, redact.Outside(string(v), 40)), try)
 		}
 		b.value = n
 		return nil
 	}
-	switch b.change.Verb {
+	switch b.Change.Verb {
 	case gateway.CapSet:
 		return between(1, maxCap, "a whole number of requests", "target.out to let nothing through")
 	case gateway.ShedSet:
 		return between(1, 100, "a whole percentage", "")
 	case gateway.RouteForce:
 		if string(v) != "null" && json.Unmarshal(v, &b.forced) != nil {
-			return b.refuse("its value has to be the name of a deployment", "")
+			return b.Refuse("its value has to be the name of a deployment", "")
 		}
 		return nil
 	case gateway.RetrySet:
@@ -110,19 +80,19 @@ func (b *builder) judgeValue() error {
 			Timeout     string `json:"timeout"`
 		}
 		if json.Unmarshal(v, &r) != nil || r.MaxAttempts != 1 || r.Timeout != "" {
-			return b.refuse("the runtime can only switch retries off; their number and timeouts are part of the route's configuration", `the value {"max_attempts":1}`)
+			return b.Refuse("the runtime can only switch retries off; their number and timeouts are part of the route's configuration", `the value {"max_attempts":1}`)
 		}
 		return nil
 	}
 	if string(v) != "null" {
-		return b.refuse("it takes no value", string(b.change.Verb)+" without a value")
+		return b.Refuse("it takes no value", string(b.Change.Verb)+" without a value")
 	}
 	return nil
 }
 
 // kind is what sort of key the verb turns.
 func (b *builder) kind() kind {
-	switch b.change.Verb {
+	switch b.Change.Verb {
 	case gateway.CapSet, gateway.CapLift:
 		return capKnob
 	case gateway.RetrySet, gateway.RetryReset:
@@ -137,7 +107,7 @@ func (b *builder) kind() kind {
 
 // want is what a key is set to.
 func (b *builder) want(k knob) int64 {
-	switch b.change.Verb {
+	switch b.Change.Verb {
 	case gateway.CapSet, gateway.ShedSet:
 		return b.value
 	case gateway.WorkloadPause, gateway.RouteForce:
@@ -151,15 +121,15 @@ func (b *builder) want(k knob) int64 {
 // add plans the keys of one process.
 func (b *builder) add(a answer) error {
 	if a.err != nil {
-		b.plan.Instances = append(b.plan.Instances, gateway.InstancePlan{Name: a.peer.name, Skip: "could not be read: " + a.err.Error()})
+		b.Skip(gateway.InstancePlan{Name: a.peer.name}, "could not be read: "+a.err.Error())
 		return nil
 	}
 	if len(a.proc.notes) > 0 {
-		return b.refuse(a.peer.name+": "+strings.Join(a.proc.notes, "; "), "")
+		return b.Refuse(a.peer.name+": "+strings.Join(a.proc.notes, "; "), "")
 	}
 	b.nodes = append(b.nodes, a.proc.node)
 	if gone := missing(&b.atSource, a.proc.node, a.proc.ours); b.source != nil && len(gone) > 0 {
-		b.plan.Instances = append(b.plan.Instances, gateway.InstancePlan{Name: a.peer.name, Skip: "it is not connected to the runtime source: " + strings.Join(gone, ", ")})
+		b.Skip(gateway.InstancePlan{Name: a.peer.name}, "it is not connected to the runtime source: "+strings.Join(gone, ", "))
 		return nil
 	}
 	knobs, err := b.choose(a)
@@ -169,31 +139,28 @@ func (b *builder) add(a answer) error {
 	for _, k := range knobs {
 		ip := gateway.InstancePlan{Name: a.peer.name, Control: k.key, Rev: "started " + a.proc.began, Before: count(k.now), After: count(b.want(k))}
 		if k.hidden != "" {
-			return b.refuse(fmt.Sprintf("%s of %s is decided by layer %s, which lies over ours", k.key, a.peer.name, redact.Outside(k.hidden, 80)), "that layer's own owner")
+			return b.Refuse(fmt.Sprintf("%s of %s is decided by layer %s, which lies over ours", k.key, a.peer.name, redact.Outside(k.hidden, 80)), "that layer's own owner")
 		}
 		if k.now == b.want(k) {
-			ip.Skip = "is so already: " + strconv.FormatInt(k.now, 10)
-			b.plan.Instances = append(b.plan.Instances, ip)
+			b.Skip(ip, "is so already: "+strconv.FormatInt(k.now, 10))
 			continue
 		}
 		if err := b.lastTarget(a, k); err != nil {
 			return err
 		}
 		value := strconv.FormatInt(b.want(k), 10)
-		if !b.change.Verb.Engages() {
+		if !b.Change.Verb.Engages() {
 			value = "" // what the configuration has
 		}
 		if b.source != nil {
 			b.addSourced(ip, k, value)
 			continue
 		}
-		b.plan.Instances = append(b.plan.Instances, ip)
-		b.plan.Calls = append(b.plan.Calls, call(a.peer, k.key, value))
 		back := k.admin
 		if _, err := strconv.ParseUint(back, 10, 32); err != nil {
 			back = "" // nothing, or what Envoy passes over
 		}
-		b.plan.Undo.Calls = append(b.plan.Undo.Calls, call(a.peer, k.key, back))
+		b.Send(ip, call(a.peer, k.key, value), call(a.peer, k.key, back))
 		b.changes(k)
 	}
 	return nil
@@ -220,7 +187,7 @@ func (b *builder) choose(a answer) ([]knob, error) {
 		}
 	}
 	if len(of) == 0 {
-		return nil, b.refuse(a.peer.name+" has no route or cluster that this lever needs: "+b.lacks(kind), "examples/envoy for a configuration that has it")
+		return nil, b.Refuse(a.peer.name+" has no route or cluster that this lever needs: "+b.lacks(kind), "examples/envoy for a configuration that has it")
 	}
 	clusters := b.clusters()
 	for _, k := range of {
@@ -229,30 +196,30 @@ func (b *builder) choose(a answer) ([]knob, error) {
 		}
 	}
 	if len(fit) == 0 {
-		return nil, b.change.NoTarget("nothing in the configuration of "+a.peer.name+" is hit exactly by it", near(b.what, of))
+		return nil, b.Change.NoTarget("nothing in the configuration of "+a.peer.name+" is hit exactly by it", near(b.What, of))
 	}
 	if kind == forceKnob && b.forced != "" && fit[0].cluster != b.forced {
-		return nil, b.refuse(fmt.Sprintf("the route that could be forced leads to %s, not to %s", fit[0].cluster, redact.Outside(b.forced, 100)), "route.force with value "+strconv.Quote(fit[0].cluster))
+		return nil, b.Refuse(fmt.Sprintf("the route that could be forced leads to %s, not to %s", fit[0].cluster, redact.Outside(b.forced, 100)), "route.force with value "+strconv.Quote(fit[0].cluster))
 	}
 	return fit, nil
 }
 
 // clusters are those that the scope names, by itself or through the inventory.
 func (b *builder) clusters() []string {
-	if dep := b.what["deployment"]; dep != "" {
+	if dep := b.What["deployment"]; dep != "" {
 		return []string{dep}
 	}
-	if b.resolve == nil || len(b.what) == 0 {
+	if b.resolve == nil || len(b.What) == 0 {
 		return nil
 	}
-	asked := b.change.Scope.Clone()
+	asked := b.Change.Scope.Clone()
 	delete(asked, "workload")
 	return b.resolve(asked)
 }
 
 // hits tells whether a key governs what the scope says, and nothing else.
 func (b *builder) hits(k knob, clusters []string) bool {
-	rest := b.what.Clone()
+	rest := b.What.Clone()
 	switch k.kind {
 	case pauseKnob, forceKnob:
 		return rest.Equal(k.scope())
@@ -298,7 +265,7 @@ func near(what traffic.Scope, knobs []knob) string {
 
 // lastTarget refuses to take the last target of a route out: with all weights 0 Envoy goes on to the next route.
 func (b *builder) lastTarget(a answer, k knob) error {
-	if b.change.Verb != gateway.TargetOut {
+	if b.Change.Verb != gateway.TargetOut {
 		return nil
 	}
 	var left []string
@@ -308,56 +275,47 @@ func (b *builder) lastTarget(a answer, k knob) error {
 		}
 	}
 	if len(left) == 0 {
-		return b.refuse(fmt.Sprintf("%s is the last target of %s on %s: with no weight left Envoy takes the next route", k.cluster, k.prefix, a.peer.name), "target.in of another first")
+		return b.Refuse(fmt.Sprintf("%s is the last target of %s on %s: with no weight left Envoy takes the next route", k.cluster, k.prefix, a.peer.name), "target.in of another first")
 	}
-	b.plan.Caveat("%s: left to serve %s: %s", a.peer.name, k.prefix, strings.Join(left, ", "))
+	b.Plan.Caveat("%s: left to serve %s: %s", a.peer.name, k.prefix, strings.Join(left, ", "))
 	return nil
 }
 
-func (b *builder) skipped() string {
-	var why []string
-	for _, i := range b.plan.Instances {
-		why = append(why, strings.TrimSpace(i.Name+" "+i.Control+" "+i.Skip))
-	}
-	return strings.Join(why, "; ")
-}
-
 // caveats adds what an operator should know before confirming.
-func (b *builder) caveats(answers []answer, now time.Time) {
-	b.plan.CaveatSkipped()
+func (b *builder) caveats(answers []answer) {
 	if b.source != nil {
-		b.sourceCaveats(now)
+		b.sourceCaveats()
 	} else {
-		b.adminCaveats(now)
+		b.adminCaveats()
 	}
 	b.verbCaveats(answers)
 }
 
-func (b *builder) adminCaveats(now time.Time) {
-	if b.change.Verb.Engages() {
-		b.plan.Deadline.At = now.Add(b.change.TTL)
-		b.plan.Caveat("NOT self-reverting: the admin layer holds no deadline; only a running console, or a timer, undoes this")
+func (b *builder) adminCaveats() {
+	if b.Change.Verb.Engages() {
+		b.Plan.Deadline.At = b.Now.Add(b.Change.TTL)
+		b.Plan.Caveat("NOT self-reverting: the admin layer holds no deadline; only a running console, or a timer, undoes this")
 	} else {
-		b.plan.Caveat("this gives back what was out; it has no deadline")
+		b.Plan.Caveat("this gives back what was out; it has no deadline")
 	}
-	b.plan.Caveat("a restart of Envoy, a hot one too, forgets this")
+	b.Plan.Caveat("a restart of Envoy, a hot one too, forgets this")
 }
 
 func (b *builder) verbCaveats(answers []answer) {
-	switch b.change.Verb {
+	switch b.Change.Verb {
 	case gateway.CapSet:
-		b.plan.Excess = gateway.ExcessRejected
-		b.plan.Caveat("what is over the cap gets 503 at once (UO in the log): it does not wait, and is not sent elsewhere")
+		b.Plan.Excess = gateway.ExcessRejected
+		b.Plan.Caveat("what is over the cap gets 503 at once (UO in the log): it does not wait, and is not sent elsewhere")
 		b.capCaveats(answers)
 	case gateway.WorkloadPause, gateway.ShedSet:
-		b.plan.Excess = gateway.ExcessRejected
-		b.plan.Caveat("what is refused gets its answer at once; whether it is obeyed shows in the traffic only")
+		b.Plan.Excess = gateway.ExcessRejected
+		b.Plan.Caveat("what is refused gets its answer at once; whether it is obeyed shows in the traffic only")
 	case gateway.TargetOut:
-		b.plan.Caveat("requests that run there may finish; the other weights take its share")
+		b.Plan.Caveat("requests that run there may finish; the other weights take its share")
 	case gateway.RouteForce:
-		b.plan.Caveat("the model's name in the request stays as it is: the target has to know it")
+		b.Plan.Caveat("the model's name in the request stays as it is: the target has to know it")
 	case gateway.RetrySet:
-		b.plan.Caveat("a request whose retry is refused ends with the provider's answer and the flag UO")
+		b.Plan.Caveat("a request whose retry is refused ends with the provider's answer and the flag UO")
 	}
 }
 
@@ -366,17 +324,17 @@ func (b *builder) capCaveats(answers []answer) {
 	for _, k := range b.knobs {
 		hit[k.cluster]++
 		if k.now < b.value {
-			b.plan.Caveat("this LOOSENS %s from %d to %d", k.key, k.now, b.value)
+			b.Plan.Caveat("this LOOSENS %s from %d to %d", k.key, k.now, b.value)
 		}
 		for _, a := range answers {
 			if n := a.proc.active[k.cluster]; a.err == nil && n > b.value {
-				b.plan.Caveat("%s: %d requests are on %s now; the cap holds once enough of them have ended", a.peer.name, n, k.cluster)
+				b.Plan.Caveat("%s: %d requests are on %s now; the cap holds once enough of them have ended", a.peer.name, n, k.cluster)
 			}
 		}
 	}
 	for _, c := range slices.Sorted(maps.Keys(hit)) {
 		if n := hit[c] * len(answers); n > 1 {
-			b.plan.Caveat("each process and priority counts for itself: %d of them let %d times as much through to %s", n, n, c)
+			b.Plan.Caveat("each process and priority counts for itself: %d of them let %d times as much through to %s", n, n, c)
 		}
 	}
 }

@@ -19,13 +19,13 @@ func (b *builder) askSource(ctx context.Context, d *Driver) error {
 	if b.source = d.source; b.source == nil {
 		return nil
 	}
-	if one := b.change.Scope["instance"]; one != "" && len(d.peers) > 1 {
-		return b.refuse("the runtime source serves all instances alike", "the scope without instance="+one)
+	if one := b.Change.Scope["instance"]; one != "" && len(d.peers) > 1 {
+		return b.Refuse("the runtime source serves all instances alike", "the scope without instance="+one)
 	}
-	if b.change.Verb.Engages() && b.change.TTL < time.Second {
-		return b.refuse("a change needs a deadline of at least a second", "--ttl 15m")
+	if b.Change.Verb.Engages() && b.Change.TTL < time.Second {
+		return b.Refuse("a change needs a deadline of at least a second", "--ttl 15m")
 	}
-	b.plan.Deadline.Holder = gateway.HeldByGateway
+	b.Plan.Deadline.Holder = gateway.HeldByGateway
 	var err error
 	b.atSource, err = b.source.status(ctx)
 	if err != nil {
@@ -42,8 +42,7 @@ func (b *builder) addSourced(ip gateway.InstancePlan, k knob, value string) {
 		ip.BeforeUntil = &until
 	}
 	if value == "" && now == nil {
-		ip.Skip = "is not set at the runtime source: another layer has it"
-		b.plan.Instances = append(b.plan.Instances, ip)
+		b.Skip(ip, "is not set at the runtime source: another layer has it")
 		return
 	}
 	back := ""
@@ -59,13 +58,11 @@ func (b *builder) addSourced(ip gateway.InstancePlan, k knob, value string) {
 	if now != nil {
 		have = &now.Value
 	}
-	b.plan.Instances = append(b.plan.Instances, ip)
-	b.plan.Calls = append(b.plan.Calls, b.sourceCall(ip.Name, k.key, value, have, next, b.plan.ReadAt.Add(b.change.TTL)))
-	until := b.plan.ReadAt
+	until := b.Plan.ReadAt
 	if ip.BeforeUntil != nil {
 		until = *ip.BeforeUntil
 	}
-	b.plan.Undo.Calls = append(b.plan.Undo.Calls, b.sourceCall(ip.Name, k.key, back, next, have, until))
+	b.Send(ip, b.sourceCall(ip.Name, k.key, value, have, next, b.Plan.ReadAt.Add(b.Change.TTL)), b.sourceCall(ip.Name, k.key, back, next, have, until))
 	b.changes(k)
 }
 
@@ -80,12 +77,12 @@ func (b *builder) sourceCall(instance, key, value string, have, next *uint32, un
 }
 
 // sourceCaveats adds what an operator should know of a lever that Envoy ends by itself.
-func (b *builder) sourceCaveats(now time.Time) {
-	if !b.change.Verb.Engages() {
-		b.plan.Caveat("this gives back what was out; it has no deadline")
+func (b *builder) sourceCaveats() {
+	if !b.Change.Verb.Engages() {
+		b.Plan.Caveat("this gives back what was out; it has no deadline")
 	} else {
-		b.plan.Deadline.At = now.Add(b.change.TTL)
-		b.plan.Caveat("Envoy itself ends this on time, also when nothing of Signalbox runs any more; an Envoy that restarts meanwhile gets it again only while the runtime source runs")
+		b.Plan.Deadline.At = b.Now.Add(b.Change.TTL)
+		b.Plan.Caveat("Envoy itself ends this on time, also when nothing of Signalbox runs any more; an Envoy that restarts meanwhile gets it again only while the runtime source runs")
 	}
 	var others []string
 	for _, n := range b.atSource.Nodes {
@@ -95,13 +92,13 @@ func (b *builder) sourceCaveats(now time.Time) {
 		}
 	}
 	if len(others) > 0 {
-		b.plan.Caveat("Envoys that are no instances here take their runtime from the same source, and follow too: %s", strings.Join(others, ", "))
+		b.Plan.Caveat("Envoys that are no instances here take their runtime from the same source, and follow too: %s", strings.Join(others, ", "))
 	}
 	layers, ends := common(&b.atSource), make(map[string]bool)
 	for _, e := range b.atSource.Entries {
 		ends[e.Layer] = true
 	}
-	if len(ends) >= len(layers) && b.change.Verb.Engages() {
-		b.plan.Caveat("all %d layers have a deadline already: this one shares a layer, and ends with the nearer deadline if the runtime source is not there at that time", len(layers))
+	if len(ends) >= len(layers) && b.Change.Verb.Engages() {
+		b.Plan.Caveat("all %d layers have a deadline already: this one shares a layer, and ends with the nearer deadline if the runtime source is not there at that time", len(layers))
 	}
 }

@@ -13,7 +13,6 @@ import (
 
 	"signalbox/internal/gateway"
 	"signalbox/internal/redact"
-	"signalbox/internal/traffic"
 )
 
 // maxCap bounds what a cap may be set to; more is a slip of the finger.
@@ -21,55 +20,27 @@ const maxCap = 1_000_000
 
 // planNative builds the admin calls of a change on proxies with a database, with those that take it back.
 func (d *Driver) planNative(ctx context.Context, c gateway.Change, now time.Time) (gateway.Plan, error) {
-	c.Reason = redact.Secrets(c.Reason)
 	ability := Database().Ability(c.Verb)
-	if ability.Fitness == gateway.Impossible {
-		return gateway.Plan{}, &gateway.Refusal{Verb: c.Verb, Scope: c.Scope, Why: ability.Why, Try: Load}
-	}
-	b := native{driver: d, change: c, plan: gateway.Plan{
-		ID: gateway.NewPlanID(), Gateway: d.opts.Gateway, Kind: Kind, Change: c, ReadAt: now, Excess: ability.Excess,
-		Deadline: gateway.Deadline{Holder: gateway.HeldByConsole}, Undo: gateway.Undo{Verb: c.Verb.Opposite()},
-	}}
-	peers, what, err := gateway.Addressed(c, d.opts.Gateway, d.opts.Env, d.opts.Instances, func(i Instance) string { return i.Name })
-	if err != nil {
-		return gateway.Plan{}, err
-	}
-	if err := b.judge(ability.Dims[0], what); err != nil {
-		return gateway.Plan{}, err
-	}
-	readings := make([]nativeReading, len(peers))
-	var wg sync.WaitGroup
-	for n, i := range peers {
-		wg.Go(func() { readings[n] = b.read(ctx, i) })
-	}
-	wg.Wait()
-	errs := make([]error, 0, len(readings))
-	for _, r := range readings {
-		errs = append(errs, r.err)
-	}
-	if err := gateway.HeardAny(d.opts.Gateway, "name their URLs", errs); err != nil {
-		return gateway.Plan{}, err
-	}
-	for _, r := range readings {
-		if err := b.add(r); err != nil {
-			return gateway.Plan{}, err
-		}
-	}
-	if len(b.plan.Calls) == 0 {
-		return gateway.Plan{}, b.refuse("there is nothing to change: "+b.skipped(), "`signalbox control state` for what is there")
-	}
-	b.caveats(len(peers), now)
-	b.plan.Digest = b.plan.Sum()
-	return b.plan, nil
+	b := native{driver: d}
+	//nolint:wrapcheck // a refusal is what the desk looks for, and says all itself
+	return gateway.Parts[Instance, nativeReading]{
+		Kind: Kind, Gateway: d.opts.Gateway, Env: d.opts.Env, Ability: ability, Instead: Load,
+		Peers: d.opts.Instances, Name: func(i Instance) string { return i.Name }, Missing: "name their URLs",
+		Judge: func() error {
+			b.Plan.Excess = ability.Excess
+			return b.judge(ability.Dims[0])
+		},
+		Read: b.readAll, Failed: func(r nativeReading) error { return r.err }, Add: b.add,
+		Caveats: func(all []nativeReading) { b.caveats(len(all)) },
+	}.Make(ctx, &b.Draft, c, now)
 }
 
 // native puts a plan together, one proxy after the other.
 type native struct {
+	gateway.Draft
 	driver *Driver
-	change gateway.Change
 	names  []string // of the lever's dimension, that the scope covers exactly
 	limit  int64    // of a cap
-	plan   gateway.Plan
 }
 
 // nativeReading is what one proxy showed of what the change is about.
@@ -80,57 +51,64 @@ type nativeReading struct {
 	err   error
 }
 
-func (b *native) refuse(why, try string) error {
-	return &gateway.Refusal{Verb: b.change.Verb, Scope: b.change.Scope, Why: why, Try: try}
-}
-
 // judge reads the value and the names out of the change.
-func (b *native) judge(dim string, what traffic.Scope) error {
-	v, err := gateway.Canonical(b.change.Value)
+func (b *native) judge(dim string) error {
+	v, err := gateway.Canonical(b.Change.Value)
 	if err != nil {
-		return b.refuse(err.Error(), "a value in JSON")
+		return b.Refuse(err.Error(), "a value in JSON")
 	}
 	switch {
-	case b.change.Verb == gateway.CapSet:
+	case b.Change.Verb == gateway.CapSet:
 		n, err := strconv.ParseInt(string(v), 10, 64)
 		if err != nil || n < 1 || n > maxCap {
-			return b.refuse(fmt.Sprintf("its value has to be a whole number of requests at a time from 1 to %d, not %s", maxCap, redact.Outside(string(v), 40)), "workload.pause to let nothing through")
+			return b.Refuse(fmt.Sprintf("its value has to be a whole number of requests at a time from 1 to %d, not %s", maxCap, redact.Outside(string(v), 40)), "workload.pause to let nothing through")
 		}
 		b.limit = n
 	case string(v) != "null":
-		return b.refuse("it takes no value", string(b.change.Verb)+" without a value")
+		return b.Refuse("it takes no value", string(b.Change.Verb)+" without a value")
 	}
-	if b.engages() && b.change.TTL < time.Second {
-		return b.refuse("a change needs a deadline of at least a second", "--ttl 15m")
+	if b.engages() && b.Change.TTL < time.Second {
+		return b.Refuse("a change needs a deadline of at least a second", "--ttl 15m")
 	}
-	switch name := what[dim]; {
-	case name != "" && len(what) == 1:
+	switch name := b.What[dim]; {
+	case name != "" && len(b.What) == 1:
 		b.names = []string{name}
-	case dim == "deployment" && b.driver.opts.Resolve != nil && len(what) > 0:
-		b.names = b.driver.opts.Resolve(b.change.Scope.Clone())
+	case dim == "deployment" && b.driver.opts.Resolve != nil && len(b.What) > 0:
+		b.names = b.driver.opts.Resolve(b.Change.Scope.Clone())
 	}
 	if len(b.names) == 0 {
-		return b.change.NoTarget("this lever acts on one "+dim+" and cannot hit exactly this", dim+"=NAME alone")
+		return b.Change.NoTarget("this lever acts on one "+dim+" and cannot hit exactly this", dim+"=NAME alone")
 	}
 	if dim == "model" && strings.Contains(b.names[0], "/") {
-		return b.refuse("LiteLLM's /fallback/{model} cannot address a name with a slash", "the companion: "+Load)
+		return b.Refuse("LiteLLM's /fallback/{model} cannot address a name with a slash", "the companion: "+Load)
 	}
 	return nil
 }
 
 func (b *native) engages() bool {
-	switch b.change.Verb {
+	switch b.Change.Verb {
 	case gateway.CapSet, gateway.WorkloadPause, gateway.TargetOut, gateway.FallbackOff:
 		return true
 	}
 	return false
 }
 
+// readAll asks all proxies side by side.
+func (b *native) readAll(ctx context.Context, peers []Instance) []nativeReading {
+	out := make([]nativeReading, len(peers))
+	var wg sync.WaitGroup
+	for n, i := range peers {
+		wg.Go(func() { out[n] = b.read(ctx, i) })
+	}
+	wg.Wait()
+	return out
+}
+
 // read asks one proxy for what the change is about.
 func (b *native) read(ctx context.Context, i Instance) (r nativeReading) {
 	r.from = i
 	d := b.driver
-	switch b.change.Verb {
+	switch b.Change.Verb {
 	case gateway.TargetOut, gateway.TargetIn:
 		r.rows, r.err = d.models(ctx, i)
 		for _, m := range r.rows {
@@ -152,7 +130,7 @@ func (b *native) read(ctx context.Context, i Instance) (r nativeReading) {
 	if r.err = err; err != nil {
 		return r
 	}
-	limits := b.change.Verb == gateway.CapSet || b.change.Verb == gateway.CapLift
+	limits := b.Change.Verb == gateway.CapSet || b.Change.Verb == gateway.CapLift
 	for _, k := range keys {
 		if k.name == b.alias() && (k.kind == limitKnob) == limits {
 			r.knobs = append(r.knobs, k)
@@ -178,7 +156,7 @@ func (b *native) alias() string { return b.names[0] }
 // add plans the controls of one proxy.
 func (b *native) add(r nativeReading) error {
 	if r.err != nil {
-		b.plan.Instances = append(b.plan.Instances, gateway.InstancePlan{Name: r.from.Name, Skip: "could not be read: " + r.err.Error()})
+		b.Skip(gateway.InstancePlan{Name: r.from.Name}, "could not be read: "+r.err.Error())
 		return nil
 	}
 	for _, name := range b.names {
@@ -191,24 +169,22 @@ func (b *native) add(r nativeReading) error {
 			return err
 		}
 		if shown := k.shown("").ID; shown != k.control() {
-			return b.refuse("its name cannot be shown as it is ("+shown+"), so what becomes of it could not be followed", "another name in LiteLLM")
+			return b.Refuse("its name cannot be shown as it is ("+shown+"), so what becomes of it could not be followed", "another name in LiteLLM")
 		}
 		ip := gateway.InstancePlan{Name: r.from.Name, Control: k.control(), Before: k.value, After: want, Rev: version(k)}
 		if gateway.Same(k.value, want) {
-			ip.Skip = "is so already: " + redact.Outside(string(k.value), 80)
-			b.plan.Instances = append(b.plan.Instances, ip)
+			b.Skip(ip, "is so already: "+redact.Outside(string(k.value), 80))
 			continue
 		}
 		call, err := b.driver.call(r.from, ip.Control, want)
 		if err != nil {
-			return b.refuse(err.Error(), "")
+			return b.Refuse(err.Error(), "")
 		}
 		undo, err := b.driver.call(r.from, ip.Control, k.value)
 		if err != nil {
-			return b.refuse("what is there could not be given back: "+err.Error(), "")
+			return b.Refuse("what is there could not be given back: "+err.Error(), "")
 		}
-		b.plan.Instances = append(b.plan.Instances, ip)
-		b.plan.Calls, b.plan.Undo.Calls = append(b.plan.Calls, call), append(b.plan.Undo.Calls, undo)
+		b.Send(ip, call, undo)
 		b.special(r, k)
 	}
 	return nil
@@ -216,7 +192,7 @@ func (b *native) add(r nativeReading) error {
 
 // choose finds the one control that the name means.
 func (b *native) choose(r nativeReading, name string) (knob, error) {
-	switch b.change.Verb {
+	switch b.Change.Verb {
 	case gateway.TargetOut, gateway.TargetIn:
 		var offered []string
 		for _, k := range r.knobs {
@@ -226,13 +202,13 @@ func (b *native) choose(r nativeReading, name string) (knob, error) {
 			offered = append(offered, "deployment="+redact.Outside(k.name, 80))
 		}
 		if slices.ContainsFunc(r.rows, func(m modelRow) bool { return m.Info.ID == name }) {
-			return knob{}, b.refuse(r.from.Name+": "+name+" stands in LiteLLM's configuration file, and /model/block takes only what is stored in the database",
+			return knob{}, b.Refuse(r.from.Name+": "+name+" stands in LiteLLM's configuration file, and /model/block takes only what is stored in the database",
 				"storing it by /model/new, or the companion: "+Load)
 		}
-		return knob{}, b.change.NoTarget(r.from.Name+" has no deployment "+redact.Outside(name, 80), gateway.OneOf(gateway.Near("deployment="+name, offered)))
+		return knob{}, b.Change.NoTarget(r.from.Name+" has no deployment "+redact.Outside(name, 80), gateway.OneOf(gateway.Near("deployment="+name, offered)))
 	case gateway.FallbackOn, gateway.FallbackOff:
 		if !slices.ContainsFunc(r.rows, func(m modelRow) bool { return m.Name == name }) {
-			return knob{}, b.change.NoTarget(r.from.Name+" serves no model "+redact.Outside(name, 80), gateway.OneOf(gateway.Near("model="+name, served(r.rows))))
+			return knob{}, b.Change.NoTarget(r.from.Name+" serves no model "+redact.Outside(name, 80), gateway.OneOf(gateway.Near("model="+name, served(r.rows))))
 		}
 		return r.knobs[0], nil
 	}
@@ -241,16 +217,16 @@ func (b *native) choose(r nativeReading, name string) (knob, error) {
 		return r.knobs[0], nil
 	case 0:
 		kind := "team or key"
-		if b.limit > 0 || b.change.Verb == gateway.CapLift {
+		if b.limit > 0 || b.Change.Verb == gateway.CapLift {
 			kind = "key"
 		}
-		return knob{}, b.change.NoTarget(r.from.Name+" has no "+kind+" with the alias "+redact.Outside(name, 80), "an alias that /team/list or /key/list shows")
+		return knob{}, b.Change.NoTarget(r.from.Name+" has no "+kind+" with the alias "+redact.Outside(name, 80), "an alias that /team/list or /key/list shows")
 	}
 	var all []string
 	for _, k := range r.knobs {
 		all = append(all, k.control())
 	}
-	return knob{}, b.refuse(r.from.Name+": more than one has the alias "+redact.Outside(name, 80)+": "+strings.Join(all, ", "), "giving each an alias of its own")
+	return knob{}, b.Refuse(r.from.Name+": more than one has the alias "+redact.Outside(name, 80)+": "+strings.Join(all, ", "), "giving each an alias of its own")
 }
 
 // served lists the models of a proxy, as scopes.
@@ -265,7 +241,7 @@ func served(rows []modelRow) []string {
 
 // want is what the change sets a control to.
 func (b *native) want(k knob) (gateway.Value, error) {
-	switch b.change.Verb {
+	switch b.Change.Verb {
 	case gateway.TargetOut:
 		return outside, nil
 	case gateway.TargetIn:
@@ -282,7 +258,7 @@ func (b *native) want(k knob) (gateway.Value, error) {
 		return none, nil
 	}
 	if gateway.Same(k.value, none) && gateway.Same(k.base, none) {
-		return nil, b.refuse("LiteLLM has none for "+k.name+", and which it had is not known here", "`signalbox control revert` of the change that took it away, or POST /fallback with the models")
+		return nil, b.Refuse("LiteLLM has none for "+k.name+", and which it had is not known here", "`signalbox control revert` of the change that took it away, or POST /fallback with the models")
 	}
 	if !gateway.Same(k.value, none) {
 		return k.value, nil
@@ -293,20 +269,20 @@ func (b *native) want(k knob) (gateway.Value, error) {
 // special adds what is to be known of this control.
 func (b *native) special(r nativeReading, k knob) {
 	switch {
-	case b.change.Verb == gateway.TargetOut:
+	case b.Change.Verb == gateway.TargetOut:
 		b.leftToServe(r, k)
-	case b.change.Verb == gateway.FallbackOff:
-		b.plan.Caveat("it falls back to %s now; fallbacks for context windows and content policies stay", redact.Outside(string(k.value), 120))
+	case b.Change.Verb == gateway.FallbackOff:
+		b.Plan.Caveat("it falls back to %s now; fallbacks for context windows and content policies stay", redact.Outside(string(k.value), 120))
 	case k.kind == teamKnob && b.engages():
-		b.plan.Caveat("this is the team %s: every key of it is refused, whatever it sends, after up to 60 s in which its requests still pass", redact.Outside(k.name, 80))
+		b.Plan.Caveat("this is the team %s: every key of it is refused, whatever it sends, after up to 60 s in which its requests still pass", redact.Outside(k.name, 80))
 	case k.kind == teamKnob:
-		b.plan.Caveat("the team %s is refused for up to 60 s more", redact.Outside(k.name, 80))
+		b.Plan.Caveat("the team %s is refused for up to 60 s more", redact.Outside(k.name, 80))
 	case k.kind == keyKnob && b.engages():
-		b.plan.Caveat("this is the key %s: all that it sends is refused", redact.Outside(k.name, 80))
+		b.Plan.Caveat("this is the key %s: all that it sends is refused", redact.Outside(k.name, 80))
 	case k.kind == limitKnob && !gateway.Same(k.value, gateway.Value("null")):
 		var had int64
-		if json.Unmarshal(k.value, &had) == nil && (b.change.Verb == gateway.CapLift || had < b.limit) {
-			b.plan.Caveat("this LOOSENS the key %s: it may have %d at a time now", redact.Outside(k.name, 80), had)
+		if json.Unmarshal(k.value, &had) == nil && (b.Change.Verb == gateway.CapLift || had < b.limit) {
+			b.Plan.Caveat("this LOOSENS the key %s: it may have %d at a time now", redact.Outside(k.name, 80), had)
 		}
 	}
 }
@@ -322,43 +298,34 @@ func (b *native) leftToServe(r nativeReading, k knob) {
 	}
 	model := redact.Outside(r.rows[at].Name, 80)
 	if len(left) == 0 {
-		b.plan.Caveat("%s: it is the LAST of %s: its requests get 403 at once, and LiteLLM uses no fallback for that", r.from.Name, model)
+		b.Plan.Caveat("%s: it is the LAST of %s: its requests get 403 at once, and LiteLLM uses no fallback for that", r.from.Name, model)
 		return
 	}
-	b.plan.Caveat("%s: left to serve %s: %s", r.from.Name, model, gateway.OneOf(left))
-}
-
-func (b *native) skipped() string {
-	var why []string
-	for _, i := range b.plan.Instances {
-		why = append(why, strings.TrimSpace(i.Name+" "+redact.Outside(i.Control, 120)+" "+i.Skip))
-	}
-	return strings.Join(why, "; ")
+	b.Plan.Caveat("%s: left to serve %s: %s", r.from.Name, model, gateway.OneOf(left))
 }
 
 // caveats adds what an operator should know before confirming.
-func (b *native) caveats(peers int, now time.Time) {
-	b.plan.CaveatSkipped()
+func (b *native) caveats(peers int) {
 	if b.engages() {
-		b.plan.Deadline.At = now.Add(b.change.TTL)
-		b.plan.Caveat("NOT self-reverting: LiteLLM holds no deadline without the companion; only a running console, or a timer, undoes this")
+		b.Plan.Deadline.At = b.Now.Add(b.Change.TTL)
+		b.Plan.Caveat("NOT self-reverting: LiteLLM holds no deadline without the companion; only a running console, or a timer, undoes this")
 	} else {
-		b.plan.Caveat("this gives back what was out; it has no deadline")
+		b.Plan.Caveat("this gives back what was out; it has no deadline")
 	}
-	b.plan.Caveat("it is written to LiteLLM's database: restarts keep it, and what is read back says what is stored")
-	switch b.change.Verb {
+	b.Plan.Caveat("it is written to LiteLLM's database: restarts keep it, and what is read back says what is stored")
+	switch b.Change.Verb {
 	case gateway.TargetOut, gateway.TargetIn, gateway.FallbackOn, gateway.FallbackOff:
-		b.plan.Caveat("workers and pods that are not instances here follow within 30 s")
+		b.Plan.Caveat("workers and pods that are not instances here follow within 30 s")
 	default:
-		b.plan.Caveat("workers and pods that are not asked follow within 60 s")
+		b.Plan.Caveat("workers and pods that are not asked follow within 60 s")
 	}
-	switch b.change.Verb {
+	switch b.Change.Verb {
 	case gateway.WorkloadPause:
-		b.plan.Caveat("what is refused gets 401 without Retry-After: clients may take it for a broken key")
+		b.Plan.Caveat("what is refused gets 401 without Retry-After: clients may take it for a broken key")
 	case gateway.CapSet:
-		b.plan.Caveat("what is over it gets 429 at once")
+		b.Plan.Caveat("what is over it gets 429 at once")
 		if peers > 1 {
-			b.plan.Caveat("each process counts for itself unless they share a Redis: %d instances let up to %d times as much through", peers, peers)
+			b.Plan.Caveat("each process counts for itself unless they share a Redis: %d instances let up to %d times as much through", peers, peers)
 		}
 	}
 }

@@ -23,68 +23,36 @@ const (
 
 // Plan reads all instances and builds the changes of their files, with those that take them back.
 func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gateway.Plan, error) {
-	c.Reason = redact.Secrets(c.Reason)
-	if a := d.Describe().Ability(c.Verb); a.Fitness == gateway.Impossible {
-		return gateway.Plan{}, &gateway.Refusal{Verb: c.Verb, Scope: c.Scope, Why: a.Why, Try: "`signalbox control describe` for what nginx can do"}
-	}
-	b := builder{change: c, resolve: d.opts.Resolve, plan: gateway.Plan{
-		ID: gateway.NewPlanID(), Gateway: d.opts.Gateway, Kind: Kind, Change: c, ReadAt: now,
-		Deadline: gateway.Deadline{Holder: gateway.HeldByConsole}, Undo: gateway.Undo{Verb: c.Verb.Opposite()},
-	}}
-	peers, what, err := gateway.Addressed(c, d.opts.Gateway, d.opts.Env, d.peers, func(p *peer) string { return p.name })
-	if err != nil {
-		return gateway.Plan{}, err
-	}
-	b.what = what
-	if err := b.judgeValue(); err != nil {
-		return gateway.Plan{}, err
-	}
-	readings := readAll(ctx, peers)
-	errs := make([]error, 0, len(readings))
-	for _, r := range readings {
-		errs = append(errs, r.err)
-	}
-	if err := gateway.HeardAny(d.opts.Gateway, "name their status locations", errs); err != nil {
-		return gateway.Plan{}, err
-	}
-	for _, r := range readings {
-		if err := b.add(r); err != nil {
-			return gateway.Plan{}, err
-		}
-	}
-	if len(b.plan.Calls) == 0 {
-		return gateway.Plan{}, b.refuse("there is nothing to change: "+b.skipped(), "`signalbox control state` for what is there")
-	}
-	b.caveats(now)
-	b.plan.Digest = b.plan.Sum()
-	return b.plan, nil
+	b := builder{resolve: d.opts.Resolve}
+	//nolint:wrapcheck // a refusal is what the desk looks for, and says all itself
+	return gateway.Parts[*peer, reading]{
+		Kind: Kind, Gateway: d.opts.Gateway, Env: d.opts.Env,
+		Ability: d.Describe().Ability(c.Verb), Instead: "`signalbox control describe` for what nginx can do",
+		Peers: d.peers, Name: func(p *peer) string { return p.name }, Missing: "name their status locations",
+		Judge: b.judgeValue, Read: readAll, Failed: func(r reading) error { return r.err }, Add: b.add,
+		Caveats: func([]reading) { b.caveats() },
+	}.Make(ctx, &b.Draft, c, now)
 }
 
 // builder puts a plan together, one instance after the other.
 type builder struct {
-	change  gateway.Change
-	what    traffic.Scope // without the gateway's own dimensions
+	gateway.Draft
 	resolve func(traffic.Scope) []string
 	value   gateway.Value // that an engaging change sets
-	plan    gateway.Plan
-	knobs   []knob // that are changed
-}
-
-func (b *builder) refuse(why, try string) error {
-	return &gateway.Refusal{Verb: b.change.Verb, Scope: b.change.Scope, Why: why, Try: try}
+	knobs   []knob        // that are changed
 }
 
 // judgeValue refuses what makes no sense before a file is touched.
 func (b *builder) judgeValue() error {
-	v, err := gateway.Canonical(b.change.Value)
+	v, err := gateway.Canonical(b.Change.Value)
 	if err != nil {
-		return b.refuse(redact.Outside(err.Error(), 200), "a value in JSON")
+		return b.Refuse(redact.Outside(err.Error(), 200), "a value in JSON")
 	}
-	if b.change.Verb.Engages() && b.change.TTL < time.Second {
-		return b.refuse("a change needs a deadline of at least a second", "--ttl 15m")
+	if b.Change.Verb.Engages() && b.Change.TTL < time.Second {
+		return b.Refuse("a change needs a deadline of at least a second", "--ttl 15m")
 	}
 	b.value = v
-	switch b.change.Verb {
+	switch b.Change.Verb {
 	case gateway.CapSet:
 		return b.between(v, 1, maxConns, "a whole number of requests", "target.out or workload.pause to let nothing through")
 	case gateway.ShedSet:
@@ -92,7 +60,7 @@ func (b *builder) judgeValue() error {
 	case gateway.RouteForce:
 		var to string
 		if json.Unmarshal(v, &to) != nil || !plainWord.MatchString(to) {
-			return b.refuse("its value has to be the name of an upstream", "")
+			return b.Refuse("its value has to be the name of an upstream", "")
 		}
 		return nil
 	case gateway.RetrySet:
@@ -101,20 +69,20 @@ func (b *builder) judgeValue() error {
 			Timeout     string `json:"timeout"`
 		}
 		if json.Unmarshal(v, &r) != nil || r.MaxAttempts < 1 || r.MaxAttempts > maxTries || r.Timeout != "" {
-			return b.refuse(fmt.Sprintf("the number of attempts, 1 to %d, can be set; timeouts are part of the locations", maxTries), `the value {"max_attempts":1}`)
+			return b.Refuse(fmt.Sprintf("the number of attempts, 1 to %d, can be set; timeouts are part of the locations", maxTries), `the value {"max_attempts":1}`)
 		}
 		b.value = number(r.MaxAttempts)
 		return nil
 	}
 	if string(v) != "null" {
-		return b.refuse("it takes no value", string(b.change.Verb)+" without a value")
+		return b.Refuse("it takes no value", string(b.Change.Verb)+" without a value")
 	}
 	return nil
 }
 
 func (b *builder) between(v gateway.Value, least, most int64, unit, try string) error {
 	if n, err := strconv.ParseInt(string(v), 10, 64); err != nil || n < least || n > most {
-		return b.refuse(fmt.Sprintf("its value has to be %s from %d to %d, not %s", unit, least, most, redact.Outside(string(v), 40)), try)
+		return b.Refuse(fmt.Sprintf("its value has to be %s from %d to %d, not %s", unit, least, most, redact.Outside(string(v), 40)), try)
 	}
 	return nil
 }
@@ -122,13 +90,13 @@ func (b *builder) between(v gateway.Value, least, most int64, unit, try string) 
 // want is what a knob is turned to.
 func (b *builder) want(base knob) gateway.Value {
 	switch {
-	case b.change.Verb == gateway.TargetOut:
+	case b.Change.Verb == gateway.TargetOut:
 		return downValue
-	case b.change.Verb == gateway.TargetIn:
+	case b.Change.Verb == gateway.TargetIn:
 		return upValue
-	case b.change.Verb == gateway.WorkloadPause:
+	case b.Change.Verb == gateway.WorkloadPause:
 		return number(100)
-	case b.change.Verb.Engages():
+	case b.Change.Verb.Engages():
 		return b.value
 	}
 	return base.value
@@ -137,7 +105,7 @@ func (b *builder) want(base knob) gateway.Value {
 // add plans the knobs of one instance.
 func (b *builder) add(r reading) error {
 	if r.err != nil {
-		b.plan.Instances = append(b.plan.Instances, gateway.InstancePlan{Name: r.peer.name, Skip: "could not be read: " + r.err.Error()})
+		b.Skip(gateway.InstancePlan{Name: r.peer.name}, "could not be read: "+r.err.Error())
 		return nil
 	}
 	knobs, err := b.choose(r)
@@ -145,7 +113,7 @@ func (b *builder) add(r reading) error {
 		return err
 	}
 	for _, n := range r.notes {
-		b.plan.Caveat("%s", n)
+		b.Plan.Caveat("%s", n)
 	}
 	for _, k := range knobs {
 		base, _ := r.base.lookup(k.id)
@@ -155,15 +123,13 @@ func (b *builder) add(r reading) error {
 			return err
 		}
 		if gateway.Same(k.value, want) {
-			ip.Skip = "is so already: " + show(k.value)
-			b.plan.Instances = append(b.plan.Instances, ip)
+			b.Skip(ip, "is so already: "+show(k.value))
 			continue
 		}
 		values := r.now.values()
 		values[k.id] = want
-		b.plan.Instances = append(b.plan.Instances, ip)
-		b.plan.Calls = append(b.plan.Calls, call(r.peer, k, want, r.now.text, r.base.render(values, r.now.generation.text)))
-		b.plan.Undo.Calls = append(b.plan.Undo.Calls, call(r.peer, k, k.value, r.base.render(values, r.now.generation.text), r.now.text))
+		next := r.base.render(values, r.now.generation.text)
+		b.Send(ip, call(r.peer, k, want, r.now.text, next), call(r.peer, k, k.value, next, r.now.text))
 		b.knobs = append(b.knobs, k)
 	}
 	b.emptied(r)
@@ -175,17 +141,17 @@ func (b *builder) judgeKnob(r reading, k knob, want gateway.Value) error {
 	n, _ := strconv.ParseInt(string(want), 10, 64)
 	switch k.kind {
 	case connKnob:
-		if !k.zone && b.change.Verb.Engages() {
-			return b.refuse(fmt.Sprintf("upstream %s has no zone, so each worker would count for itself", k.group), "`zone "+k.group+" 64k;` in the base file, or a workload or model with limit_conn")
+		if !k.zone && b.Change.Verb.Engages() {
+			return b.Refuse(fmt.Sprintf("upstream %s has no zone, so each worker would count for itself", k.group), "`zone "+k.group+" 64k;` in the base file, or a workload or model with limit_conn")
 		}
 	case limitKnob:
 		if n < 1 || n > maxLimit {
-			return b.refuse(fmt.Sprintf("limit_conn takes 1 to %d", maxLimit), "")
+			return b.Refuse(fmt.Sprintf("limit_conn takes 1 to %d", maxLimit), "")
 		}
 	case mapKnob:
 		var to string
 		if json.Unmarshal(want, &to) != nil || !slices.Contains(r.now.targets, to) {
-			return b.refuse(r.peer.name+" has no upstream "+redact.Outside(string(want), 60), gateway.OneOf(r.now.targets))
+			return b.Refuse(r.peer.name+" has no upstream "+redact.Outside(string(want), 60), gateway.OneOf(r.now.targets))
 		}
 	}
 	return nil
@@ -230,7 +196,7 @@ func sed(file, from, to string) string {
 // choose finds the knobs that hit the scope exactly.
 func (b *builder) choose(r reading) ([]knob, error) {
 	want := knob{}
-	switch b.change.Verb {
+	switch b.Change.Verb {
 	case gateway.TargetOut, gateway.TargetIn:
 		want.kind = downKnob
 	case gateway.WorkloadPause, gateway.WorkloadResume, gateway.ShedSet, gateway.ShedLift:
@@ -241,10 +207,10 @@ func (b *builder) choose(r reading) ([]knob, error) {
 		want.kind = triesKnob
 	}
 	var deployments []string
-	if dep := b.what["deployment"]; dep != "" && len(b.what) == 1 {
+	if dep := b.What["deployment"]; dep != "" && len(b.What) == 1 {
 		deployments = []string{dep}
-	} else if b.resolve != nil && len(b.what) > 0 {
-		deployments = b.resolve(b.change.Scope.Clone())
+	} else if b.resolve != nil && len(b.What) > 0 {
+		deployments = b.resolve(b.Change.Scope.Clone())
 	}
 	var of, fit, byServer []knob
 	for _, k := range r.now.knobs {
@@ -253,7 +219,7 @@ func (b *builder) choose(r reading) ([]knob, error) {
 		}
 		of = append(of, k)
 		switch {
-		case k.server == "" && k.scope().Equal(b.what):
+		case k.server == "" && k.scope().Equal(b.What):
 			fit = append(fit, k)
 		case k.server != "" && slices.Contains(deployments, k.server):
 			byServer = append(byServer, k)
@@ -264,9 +230,9 @@ func (b *builder) choose(r reading) ([]knob, error) {
 	}
 	switch {
 	case len(of) == 0:
-		return nil, b.refuse(r.peer.name+" has nothing in "+r.peer.base+" that this lever needs: "+lacks(want.kind), "examples/nginx for a configuration that has it")
+		return nil, b.Refuse(r.peer.name+" has nothing in "+r.peer.base+" that this lever needs: "+lacks(want.kind), "examples/nginx for a configuration that has it")
 	case len(fit) == 0:
-		return nil, b.change.NoTarget("nothing in "+r.peer.file+" of "+r.peer.name+" is hit exactly by it", near(b.what, of))
+		return nil, b.Change.NoTarget("nothing in "+r.peer.file+" of "+r.peer.name+" is hit exactly by it", near(b.What, of))
 	}
 	return fit, nil
 }
@@ -295,7 +261,7 @@ func near(what traffic.Scope, knobs []knob) string {
 
 // emptied tells which upstreams have nothing left to serve them, and what the others have.
 func (b *builder) emptied(r reading) {
-	if b.change.Verb != gateway.TargetOut {
+	if b.Change.Verb != gateway.TargetOut {
 		return
 	}
 	hit, left := make(map[string]bool), make(map[string][]string)
@@ -316,45 +282,36 @@ func (b *builder) emptied(r reading) {
 	for _, group := range r.now.targets {
 		switch {
 		case hit[group] && len(left[group]) == 0:
-			b.plan.Blast.LastTarget = true
-			b.plan.Caveat("%s: nothing is left to serve upstream %s after this: its requests get 502", r.peer.name, group)
+			b.Plan.Blast.LastTarget = true
+			b.Plan.Caveat("%s: nothing is left to serve upstream %s after this: its requests get 502", r.peer.name, group)
 		case hit[group]:
-			b.plan.Caveat("%s: left to serve upstream %s: %s", r.peer.name, group, strings.Join(left[group], ", "))
+			b.Plan.Caveat("%s: left to serve upstream %s: %s", r.peer.name, group, strings.Join(left[group], ", "))
 		}
 	}
 }
 
-func (b *builder) skipped() string {
-	var why []string
-	for _, i := range b.plan.Instances {
-		why = append(why, strings.TrimSpace(i.Name+" "+i.Control+" "+i.Skip))
-	}
-	return strings.Join(why, "; ")
-}
-
 // caveats adds what an operator should know before confirming.
-func (b *builder) caveats(now time.Time) {
-	b.plan.CaveatSkipped()
-	if b.change.Verb.Engages() {
-		b.plan.Deadline.At = now.Add(b.change.TTL)
-		b.plan.Caveat("NOT self-reverting: nginx holds no deadline, and a restart keeps this; only a running console, or a timer, undoes it")
+func (b *builder) caveats() {
+	if b.Change.Verb.Engages() {
+		b.Plan.Deadline.At = b.Now.Add(b.Change.TTL)
+		b.Plan.Caveat("NOT self-reverting: nginx holds no deadline, and a restart keeps this; only a running console, or a timer, undoes it")
 	} else {
-		b.plan.Caveat("this gives back what was out; it has no deadline")
+		b.Plan.Caveat("this gives back what was out; it has no deadline")
 	}
-	b.plan.Caveat("each nginx is reloaded: requests that run finish in its old workers, under the old configuration; kept connections are closed, and a client that writes to one at that moment has to ask again")
-	if n := len(b.plan.Calls); n > 1 {
-		b.plan.Caveat("this takes %d reloads, one for each control and instance", n)
+	b.Plan.Caveat("each nginx is reloaded: requests that run finish in its old workers, under the old configuration; kept connections are closed, and a client that writes to one at that moment has to ask again")
+	if n := len(b.Plan.Calls); n > 1 {
+		b.Plan.Caveat("this takes %d reloads, one for each control and instance", n)
 	}
-	switch b.change.Verb {
+	switch b.Change.Verb {
 	case gateway.CapSet:
 		b.capCaveats()
 	case gateway.WorkloadPause, gateway.ShedSet:
-		b.plan.Excess = gateway.ExcessRejected
-		b.plan.Caveat("what is refused gets its answer at once")
+		b.Plan.Excess = gateway.ExcessRejected
+		b.Plan.Caveat("what is refused gets its answer at once")
 	case gateway.RouteForce:
-		b.plan.Caveat("the model's name in the request stays as it is: the target has to know it")
+		b.Plan.Caveat("the model's name in the request stays as it is: the target has to know it")
 	case gateway.RetrySet:
-		b.plan.Caveat("a server or a location with a proxy_next_upstream_tries of its own keeps it")
+		b.Plan.Caveat("a server or a location with a proxy_next_upstream_tries of its own keeps it")
 	}
 }
 
@@ -363,19 +320,19 @@ func (b *builder) capCaveats() {
 		was, err := strconv.ParseInt(string(k.value), 10, 64)
 		now, _ := strconv.ParseInt(string(b.value), 10, 64)
 		if err == nil && now > was {
-			b.plan.Caveat("this LOOSENS %s from %d to %d", k.id, was, now)
+			b.Plan.Caveat("this LOOSENS %s from %d to %d", k.id, was, now)
 		}
 		if k.kind == limitKnob {
-			b.plan.Excess = gateway.ExcessRejected
-			b.plan.Caveat("what is over the cap is rejected at once with limit_conn_status (503 where it says nothing)")
+			b.Plan.Excess = gateway.ExcessRejected
+			b.Plan.Caveat("what is over the cap is rejected at once with limit_conn_status (503 where it says nothing)")
 			continue
 		}
-		b.plan.Excess = gateway.ExcessOverflow
-		b.plan.Caveat("what is over the cap goes to the other servers of upstream %s; where they are full too it gets 502 at once", k.group)
-		b.plan.Caveat("a reload begins to count from 0: what still runs in old workers comes on top of the cap")
+		b.Plan.Excess = gateway.ExcessOverflow
+		b.Plan.Caveat("what is over the cap goes to the other servers of upstream %s; where they are full too it gets 502 at once", k.group)
+		b.Plan.Caveat("a reload begins to count from 0: what still runs in old workers comes on top of the cap")
 	}
-	if n := len(b.plan.Instances); n > 1 {
-		b.plan.Caveat("each nginx counts for itself")
+	if n := len(b.Plan.Instances); n > 1 {
+		b.Plan.Caveat("each nginx counts for itself")
 	}
 }
 
