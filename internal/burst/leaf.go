@@ -37,6 +37,7 @@ type leaf struct {
 	bad     sigset // signals that look wrong in this second
 	held    sigset // signals of which hold counts
 	warm    bool
+	wide    bool // fed by a scrape
 	repeats bool // it tells of attempts
 	now     slot // this second; once it is written down, with what came late
 	past    past

@@ -16,6 +16,9 @@ type watch struct {
 	byKey  map[traffic.Key]*leaf // by the keys that they are counted under, and by their own
 	cuts   []*cut
 	byCut  map[place]*cut
+	keys   int  // places that are watched, as many as byCut has
+	serial int  // and that ever were
+	parted bool // some have parted from their cuts since these were numbered
 	kin    map[traffic.Key]*kin
 	global kin
 	cells  []traffic.Scope
@@ -53,7 +56,7 @@ func newWatch(d *Detector, naming func(int64) string) *watch {
 // the operator puts up with. The constant was measured on calm fleets of 600 key-signals; each nat divides the false
 // alarms by about three.
 func (w *watch) alarmAt(kinds int) float64 {
-	a := 15.5 - math.Log(w.falses) + math.Log(float64(len(w.cuts)*kinds)/600)
+	a := 15.5 - math.Log(w.falses) + math.Log(float64(w.keys*kinds)/600)
 	return min(max(a, 10), 25)
 }
 
@@ -72,9 +75,7 @@ func (w *watch) take(sec int64, in *Leaf) {
 	w.heard = append(w.heard, heard{l, in})
 	l.seen += float64(in.FirstReq)
 	if in.Width > wideCount {
-		for _, c := range l.cuts {
-			w.cuts[c].wide = true
-		}
+		l.wide = true
 	}
 }
 
@@ -109,24 +110,7 @@ func (w *watch) newLeaf(key traffic.Key) *leaf {
 	l.repeats = w.syms.Name(key[traffic.Side]) == traffic.SideUpstream
 	w.byKey[key] = l
 	w.leaves = append(w.leaves, l)
-	for _, dims := range cutDims {
-		p, known := place{}, true
-		for _, d := range dims {
-			known = known && key[d] != traffic.Unknown
-			p = p.with(d, key[d])
-		}
-		if !known {
-			continue
-		}
-		c := w.byCut[p]
-		if c == nil {
-			c = &cut{place: p, stats: newStats(), number: int32(len(w.cuts))} //nolint:gosec // below 2^31
-			w.byCut[p] = c
-			w.cuts, w.sums = append(w.cuts, c), append(w.sums, sums{})
-		}
-		c.leaves = append(c.leaves, l)
-		l.cuts = append(l.cuts, c.number)
-	}
+	w.enter(l)
 	for _, b := range w.lives {
 		if b.open() && b.place.covers(key) {
 			l.covered |= b.said()
@@ -211,21 +195,6 @@ func (w *watch) record(sec int64) {
 	w.lates = w.lates[:0]
 }
 
-// number gives the cuts their numbers, and their leaves those of their cuts, in the order in which they had them.
-func (w *watch) number() {
-	now := make(map[int32]int32, len(w.cuts))
-	for i, c := range w.cuts {
-		now[c.number] = int32(i) //nolint:gosec // below 2^31
-		c.number = int32(i)      //nolint:gosec // below 2^31
-	}
-	for _, l := range w.leaves {
-		for i, c := range l.cuts {
-			l.cuts[i] = now[c]
-		}
-	}
-	w.sums = make([]sums, len(w.cuts))
-}
-
 // forget drops leaves, and the cuts that are left without any.
 func (w *watch) forget(drop func(*leaf) bool) {
 	gone := make(map[*leaf]bool)
@@ -246,7 +215,10 @@ func (w *watch) forget(drop func(*leaf) bool) {
 		w.cuts = slices.DeleteFunc(w.cuts, func(c *cut) bool {
 			c.leaves = slices.DeleteFunc(c.leaves, func(l *leaf) bool { return gone[l] })
 			if len(c.leaves) == 0 {
-				delete(w.byCut, c.place)
+				w.keys -= len(c.places)
+				for _, p := range c.places {
+					delete(w.byCut, p.place)
+				}
 			}
 			return len(c.leaves) == 0
 		})

@@ -55,6 +55,9 @@ func (w *watch) wary(sec int64) float64 {
 // gather adds up what the cuts saw. What a burst explains is left out.
 func (w *watch) gather(sec int64) {
 	w.fired = w.fired[:0]
+	if w.parted {
+		w.number()
+	}
 	var failing sigset
 	for _, l := range w.touch {
 		failed := l.failed()
@@ -67,6 +70,9 @@ func (w *watch) gather(sec int64) {
 				w.fired = append(w.fired, c)
 			}
 			now.asked += asked
+			if l.wide {
+				w.cuts[c].wide = true
+			}
 			if failed == 0 {
 				continue
 			}
