@@ -149,7 +149,10 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 	case b.Probe != nil:
 		return "send the " + v.Action, func(m *model) tea.Cmd { return m.askProbe(i, s.Step.Slug, b.Probe, &v) }
 	case b.Wait != nil && v.Open:
-		return "", func(m *model) tea.Cmd { m.say(sayHint, "the wait goes on by itself; s skips the step with a reason"); return nil }
+		return "", func(m *model) tea.Cmd {
+			m.say(sayHint, "the wait goes on by itself; s skips the step with a reason")
+			return nil
+		}
 	case b.Escalate != nil:
 		return "copy the message", func(m *model) tea.Cmd { return m.copyText("the message", b.Escalate.Say) }
 	}

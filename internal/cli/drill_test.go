@@ -314,6 +314,9 @@ func TestDrillWalkedToItsEnd(t *testing.T) {
 	if len(score.Levers) == 0 || !strings.Contains(p.errs.String(), "runbook finished: ") {
 		t.Errorf("the walk did not end, or threw nothing:\n%s", p.errs.String())
 	}
+	if said := p.errs.String(); !strings.Contains(said, "6. Document and learn") || strings.Contains(said, "Escalate") {
+		t.Errorf("the walk told others without need, or did not come to document:\n%s", said)
+	}
 	for _, l := range score.Levers {
 		if l.Reverted == nil {
 			t.Errorf("%s was not taken back:\n%s", l.Verb, p.errs.String())
