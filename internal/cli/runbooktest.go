@@ -233,13 +233,13 @@ func (a *app) runbookWalkCommand() *cobra.Command {
 	var output, answers, only string
 	c := &cobra.Command{
 		Use: "walk FILE|ID", Short: "Walk a runbook without a console, in simulated time; exit 1 where it does not reach its end", Args: wantArgs(1, 1),
-		Long: "The file of --answers says what the burst, the numbers, the operator and the gateway do: one case of a test, without\n" +
+		Long: "The file of --answers (with --case: the test file beside a runbook) says what the burst, the numbers, the operator and the gateway do: one case of a test, without\n" +
 			"`expect` if you only want to see. Nothing is asked and nothing is sent. A plain runbook needs no answers.",
 		RunE: func(_ *cobra.Command, args []string) error { return a.runbookWalk(args[0], answers, only, output) },
 	}
 	outputFlag(c, &output)
 	c.Flags().StringVar(&answers, "answers", "", "file with burst, fields, numbers, answers, at and gateway, or a test file")
-	c.Flags().StringVar(&only, "case", "", "which case of a test file")
+	c.Flags().StringVar(&only, "case", "", "which case of a test file, without --answers of the one beside the runbook")
 	return c
 }
 
@@ -272,6 +272,12 @@ func (a *app) runbookWalk(name, answers, only, output string) error {
 		return err
 	}
 	var trial runbook.Trial
+	if answers == "" && only != "" {
+		beside, isFile := strings.CutSuffix(name, ".md")
+		if answers = beside + ".test.yaml"; !isFile {
+			return &usageError{err: fmt.Errorf("--case %q names a case of no file", only), try: "name the test file with --answers"}
+		}
+	}
 	if answers != "" {
 		src, err := readSome(answers)
 		if err != nil {

@@ -248,7 +248,7 @@ func (a *app) printBook(b *runbook.Book) error {
 	}
 	p.line("%s", safe(b.Title))
 	p.line("%s (%s), %s", safe(b.ID), safe(a.origins()(b)), kind)
-	for _, x := range []struct{ name, value string }{{"owner", b.Owner}, {"reviewed", b.Reviewed}, {"match", b.Match}} {
+	for _, x := range []struct{ name, value string }{{"armed by", b.Overlay}, {"owner", b.Owner}, {"reviewed", b.Reviewed}, {"match", b.Match}} {
 		if x.value != "" {
 			p.line("%-9s %s", x.name, safe(x.value))
 		}
