@@ -2,6 +2,7 @@ package desk
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -83,8 +84,12 @@ func (v *LeverView) HeldWords() string {
 	words := fmt.Sprintf("%d of %d instances hold it", n, of)
 	if of == 1 {
 		words = "its one instance holds it"
-		if n == 0 {
+		no := slices.ContainsFunc(v.Held, func(h InstanceHold) bool { return h.Holds == No })
+		switch {
+		case n == 0 && no:
 			words = "its one instance does not hold it"
+		case n == 0:
+			words = "whether its one instance holds it is not known"
 		}
 	}
 	return strings.TrimSuffix(words+": "+trouble, ": ")

@@ -75,7 +75,7 @@ func TestHeldWords(t *testing.T) {
 		{plan("a", "b"), "1 of 2 instances hold it: b is 9"},
 		{plan("a", "c"), "1 of 2 instances hold it: c does not answer: connection refused"},
 		{plan("a", "d"), "1 of 2 instances hold it: d does not list the control"},
-		{plan("e"), "its one instance does not hold it: e has not been read"},
+		{plan("e"), "whether its one instance holds it is not known: e has not been read"},
 		{left, "1 of 2 instances hold it: c left out: could not be read"},
 	} {
 		l := &lever{plan: c.plan}

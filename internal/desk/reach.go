@@ -3,6 +3,7 @@ package desk
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -142,8 +143,20 @@ func (a *reacher) gather() {
 			}
 		}
 	})
+	a.silent()
+}
+
+// silent takes from the scope itself, and from the inventory, what no request of late has told: an outage may be just that.
+func (a *reacher) silent() {
 	if m := a.scope["model"]; m != "" && len(a.models) == 0 {
-		a.models = []string{m} // nothing of it was seen, yet it has a name
+		a.models = []string{m}
+	}
+	if !a.seen && a.s.Inventory != nil {
+		place := a.scope.Clone()
+		maps.DeleteFunc(place, func(dim, _ string) bool { return !slices.Contains(placeDims, dim) })
+		if len(place) > 0 {
+			a.mapped = append(a.mapped, a.s.Inventory(place)...)
+		}
 	}
 }
 

@@ -375,6 +375,16 @@ func TestReachOfADeploymentAndOfOtherCaps(t *testing.T) {
 	if n := len(slices.DeleteFunc(r.Levers, func(x Reach) bool { return x.Verb != "cap.set" })); n != 2 {
 		t.Errorf("%d caps reach it: of the deployment and of batch", n)
 	}
+	s.Inventory = func(of traffic.Scope) []string {
+		if of.Equal(traffic.Scope{"model": "quiet", "region": "eu-west"}) {
+			return []string{"az-us", "of another gateway"}
+		}
+		return nil
+	}
+	quiet := traffic.Scope{"model": "quiet", "region": "eu-west", "workload": "batch"}
+	if x := reachOf(t, ReachOf(s, quiet, reachAt), "cap.set", "az-us"); x.Word() != ReachCan {
+		t.Errorf("silent, and in the inventory: %+v", x)
+	}
 	if x := reachOf(t, ReachOf(s, traffic.Scope{"model": "unheard-of"}, reachAt), "fallback.on", "unheard-of"); x.Whole != "all of unheard-of at edge" {
 		t.Errorf("a model that nothing of was seen: %+v", x)
 	}

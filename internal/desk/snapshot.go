@@ -22,15 +22,17 @@ type Snapshot struct {
 	Drill     bool
 	Actor     string
 
-	Incident  *IncidentView // the open one, nil when there is none
-	Changes   []ChangeView  // deploys and the like of the last 30 minutes, newest first
-	Bursts    []BurstView   // live first, notes below the others, newest first; settled ones of the last 30 minutes after them
-	Raised    int           // bursts found since the start, notes and what was taken back left out
-	Moving    []FindingView // what moves beside the bursts: what lasts first, newest first
-	Grid      Grid
-	Totals    Totals
-	Levers    []LeverView // out first, then the ended ones of this incident, newest first
-	Controls  []ControlView
+	Incident *IncidentView // the open one, nil when there is none
+	Changes  []ChangeView  // deploys and the like of the last 30 minutes, newest first
+	Bursts   []BurstView   // live first, notes below the others, newest first; settled ones of the last 30 minutes after them
+	Raised   int           // bursts found since the start, notes and what was taken back left out
+	Moving   []FindingView // what moves beside the bursts: what lasts first, newest first
+	Grid     Grid
+	Totals   Totals
+	Levers   []LeverView // out first, then the ended ones of this incident, newest first
+	Controls []ControlView
+	// Inventory gives the deployments that a place is mapped to, seen or not; nil: there is none.
+	Inventory func(traffic.Scope) []string
 	Gateways  []GatewayView
 	Sources   []SourceView
 	Offers    []OfferView     // runbooks, best first for the newest live burst; all others after

@@ -34,7 +34,7 @@ func (d *Desk) publish() {
 	s.Bursts, s.Raised = d.burstViews(), len(d.raised)
 	s.Moving = d.findingViews()
 	s.Changes = changeViews(d.sig.board.Changes(nil, now.Add(-changesBefore), now))
-	s.Levers = d.leverViews()
+	s.Levers, s.Inventory = d.leverViews(), d.o.Inventory
 	for _, name := range d.order {
 		s.Gateways = append(s.Gateways, d.gatewayView(d.wires[name]))
 		s.Controls = append(s.Controls, d.controlViews(d.wires[name])...)

@@ -98,7 +98,7 @@ func (d *Driver) Describe() gateway.Description {
 			Why:  "weight 0 in routes with weighted_clusters and a runtime_key_prefix; requests that run may finish; the last target of a route stays in",
 		},
 		gateway.WorkloadPause: {Dims: []string{"workload"}, Excess: gateway.ExcessRejected, Why: "a route with direct_response that sleeps behind a runtime_fraction; the workload gets its answer at once"},
-		gateway.ShedSet:       {Dims: []string{"workload"}, Excess: gateway.ExcessRejected, Why: "the same route, for a share of the requests"},
+		gateway.ShedSet:       {Dims: []string{"workload"}, Excess: gateway.ExcessRejected, Why: "the route of workload.pause, for a share of the requests"},
 		gateway.RouteForce:    {Dims: []string{"model"}, Why: "a route to one cluster that sleeps behind a runtime_fraction; the model's name in the body stays as it is"},
 		gateway.RetrySet:      {Dims: []string{"deployment"}, Fitness: gateway.Nearest, Why: "max_retries 0 of the cluster's circuit breaker: no retries at all; how many there are otherwise is " + route},
 	}

@@ -158,9 +158,9 @@ func (d *Driver) byMap(v gateway.Verb, a gateway.Ability) (gateway.Ability, bool
 	case gateway.WorkloadPause, gateway.WorkloadResume:
 		m.Dims, m.Excess, m.Why = []string{"workload"}, gateway.ExcessRejected, "an entry of a map, by `maps: on` and the rules of examples/haproxy; a reload ends it"
 	case gateway.ShedSet, gateway.ShedLift:
-		m.Dims, m.Excess, m.Why = []string{"workload"}, gateway.ExcessRejected, "the same, for a share of the requests"
+		m.Dims, m.Excess, m.Why = []string{"workload"}, gateway.ExcessRejected, "an entry of a map, for a share of the requests; a reload ends it"
 	case gateway.RouteForce, gateway.RouteUnforce:
-		m.Dims, m.Why = []string{"model"}, "the same, to another backend; the model's name in the body stays as it is"
+		m.Dims, m.Why = []string{"model"}, "an entry of a map, to another backend; a reload ends it; the model's name in the body stays as it is"
 	default:
 		return a, false
 	}

@@ -101,7 +101,7 @@ func (d *Driver) Describe() gateway.Description {
 		},
 		gateway.TargetOut:     {Dims: []string{"deployment"}, Why: "down of a server in an upstream"},
 		gateway.WorkloadPause: {Dims: []string{"workload"}, Excess: gateway.ExcessRejected, Why: "a split_clients that a map asks for the workload refuses all of it"},
-		gateway.ShedSet:       {Dims: []string{"workload"}, Excess: gateway.ExcessRejected, Why: "the same, for a share of the requests"},
+		gateway.ShedSet:       {Dims: []string{"workload"}, Excess: gateway.ExcessRejected, Why: "a split_clients that a map asks for the workload refuses a share of the requests"},
 		gateway.RouteForce:    {Dims: []string{"model"}, Why: "the entry of a map from models to upstreams; the model's name in the body stays as it is"},
 		gateway.RetrySet: {
 			Fitness: gateway.Nearest,
