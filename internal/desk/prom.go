@@ -85,13 +85,13 @@ func (d *Desk) evaluate(c Evaluate) Result {
 	return r
 }
 
-// askProm sends a question, unless it is on its way, was asked a moment ago, or too many others are.
+// askProm sends a question, unless it is on its way, was asked a moment ago, too many others are, or the desk leaves and waits for them.
 func (d *Desk) askProm(key promAsked, a *promAnswer, now time.Time) {
 	every := d.o.PromEvery
 	if every <= 0 {
 		every = promEvery
 	}
-	if a.busy || d.promBusy >= promAway || d.life == nil || (!a.tried.IsZero() && now.Sub(a.tried) < every) {
+	if a.busy || d.promBusy >= promAway || d.life == nil || d.life.Err() != nil || (!a.tried.IsZero() && now.Sub(a.tried) < every) {
 		return
 	}
 	a.busy, a.tried = true, now
