@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"signalbox/internal/traffic"
 )
 
 // NoTarget refuses a change whose scope names nothing that the gateway has.
@@ -23,6 +25,16 @@ func Near(word string, names []string) []string {
 	out := slices.Clone(names)
 	slices.SortStableFunc(out, func(a, b string) int { return cmp.Compare(far[a], far[b]) })
 	return out
+}
+
+// OneNear words a choice of what has a scope, each scope once, those that are most like the wanted one first.
+func OneNear[K any](want traffic.Scope, have []K, scope func(K) traffic.Scope) string {
+	var all []string
+	for _, k := range have {
+		all = append(all, scope(k).String())
+	}
+	slices.Sort(all)
+	return OneOf(Near(want.String(), slices.Compact(all)))
 }
 
 // distance counts the letters that have to be put in, left out or replaced to make one word of another.

@@ -196,7 +196,7 @@ func (b *builder) choose(a answer) ([]knob, error) {
 		}
 	}
 	if len(fit) == 0 {
-		return nil, b.Change.NoTarget("nothing in the configuration of "+a.peer.name+" is hit exactly by it", near(b.What, of))
+		return nil, b.Change.NoTarget("nothing in the configuration of "+a.peer.name+" is hit exactly by it", gateway.OneNear(b.What, of, knob.scope))
 	}
 	if kind == forceKnob && b.forced != "" && fit[0].cluster != b.forced {
 		return nil, b.Refuse(fmt.Sprintf("the route that could be forced leads to %s, not to %s", fit[0].cluster, redact.Outside(b.forced, 100)), "route.force with value "+strconv.Quote(fit[0].cluster))
@@ -251,16 +251,6 @@ func (b *builder) lacks(k kind) string {
 		return "a route to one cluster with a match on the model and a runtime_fraction"
 	}
 	return "clusters with circuit breakers"
-}
-
-// near lists the scopes that there are, those that are most like the one that was asked for first.
-func near(what traffic.Scope, knobs []knob) string {
-	var all []string
-	for _, k := range knobs {
-		all = append(all, k.scope().String())
-	}
-	slices.Sort(all)
-	return gateway.OneOf(gateway.Near(what.String(), slices.Compact(all)))
 }
 
 // lastTarget refuses to take the last target of a route out: with all weights 0 Envoy goes on to the next route.

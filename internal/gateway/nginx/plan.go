@@ -232,7 +232,7 @@ func (b *builder) choose(r reading) ([]knob, error) {
 	case len(of) == 0:
 		return nil, b.Refuse(r.peer.name+" has nothing in "+r.peer.base+" that this lever needs: "+lacks(want.kind), "examples/nginx for a configuration that has it")
 	case len(fit) == 0:
-		return nil, b.Change.NoTarget("nothing in "+r.peer.file+" of "+r.peer.name+" is hit exactly by it", near(b.What, of))
+		return nil, b.Change.NoTarget("nothing in "+r.peer.file+" of "+r.peer.name+" is hit exactly by it", gateway.OneNear(b.What, of, func(k knob) traffic.Scope { return k.scope() }))
 	}
 	return fit, nil
 }
@@ -247,16 +247,6 @@ func lacks(k kind) string {
 		return "proxy_next_upstream_tries"
 	}
 	return "an upstream"
-}
-
-// near lists the scopes that there are, those that are most like the one that was asked for first.
-func near(what traffic.Scope, knobs []knob) string {
-	var all []string
-	for _, k := range knobs {
-		all = append(all, k.scope().String())
-	}
-	slices.Sort(all)
-	return gateway.OneOf(gateway.Near(what.String(), slices.Compact(all)))
 }
 
 // emptied tells which upstreams have nothing left to serve them, and what the others have.
