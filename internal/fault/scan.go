@@ -130,8 +130,7 @@ func (t *text) failed() bool {
 // see notes a word or a pair, and the rules that ask for one of it.
 func (t *text) see(id uint16, w *told) {
 	t.seen.add(id)
-	t.roused[0] |= w.rouse[0]
-	t.roused[1] |= w.rouse[1]
+	t.roused.join(w.rouse)
 }
 
 // hit notes a word that ends at an offset, unless it is counted and there are none.
