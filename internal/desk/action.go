@@ -206,25 +206,14 @@ func (d *Desk) actionWords(r *run, a *runbook.Action) intent {
 func planLine(lv runbook.Lever, scope traffic.Scope) string {
 	words := []string{"signalbox", "control", "plan", lv.Verb}
 	for _, dim := range slices.Sorted(maps.Keys(scope)) {
-		words = append(words, shellWord(dim+"="+scope[dim]))
+		words = append(words, dim+"="+scope[dim])
 	}
 	if v := lv.Value.String(); v != "" {
-		words = append(words, "--value", shellWord(v))
+		words = append(words, "--value", v)
 	}
 	words = append(words, "--ttl", runbook.Brief(clampTTL(lv.TTL)))
 	if lv.Reason != "" {
-		words = append(words, "--reason", shellWord(lv.Reason))
+		words = append(words, "--reason", lv.Reason)
 	}
-	return strings.Join(words, " ")
-}
-
-// shellWord quotes what a shell could take for more than one plain word.
-func shellWord(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("=./_-:@%,+", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	return gateway.Line(words)
 }

@@ -188,9 +188,10 @@ func (d *Desk) deploymentsAt(w *wire, place traffic.Scope) []string {
 	if len(found) == 0 && len(place) > 0 && d.o.Inventory != nil {
 		known := w.deployments()
 		for _, name := range d.o.Inventory(place) {
-			found[name] = len(known) == 0 || slices.Contains(known, name)
+			if len(known) == 0 || slices.Contains(known, name) {
+				found[name] = true
+			}
 		}
-		maps.DeleteFunc(found, func(_ string, has bool) bool { return !has })
 	}
 	return sortedKeys(found)
 }

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/internal/gateway"
 	"signalbox/internal/incident"
 	"signalbox/runbook"
 )
@@ -162,7 +163,7 @@ func TestGoingToAnotherRunIsNoTakeOver(t *testing.T) {
 
 func TestShellWords(t *testing.T) {
 	for in, want := range map[string]string{"model=gpt-4o": "model=gpt-4o", "a b": "'a b'", "": "''", "it's": `'it'\''s'`, "$(x)": "'$(x)'"} {
-		if got := shellWord(in); got != want {
+		if got := gateway.Line([]string{in}); got != want {
 			t.Errorf("%q: %s, want %s", in, got, want)
 		}
 	}
