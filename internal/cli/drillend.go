@@ -36,6 +36,8 @@ type drillLever struct {
 	Applied   *float64          `json:"applied_s"`
 	Verified  *float64          `json:"verified_s"`
 	Reverted  *float64          `json:"reverted_s"`
+	Obeyed    string            `json:"obeyed"` // yes, no, pending or cannot tell, as the levers pane has it
+	ObeyedWhy string            `json:"obeyed_why,omitempty"`
 	Outcome   string            `json:"outcome"`
 }
 
@@ -88,7 +90,7 @@ func (g *game) lever(l desk.LeverView) drillLever {
 	}
 	return drillLever{
 		Verb: l.Verb, Scope: scopeOf(l.Scope), Requested: *since(l.At), Applied: since(l.AppliedAt), Verified: since(l.ObeyedAt),
-		Reverted: since(l.EndedAt), Outcome: l.Outcome,
+		Reverted: since(l.EndedAt), Obeyed: l.Obeyed, ObeyedWhy: safe(l.ObeyedWhy), Outcome: l.Outcome,
 	}
 }
 
@@ -105,7 +107,8 @@ func (g *game) table(r drillReport, score drill.Score) {
 		g.say("burst MISSED    %s", m)
 	}
 	for _, l := range r.Levers {
-		g.say("lever %s %s  requested %.1f s  outcome %s", l.Verb, safe(traffic.Scope(l.Scope).String()), l.Requested, orDash(l.Outcome))
+		g.say("lever %s %s  requested %.1f s  obeyed %s  outcome %s", l.Verb, safe(traffic.Scope(l.Scope).String()), l.Requested,
+			l.Obeyed, orDash(l.Outcome))
 	}
 	g.say("")
 	g.say("%-12s %8s %8s %8s", "requests", "ok", "failed", "failed %")

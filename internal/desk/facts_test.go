@@ -88,6 +88,54 @@ func TestObeyedCapIsSeenInTheTraffic(t *testing.T) {
 	}
 }
 
+// A fallback is seen where a request fell. That none did tells against it only where requests failed to the last, for which it
+// was there: not an attempt whose repeat was served, nor a request that was on its way when the gateway accepted.
+func TestObeyedFallbackIsSeenInTheTraffic(t *testing.T) {
+	type line struct {
+		side, model string
+		after       time.Duration // after the gateway accepted
+		class       fault.Class
+		fell        bool
+	}
+	const up, user = traffic.SideUpstream, traffic.SideClient
+	for name, c := range map[string]struct {
+		lines []line
+		want  string
+	}{
+		"one fell":                      {[]line{{user, "m", 5 * time.Second, fault.None, true}}, Yes},
+		"requests fail":                 {[]line{{user, "m", 5 * time.Second, fault.RateLimited, false}}, No},
+		"all is served":                 {[]line{{user, "m", 5 * time.Second, fault.None, false}}, CannotTell},
+		"nothing came":                  {nil, CannotTell},
+		"an attempt was repeated":       {[]line{{up, "m", 5 * time.Second, fault.RateLimited, false}, {user, "m", 6 * time.Second, fault.None, false}}, CannotTell},
+		"a log of attempts alone":       {[]line{{up, "m", 5 * time.Second, fault.RateLimited, false}}, No},
+		"it was on its way":             {[]line{{user, "m", time.Second, fault.RateLimited, false}}, CannotTell},
+		"another model's requests fail": {[]line{{user, "n", 5 * time.Second, fault.RateLimited, false}}, CannotTell},
+	} {
+		d, at := sighted(), time.Now().Truncate(time.Second)
+		now := at.Add(10 * time.Second)
+		d.now = func() time.Time { return now }
+		b := traffic.Batch{Source: "log", Kind: traffic.LogSource}
+		for _, x := range c.lines {
+			r := traffic.Record{
+				Time: at.Add(x.after), Outcome: traffic.NewOutcome(x.class, 200), Attempt: 1,
+				Key: d.key(map[traffic.Dim]string{traffic.Side: x.side, traffic.Gateway: "edge", traffic.Model: x.model}),
+			}
+			if x.fell {
+				r.FallbackFrom = d.syms.Intern("openai-m")
+			}
+			b.Records = append(b.Records, r)
+		}
+		b.Records = append(b.Records, traffic.Record{Time: now, Key: d.key(map[traffic.Dim]string{traffic.Gateway: "other"})}) // time goes on
+		d.sig.apply(b, now)
+		l := &lever{acceptAt: at, plan: gateway.Plan{
+			Gateway: "edge", Change: gateway.Change{Verb: gateway.FallbackOn, Scope: traffic.Scope{"model": "m"}},
+		}}
+		if p := d.proveFallback(l); p.fact != c.want {
+			t.Errorf("%s: %+v, want %s", name, p, c.want)
+		}
+	}
+}
+
 // proofs gives what a cap of 4 looks like after each of these values of in flight, its queue and the queue of its group,
 // five seconds apart.
 func proofs(t *testing.T, was float64, values ...[3]float64) (all []proof) {

@@ -147,17 +147,24 @@ func (d *Desk) proveQuiet(l *lever, scope traffic.Scope) proof {
 	return notSeen("still %d of %d attempts in %.0f s", part.Req, all.Req, to.Sub(from).Seconds())
 }
 
+// proveFallback wants a request that fell back. That none did is proof against it only where requests failed to the last: an
+// attempt whose repeat was served had no need to fall, and a request on its way when the gateway accepted keeps its old course.
 func (d *Desk) proveFallback(l *lever) proof {
 	to := d.sig.edge(d.now())
-	scope := traffic.Scope{"gateway": l.plan.Gateway, "model": l.plan.Change.Scope["model"]}
 	w := d.sig.count(traffic.Scope{"gateway": l.plan.Gateway}.Selector(d.syms), l.acceptAt, to)
 	if w.Fallback > 0 {
 		return seen("%d requests fell back since", w.Fallback)
 	}
-	if d.sig.count(scope.Selector(d.syms), l.acceptAt, to).Err == 0 {
+	from := l.acceptAt.Add(obeySettle)
+	model := traffic.Scope{"gateway": l.plan.Gateway, "model": l.plan.Change.Scope["model"]}.Selector(d.syms)
+	asked := d.sig.count(d.sig.side(model, traffic.SideClient), from, to)
+	if asked.Req == 0 { // a log of attempts alone
+		asked = d.sig.count(model, from, to)
+	}
+	if asked.Err == 0 {
 		return blind("nothing failed that could have fallen back")
 	}
-	return notSeen("failures, but none fell back")
+	return notSeen("%d of %d requests failed, and none fell back", asked.Err, asked.Req)
 }
 
 // proveShed compares attempts with requests of the workload: what is shed reaches no provider.
