@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"sort"
 	"time"
 
@@ -111,13 +112,22 @@ func drawBurst(f frame, b *desk.BurstView, sel bool) []string {
 	if f.h < 7 || b.Meaning == "" {
 		return out
 	}
-	for i, part := range wrap(b.Meaning, f.w-5) {
-		if i == 2 {
-			break
-		}
+	room := 2
+	if len(f.snap.Bursts) == 1 {
+		room = max(room, f.h-1-len(out)) // below the title
+	}
+	for _, part := range atMost(room, wrap(b.Meaning, f.w-5)) {
 		out = append(out, f.under(sel).put(plainStyle, "    ").put(dim, part).line())
 	}
 	return out
+}
+
+// atMost gives the first n lines; what else there is follows in the last one, for the row to cut where it can be seen.
+func atMost(n int, lines []string) []string {
+	if len(lines) <= n {
+		return lines
+	}
+	return append(slices.Clone(lines[:n-1]), lines[n-1]+" "+lines[n])
 }
 
 // under gives a row below the first of a thing that may be chosen.
