@@ -1,6 +1,11 @@
 package runbook
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
 
 // After gives the index of the step that follows the one at index i when that is done or skipped, -1 at the end. A step that tells
 // others (`escalate`) and that something leads to is passed over: it is walked when a branch, a failed check, a lever that did not
@@ -13,6 +18,25 @@ func (b *Book) After(i int) int {
 	}
 	return -1
 }
+
+// StepLabel names a step to people: by its title where that begins with a number of its own, else by its place among the steps too.
+func StepLabel(n int, title string) string {
+	if OwnNumber(title) != "" {
+		return title
+	}
+	return strings.TrimSuffix("step "+strconv.Itoa(n)+", "+title, ", ")
+}
+
+// OwnNumber gives the number that a title begins with, as people say it: "5" of "5. Validate", "3c" of "3c) Look". Empty: it has none.
+func OwnNumber(title string) string {
+	if m := numbered.FindStringSubmatch(title); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// numbered is a title that counts for itself.
+var numbered = regexp.MustCompile(`^(?i:step\s+)?(\d{1,3}(?:\.\d+)*[a-z]?)(?:[.):]|\s*$|\s+-\s)`)
 
 // ledTo tells whether a step is walked only by those who are led there.
 func (b *Book) ledTo(i int) bool {

@@ -205,7 +205,7 @@ func (b *blockText) branch(v *desk.BlockView) {
 	b.label, b.style, b.name, b.details = "> BRANCH", accent, "on to the next step", nil
 	switch {
 	case v.Goto != "":
-		b.name = "goes to " + v.Goto
+		b.name = "goes to " + leads(v)
 	case v.Asks && v.Truth == desk.CheckUnknown:
 		b.name, b.style, b.details, b.short = "not known yet", warn, []string{v.Why}, v.Why
 	case v.Asks:

@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"signalbox/internal/desk"
+	"signalbox/runbook"
 )
 
 // prompt is the line at the bottom: a command after ":", a search after "/". While it is open it has
@@ -79,9 +80,14 @@ func (m *model) jumpVerb(name string) tea.Cmd {
 	return nil
 }
 
-// stepsNamed finds the steps that a word means: by number or whole slug one, else those whose slug begins with it, else
+// stepsNamed finds the steps that a word means: by the number in a title, by place or by whole slug one, else those whose slug begins with it, else
 // those that have it anywhere in slug or title.
 func stepsNamed(r *desk.RunView, word string) []int {
+	for i := range r.Steps {
+		if own := runbook.OwnNumber(r.Steps[i].Step.Title); own != "" && strings.EqualFold(own, word) {
+			return []int{i}
+		}
+	}
 	if n, err := strconv.Atoi(word); err == nil && n >= 1 && n <= len(r.Steps) {
 		return []int{n - 1}
 	}

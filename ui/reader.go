@@ -82,7 +82,7 @@ func bookLines(p *prose, b *runbook.Book, walk runbook.Walk) map[string]int {
 				p.blank()
 			}
 			if b.Armed && n.Kind == runbook.Code && len(blocks) > 0 && n.Lang == string(blocks[0].Kind) {
-				p.still(&blocks[0], walk)
+				p.still(b, &blocks[0], walk)
 				blocks = blocks[1:]
 				continue
 			}
@@ -103,7 +103,7 @@ func blocksOf(b *runbook.Book, section int) []runbook.Block {
 }
 
 // still draws a block as it is written: what it asks and does, without a number.
-func (p *prose) still(b *runbook.Block, walk runbook.Walk) {
+func (p *prose) still(book *runbook.Book, b *runbook.Block, walk runbook.Walk) {
 	put := func(label, text string) {
 		for i, part := range wrap(walk.Fill(text), p.f.w-labelColumns-1) {
 			r := p.f.row().to(2)
@@ -137,14 +137,28 @@ func (p *prose) still(b *runbook.Block, walk runbook.Walk) {
 	case len(b.Branch) > 0:
 		for _, a := range b.Branch {
 			if a.Else {
-				put("BRANCH", "else "+string(a.Goto))
+				put("BRANCH", "else "+targetWords(book, a.Goto))
 				continue
 			}
-			put("BRANCH", "when "+a.When.Source+": "+string(a.Goto))
+			put("BRANCH", "when "+a.When.Source+": "+targetWords(book, a.Goto))
 		}
 	default:
 		put(strings.ToUpper(string(b.Kind)), "")
 	}
+}
+
+// targetWords says where a branch leads.
+func targetWords(b *runbook.Book, t runbook.Target) string {
+	switch t {
+	case runbook.ToNext:
+		return "on to the next step"
+	case runbook.ToAsk:
+		return "yours to decide"
+	}
+	if s, i := b.Step(string(t)); i >= 0 {
+		return "goes to " + runbook.StepLabel(i+1, s.Title)
+	}
+	return string(t)
 }
 
 // readKey opens the runbook at the current step, or the selected one at its top.

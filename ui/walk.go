@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -127,8 +128,8 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 	}
 	switch {
 	case v.Goto != "":
-		return "go to " + v.Goto, func(m *model) tea.Cmd {
-			return m.do("going to "+v.Goto, desk.StepJump{Slug: v.Goto}, nil)
+		return "go to " + leads(&v), func(m *model) tea.Cmd {
+			return m.do("going to "+leads(&v), desk.StepJump{Slug: v.Goto}, nil)
 		}
 	case b.Ask != nil:
 		return "answer: " + b.Ask.Question, func(m *model) tea.Cmd { return m.answer(b.Ask) }
@@ -158,6 +159,9 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 	}
 	return "mark the step done", (*model).stepDone
 }
+
+// leads names the step that a block leads to.
+func leads(v *desk.BlockView) string { return cmp.Or(v.Leads, v.Goto) }
 
 // onward is what enter does where no block waits for the operator.
 func onward(s *desk.StepView, blocked string) (words string, act func(*model) tea.Cmd) {

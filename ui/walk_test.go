@@ -196,3 +196,16 @@ func TestCopyOfAnEscalation(t *testing.T) {
 		t.Errorf("copied: %+v", got)
 	}
 }
+
+// Where titles carry numbers of their own, as those of the shipped runbooks do, a number means the title and not the place.
+func TestJumpTakesTheNumberOfATitle(t *testing.T) {
+	s := rich()
+	for i, title := range []string{"1. Confirm", "2a. Status", "2b. Load", "3. Verify"} {
+		s.Run.Steps[i].Step.Title = title
+	}
+	for typed, want := range map[string]int{"3": 3, "2b": 2, "4": 3, "1": 0} {
+		if got := stepsNamed(s.Run, typed); len(got) != 1 || got[0] != want {
+			t.Errorf("%q means %v, want the step at %d", typed, got, want)
+		}
+	}
+}

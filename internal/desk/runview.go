@@ -75,7 +75,7 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 			v.Asks = r.asks[n]
 		}
 		if to := r.arms[n]; to != "" && current {
-			v.Why, v.Goto = "goes to "+to, to
+			v.Why, v.Goto = "goes to "+r.label(to), to
 		}
 	case b.Action != nil:
 		d.actionBlock(r, b.Action, current, st, &v)
@@ -86,9 +86,12 @@ func (d *Desk) blockView(r *run, s runbook.Step, n int, st runbook.BlockState, n
 	case b.Wait != nil:
 		p := r.walk.Pending
 		v.Open = current && p != nil && p.Kind == runbook.KindWait && p.Block == n
-		waitBlock(b.Wait, current, st, now, &v)
+		r.waitBlock(b.Wait, current, st, now, &v)
 	default:
 		v.Text = st.Text
+	}
+	if v.Goto != "" {
+		v.Leads = r.label(v.Goto)
 	}
 	return v
 }
@@ -107,7 +110,7 @@ func (d *Desk) actionBlock(r *run, a *runbook.Action, current bool, st runbook.B
 }
 
 // waitBlock shows how long a wait goes on, how it ended, and where the book goes if its time was up.
-func waitBlock(w *runbook.Wait, current bool, st runbook.BlockState, now time.Time, v *BlockView) {
+func (r *run) waitBlock(w *runbook.Wait, current bool, st runbook.BlockState, now time.Time, v *BlockView) {
 	v.State, v.Text = st.Outcome, "at most "+runbook.Brief(w.AtMost)
 	switch {
 	case !current:
@@ -115,9 +118,18 @@ func waitBlock(w *runbook.Wait, current bool, st runbook.BlockState, now time.Ti
 		v.Text = fmt.Sprintf("%s left", max(0, st.Until.Sub(now)).Round(time.Second))
 	case st.Outcome == "timeout":
 		if v.Goto = slugOf(w.OnTimeout); v.Goto != "" {
-			v.Why = "the book goes to " + v.Goto
+			v.Why = "the book goes to " + r.label(v.Goto)
 		}
 	}
+}
+
+// label names a step of the run to people: nobody knows the steps by their slugs.
+func (r *run) label(slug string) string {
+	s, i := r.book.Step(slug)
+	if i < 0 {
+		return slug
+	}
+	return runbook.StepLabel(i+1, r.walk.Fill(s.Title))
 }
 
 // leverFacts says the three facts and the outcome of a lever in a line.

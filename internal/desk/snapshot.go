@@ -311,6 +311,7 @@ type BlockView struct {
 	Text     string // the expression with its numbers
 	Why      string // why unknown, or what a branch would do
 	Asks     bool   // of a branch: the book leaves it to the operator, or what it asks is not known
+	Leads    string // that step as people name it: its number and title
 	Goto     string // where a branch, a check, a wait whose time was up or a lever that did not help leads; empty: on to the next step
 	Open     bool   // of a wait: it is not over yet
 	Lever    string // id of the lever that the action threw
