@@ -112,39 +112,63 @@ func (d *Desk) freezeChecks(r *run) {
 	}
 }
 
-// verdict is what an action's verify says: live until it is true or its time is over, then final.
+// verdict is what an action's verify says: live until it is true or its time is over, then final. One that is final and not
+// true is still looked at, because what came late has come all the same: nobody should throw the next lever for it.
 type verdict struct {
 	result runbook.Result
 	final  bool
+	since  time.Time // when this console first looked
 }
+
+// proven tells whether what the action should bring is there.
+func (v verdict) proven() bool { return v.final && v.result.Truth == runbook.True }
 
 // defaultWithin is how long a verify may take where the runbook does not say.
 const defaultWithin = 2 * time.Minute
 
 // judgeVerify looks whether an action did what its runbook expects of it. True settles it; a verify that
-// is not true within its time is false, and where the step says so the walk is offered another way.
+// is not true within its time is false, and where the step says so the walk is offered another way. A console that was started
+// anew gives it that time again: what the one before had seen is gone, and an empty board proves nothing.
 func (d *Desk) judgeVerify(r *run) {
 	for _, l := range d.levers {
 		if !d.judges(r, l) {
 			continue
 		}
 		a := d.actionOf(r, l)
-		if a == nil || a.Verify.Zero() || r.verified[l.id].final {
+		old := r.verified[l.id]
+		if a == nil || a.Verify.Zero() || old.proven() {
 			continue
+		}
+		v := old
+		if v.since.IsZero() {
+			v.since = d.now()
 		}
 		res := d.eval(r, a.Verify)
 		within := cmp.Or(a.Verify.Within(), defaultWithin)
-		v := verdict{result: res, final: res.Truth == runbook.True || d.now().Sub(l.acceptAt) > within}
+		switch {
+		case !old.final:
+			v.result, v.final = res, res.Truth == runbook.True || d.now().Sub(later(l.acceptAt, v.since)) > within
+		case res.Truth != runbook.Unknown: // what was known does not become unknown again
+			v.result = res
+		}
 		if r.verified == nil {
 			r.verified = map[string]verdict{}
 		}
 		r.verified[l.id] = v
-		if v.final {
-			at, _ := r.book.Step(l.plan.Change.Step)
-			data := incident.StepData{Slug: at.Slug, Title: r.walk.Fill(at.Title), Lever: l.id, Check: "verify: " + res.Text, Truth: res.Truth.String(), Why: res.Why}
-			_ = d.write(entryDraft{kind: incident.StepCheck, incident: r.incident, run: r.id, step: l.plan.Change.Step, data: data, actor: byDesk})
+		if v.final && (!old.final || v.result.Truth != old.result.Truth) {
+			d.tellVerdict(r, l, v.result, old.final)
 		}
 	}
+}
+
+// tellVerdict writes a verdict down.
+func (d *Desk) tellVerdict(r *run, l *lever, res runbook.Result, late bool) {
+	at, _ := r.book.Step(l.plan.Change.Step)
+	data := incident.StepData{Slug: at.Slug, Title: r.walk.Fill(at.Title), Lever: l.id, Check: "verify: " + res.Text, Truth: res.Truth.String(), Why: res.Why}
+	if late && res.Truth == runbook.True {
+		data.Why = "late, " + runbook.Brief(d.now().Sub(l.acceptAt).Round(time.Second)) + " after the lever"
+	}
+	_ = d.write(entryDraft{kind: incident.StepCheck, incident: r.incident, run: r.id, step: l.plan.Change.Step, data: data, actor: byDesk})
 }
 
 // verifyWords says how the verify of a lever stands.
@@ -180,13 +204,13 @@ func (d *Desk) actionLeads(r *run, a *runbook.Action, st runbook.BlockState) (to
 	v := r.verified[l.id]
 	switch {
 	case r.stops[l.id] >= stopAfter:
-		return to, "its stop-if came true: the book goes to " + to
+		return to, "its stop-if came true: the book goes to " + r.label(to)
 	case l.state == LeverFailed:
-		return to, "it failed: the book goes to " + to
+		return to, "it failed: the book goes to " + r.label(to)
 	case l.outcome == "worse":
-		return to, "it made it worse: the book goes to " + to
+		return to, "it made it worse: the book goes to " + r.label(to)
 	case v.final && v.result.Truth != runbook.True:
-		return to, "what it should bring did not come in time: the book goes to " + to
+		return to, "what it should bring did not come in time: the book goes to " + r.label(to)
 	}
 	return "", ""
 }
@@ -203,7 +227,7 @@ func (d *Desk) unproven() []string {
 			s, _ := r.book.Step(l.plan.Change.Step)
 			text := leverTitle(l.plan.Change) + " has not brought what " + r.walk.Fill(s.Title) + " expects of it: " + v.result.Text + " is " + v.result.Truth.String()
 			if a := d.actionOf(r, l); a != nil && r.walk.Live() && slugOf(a.OnFail) != "" {
-				text += "; the runbook goes to " + slugOf(a.OnFail) + " then (:jump)"
+				text += "; the runbook goes to " + r.label(slugOf(a.OnFail)) + " then (:jump)"
 			}
 			out = append(out, text+"; u takes it back")
 		}

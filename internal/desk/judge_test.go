@@ -49,12 +49,12 @@ func TestTheBookLeadsOn(t *testing.T) {
 			t.Errorf("before its time is over: %+v", b)
 		}
 		s.run(30, 0.5)
-		if b := s.desk.Snapshot().Run.Steps[1].Blocks[0]; b.Goto != "other" || !strings.Contains(b.Why, "in time") {
+		if b := s.desk.Snapshot().Run.Steps[1].Blocks[0]; b.Goto != "other" || b.Leads != "step 4, Other" || !strings.Contains(b.Why, "in time") {
 			t.Errorf("a lever that did not help leads to other: %+v", b)
 		}
 		s.do(StepDone{})
 		s.run(3, 0.5)
-		if all := strings.Join(s.desk.Snapshot().Findings, "\n"); !strings.Contains(all, "has not brought what Act expects of it: error_rate") || !strings.Contains(all, "goes to other") {
+		if all := strings.Join(s.desk.Snapshot().Findings, "\n"); !strings.Contains(all, "has not brought what Act expects of it: error_rate") || !strings.Contains(all, "goes to step 4, Other") {
 			t.Errorf("findings: %s", all)
 		}
 		if b := s.desk.Snapshot().Run.Steps[2].Blocks[0]; b.Goto != "" || !b.Open {
@@ -71,22 +71,70 @@ func TestTheBookLeadsOn(t *testing.T) {
 			o.Books = []*runbook.Book{book}
 		})
 		defer again.stop()
-		again.run(3, 0)
-		n := 0
-		entries, err := incident.ReadAll(again.journal.Path())
-		if err != nil {
-			t.Fatal(err)
+		again.run(10, 0.5)
+		if all := verdicts(t, again); len(all) != 1 {
+			t.Errorf("the proof of one lever was judged %d times: %+v", len(all), all)
 		}
-		for _, e := range entries {
-			var data incident.StepData
-			if e.Kind == incident.StepCheck && e.Decode(&data) == nil && strings.HasPrefix(data.Check, "verify: ") {
-				n++
-			}
+		again.run(20, 0)
+		if all := verdicts(t, again); len(all) != 2 || all[1].Truth != "true" || !strings.Contains(all[1].Why, "late") {
+			t.Errorf("it has come late: %+v", all)
 		}
-		if n != 1 {
-			t.Errorf("the proof of one lever was judged %d times", n)
+		if all := strings.Join(again.desk.Snapshot().Findings, "\n"); strings.Contains(all, "has not brought") {
+			t.Errorf("findings: %s", all)
 		}
 	})
+}
+
+// verdicts are those on levers that the journal holds.
+func verdicts(t *testing.T, s *stage) []incident.StepData {
+	t.Helper()
+	entries, err := incident.ReadAll(s.journal.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []incident.StepData
+	for _, e := range entries {
+		var data incident.StepData
+		if e.Kind == incident.StepCheck && e.Decode(&data) == nil && strings.HasPrefix(data.Check, "verify: ") {
+			all = append(all, data)
+		}
+	}
+	return all
+}
+
+// A console that was started anew before a lever was proven judges it by what it sees itself: its board is empty at first, which
+// proves nothing, and the time of the proof begins again.
+func TestAProofIsJudgedAfterARestart(t *testing.T) {
+	for name, c := range map[string]struct {
+		failing float64
+		truth   string
+	}{"it helps": {0, "true"}, "it does not": {0.5, "false"}} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				s, id := judged(t, dir)
+				s.run(5, 0.5)
+				s.stop()
+				if all := verdicts(t, s); len(all) != 0 {
+					t.Fatalf("judged before its time: %+v", all)
+				}
+				time.Sleep(10 * time.Minute)
+				again := newStageWith(t, dir, s.gate, func(o *Options) {
+					book, _ := runbook.Parse("judged.md", []byte(judgedBook))
+					o.Books = []*runbook.Book{book}
+				})
+				defer again.stop()
+				again.run(2, c.failing)
+				if all := verdicts(t, again); len(all) != 0 {
+					t.Errorf("judged by an empty board: %+v", all)
+				}
+				again.run(40, c.failing)
+				if all := verdicts(t, again); len(all) != 1 || all[0].Truth != c.truth || all[0].Lever != id {
+					t.Errorf("judged as %+v, want %s", all, c.truth)
+				}
+			})
+		})
+	}
 }
 
 // TestStopIfOutlivesTheWalk: a lever is taken back by its stop-if also while another runbook is the current one, after its own run
