@@ -20,6 +20,7 @@ type (
 		Bursts    []BurstData       `json:"bursts"`
 		Notes     []jsonNote        `json:"notes"`
 		Samples   []jsonSample      `json:"samples"`
+		Evidence  []Frozen          `json:"evidence"`  // what runbooks froze, whole
 		Redaction map[string]int    `json:"redaction"` // what this export took out that the journal still had, by rule
 		Integrity jsonIntegrity     `json:"integrity"`
 	}
@@ -109,7 +110,7 @@ func (m moment) MarshalJSON() ([]byte, error) {
 	}{*m.at, m.source, m.evidence})
 }
 
-// WriteJSON writes the incident for programs: {"v":1, incident, times, timeline, controls, runs, bursts, notes, samples, integrity}.
+// WriteJSON writes the incident for programs: {"v":1, incident, times, timeline, controls, runs, bursts, notes, samples, evidence, integrity}.
 func WriteJSON(w io.Writer, entries []Entry, id string, o ExportOptions) error {
 	a, err := gather(entries, id, o)
 	if err != nil {
@@ -117,7 +118,8 @@ func WriteJSON(w io.Writer, entries []Entry, id string, o ExportOptions) error {
 	}
 	x := jsonExport{
 		V: 1, Incident: a.jsonIncident(), Times: map[string]moment{}, Timeline: a.jsonLines(), Controls: a.jsonLevers(), Runs: a.jsonRuns(),
-		Bursts: []BurstData{}, Notes: []jsonNote{}, Samples: []jsonSample{}, Redaction: map[string]int{}, Integrity: jsonIntegrity{a.integrity, o.Tool},
+		Bursts: []BurstData{}, Notes: []jsonNote{}, Samples: []jsonSample{}, Evidence: append([]Frozen{}, a.Incident.Evidence...),
+		Redaction: map[string]int{}, Integrity: jsonIntegrity{a.integrity, o.Tool},
 	}
 	for _, m := range a.Times.list() {
 		x.Times[m.name] = m

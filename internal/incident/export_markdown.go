@@ -23,7 +23,7 @@ func WriteMarkdown(w io.Writer, entries []Entry, id string, o ExportOptions) err
 		return err
 	}
 	m := &markdown{account: a}
-	for _, section := range []func(){m.head, m.summary, m.burstTable, m.leverTable, m.runList, m.chart, m.timeline, m.noteList, m.foot} {
+	for _, section := range []func(){m.head, m.summary, m.burstTable, m.leverTable, m.runList, m.chart, m.timeline, m.noteList, m.appendix, m.foot} {
 		section()
 	}
 	if _, err := w.Write(m.Bytes()); err != nil {

@@ -30,7 +30,8 @@ type Incident struct {
 	Runs                     []Run
 	Notes                    []WrittenNote
 	Samples                  []WrittenSample
-	FirstSeq, LastSeq        int64 // of its entries, linked ones included
+	Evidence                 []Frozen // what runbooks froze, in order
+	FirstSeq, LastSeq        int64    // of its entries, linked ones included
 	Entries                  int
 }
 
@@ -167,6 +168,7 @@ func (f *folder) add(e *Entry) {
 		f.addRun(e)
 	case "step":
 		f.addStep(e)
+		f.addEvidence(e)
 	case "note":
 		var d NoteData
 		if e.Decode(&d) == nil {

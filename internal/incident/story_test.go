@@ -64,6 +64,7 @@ func story(t *testing.T) (*Journal, []Entry) {
 		step(0.5, StepEntered, StepData{Slug: "1-confirm-scope", Title: "Confirm scope"}),
 		step(0.6, StepCheck, StepData{Slug: "1-confirm-scope", Check: "error_rate over 2m > 5%", Truth: "true", Value: "28.3%", Why: "34 of 120"}),
 		step(0.7, StepCheck, StepData{Slug: "1-confirm-scope", Check: "error_rate over 2m > 5%", Truth: "true", Value: "29%"}),
+		Draft{At: min0(0.7), Actor: desk, Incident: inc, Run: run, Step: "1-confirm-scope", Kind: StepEvidence, Data: frozenStep()},
 		step(0.8, StepDone, StepData{Slug: "1-confirm-scope"}),
 		step(0.9, StepSkipped, StepData{Slug: "2-status", Title: "Provider status", Reason: "page is down"}),
 		sample(min0(1), 100, 30),
@@ -89,6 +90,17 @@ func story(t *testing.T) (*Journal, []Entry) {
 		Draft{At: min0(61), Actor: ana, Incident: inc, Kind: "of.the.future", Data: json.RawMessage(`[1]`)},
 	)
 	return j, entries
+}
+
+// frozenStep is evidence as a desk freezes it.
+func frozenStep() any {
+	return json.RawMessage(`{"slug":"1-confirm-scope","title":"Confirm scope","reason":"the burst with 34 of 120 failed, 2 failing records; sha256 0123456789ab","evidence":{` +
+		`"at":"2026-03-02T02:14:00Z","burst":{"id":"b-1","scope":{"region":"eu-west","model":"gpt-4o"},"class":"bad_gateway","classes":{"bad_gateway":30,"timeout":4},"onset":"2026-03-02T02:11:00Z","failed":34,"total":120,"peak":0.41},` +
+		`"records":[{"time":"2026-03-02T02:13:58.5Z","side":"client","model":"gpt-4o","region":"eu-west","class":"bad_gateway","status":502,"error_message":"upstream | closed \u0060early\u0060\u001b[31m","latency_ms":1204.7,"attempt":2,"request_id":"req-1"},` +
+		`{"time":"2026-03-02T02:13:59Z","class":"timeout","raw":"key sk-proj-Aa1Bb2Cc3Dd4Ee5Ff6 in a line","later":{"x":[1,2]}}],` +
+		`"request_ids":["req-1","req-2"],"levers":["cap.set gpt-4o 48 until 02:30:00 UTC"],"controls":["edge-1: cap 48 (base 80)"],` +
+		`"charts":[{"metric":"error_rate","from":"2026-03-02T01:44:00Z","step":"1m15s","points":[0.01,null,0.2,0.41]},{"metric":"queue","from":"2026-03-02T01:44:00Z","step":"10s","points":[null,null]}],` +
+		`"sha256":"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}}`)
 }
 
 func golden(t *testing.T, name string, got []byte) {
@@ -165,9 +177,9 @@ func TestExportJSONLIsTheJournalsLines(t *testing.T) {
 	j, entries := story(t)
 	// A line of a later version, with a member that this one does not know.
 	last := entries[len(entries)-1]
-	body := `{"v":2,"seq":` + "35" + `,"at":"2026-03-02T05:00:00Z","recorded_at":"2026-03-02T05:00:00Z","actor":{"id":"x","team":"y"},"incident":"inc-01","new":1,"kind":"z.z","prev":"` + last.Hash + `"`
+	body := `{"v":2,"seq":` + "36" + `,"at":"2026-03-02T05:00:00Z","recorded_at":"2026-03-02T05:00:00Z","actor":{"id":"x","team":"y"},"incident":"inc-01","new":1,"kind":"z.z","prev":"` + last.Hash + `"`
 	appendTo(t, j.Path(), body+hashOpen+sum([]byte(body))+"\"}\n")
-	intact(t, j.Path(), 35)
+	intact(t, j.Path(), 36)
 	read, err := ReadAll(j.Path())
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +190,7 @@ func TestExportJSONLIsTheJournalsLines(t *testing.T) {
 	}
 	text, _ := os.ReadFile(j.Path())
 	lines := strings.SplitAfter(b.String(), "\n")
-	if len(lines) != 35-2+1 { // all but the console's start and the other incident, and the empty end
+	if len(lines) != 36-2+1 { // all but the console's start and the other incident, and the empty end
 		t.Errorf("%d lines", len(lines))
 	}
 	for _, l := range lines {
