@@ -80,7 +80,7 @@ func paneKeys() []binding {
 		{mode: modeBursts, keys: []string{"enter"}, help: "everything about the burst", act: (*model).burstEnter},
 		{mode: modeBursts, keys: []string{"w"}, help: "what could be thrown for it: every lever that reaches it, and why others cannot be thrown", act: (*model).reachKey},
 		{mode: modeLog, keys: []string{"enter"}, help: "everything about the record", act: (*model).recordEnter},
-		{mode: modeLog, keys: []string{"t"}, help: "order: failures first, failures only, by time", act: (*model).logOrderKey},
+		{mode: modeLog, keys: []string{"t"}, help: "order: failures first, failures only, each kind of failure once with its count, by time", act: (*model).logOrderKey},
 		{mode: modeBook, keys: []string{"enter"}, help: "the obvious next thing: fill a field, answer, plan the action, mark the step done, or start the offered runbook", act: (*model).stepEnter},
 		{mode: modeBook, keys: []string{"d"}, help: "mark the step done", why: (*model).whyNoRun, act: (*model).stepDone},
 		{mode: modeBook, keys: []string{"s"}, help: "skip the step; asks for a reason", why: (*model).whyNoRun, act: (*model).stepSkip},

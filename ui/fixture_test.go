@@ -475,6 +475,19 @@ func loadLog(m *model, d *fakeDesk) {
 	m.Update(recordsMsg{gen: m.log.gen, page: desk.RecordPage{Lines: d.records}, fails: fails, at: i, newer: newer})
 }
 
+// loadKinds gives the log its failures, each as a kind of its own.
+func loadKinds(m *model, d *fakeDesk) {
+	page := desk.RecordPage{Looked: 1290, Since: at.Add(-4 * time.Minute)}
+	for i := range d.records {
+		if l := &d.records[i]; failed(l) {
+			n := 1200 / (1 + 3*len(page.Lines))
+			page.Lines = append(page.Lines, *l)
+			page.Kinds = append(page.Kinds, desk.FailureKind{ID: uint64(i), N: n, First: at.Add(-3 * time.Minute), Places: 1 + i%3}) //nolint:gosec // few
+		}
+	}
+	m.Update(recordsMsg{gen: m.log.gen, page: page, at: -1})
+}
+
 func jsonOf(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {

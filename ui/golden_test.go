@@ -48,6 +48,8 @@ var screens = []struct {
 	{name: "reach", play: func(m *model, _ *fakeDesk) { press(m, "1", "up", "w", "down", "down") }},
 	{name: "timeline", play: func(m *model, _ *fakeDesk) { press(m, "6") }},
 	{name: "burst", play: func(m *model, d *fakeDesk) { press(m, "2", "b"); loadLog(m, d) }},
+	{name: "kinds", play: func(m *model, d *fakeDesk) { press(m, "3", "t", "t", "down"); loadKinds(m, d) }},
+	{name: "kind", play: func(m *model, d *fakeDesk) { press(m, "3", "t", "t"); loadKinds(m, d); press(m, "down", "enter") }},
 	{name: "details", play: func(m *model, _ *fakeDesk) { press(m, "2", "b", "enter") }},
 	{name: "plan", play: func(m *model, d *fakeDesk) { press(m, "4", "enter"); settle(m, d); armTop(m) }},
 	{name: "plan-typed", play: func(m *model, d *fakeDesk) {

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -15,17 +16,19 @@ type order int
 const (
 	failuresFirst order = iota
 	failuresOnly
+	byKind
 	byTime
 	orderCount
 )
 
-var orderNames = [orderCount]string{"failures first", "failures only", "by time"}
+var orderNames = [orderCount]string{"failures first", "failures only", "kinds of failure", "by time"}
 
 // logPane shows the records of what the operator looks at, newest first. It keeps what the desk gave
 // and draws the visible part; searching and ordering are the desk's.
 type logPane struct {
 	lines  []desk.RecordLine
 	found  desk.RecordPage    // the answer that lines came with, for its numbers
+	sorted sorting            // what lines say where they are kinds of failure
 	cancel context.CancelFunc // of the question under way; nil before the first
 	fails  []int              // indexes of failures
 	cur    int
@@ -65,7 +68,7 @@ type recordsMsg struct {
 
 // reset forgets what was shown: the question is another one.
 func (p *logPane) reset() {
-	p.lines, p.fails, p.cur, p.first, p.newer = nil, nil, 0, 0, 0
+	p.lines, p.fails, p.sorted, p.cur, p.first, p.newer = nil, nil, sorting{}, 0, 0, 0
 	p.follow, p.frozen, p.loaded = true, false, false
 	p.anew()
 }
@@ -93,14 +96,18 @@ func (m *model) fillLog() tea.Cmd {
 	p.asking, p.again = true, false
 	q := desk.RecordQuery{
 		Scope: m.subject.scope, Failures: p.order == failuresOnly, First: p.order == failuresFirst,
-		Text: p.text, Limit: recordLimit, Next: p.found.Next,
+		Kinds: p.order == byKind, Text: p.text, Limit: recordLimit, Next: p.found.Next,
 	}
 	gen, d := p.gen, m.env.desk
 	asked, cancel := context.WithCancel(m.env.ctx)
 	p.cancel = cancel
 	var sel *desk.RecordLine
+	var kind uint64
 	if !p.follow && p.cur < len(p.lines) {
 		sel = &p.lines[p.cur]
+		if p.cur < len(p.sorted.kinds) {
+			kind = p.sorted.kinds[p.cur].ID
+		}
 	}
 	var top time.Time
 	if p.frozen {
@@ -113,16 +120,19 @@ func (m *model) fillLog() tea.Cmd {
 		page, err := d.Records(ctx, q)
 		msg := recordsMsg{gen: gen, page: page, err: err}
 		msg.fails, msg.at, msg.newer = survey(page.Lines, sel, top)
+		if q.Kinds {
+			msg.at = slices.IndexFunc(page.Kinds, func(k desk.FailureKind) bool { return k.ID == kind })
+		}
 		if err == nil && !page.More {
-			sleep(ctx, pace(page))
+			sleep(ctx, pace(page, q.Kinds))
 		}
 		return msg
 	})
 }
 
-// pace is how long after an answer the next question waits.
-func pace(page desk.RecordPage) time.Duration {
-	if 2*page.Made > recordLimit {
+// pace is how long after an answer the next question waits. Kinds are counted anew each time.
+func pace(page desk.RecordPage, kinds bool) time.Duration {
+	if kinds || 2*page.Made > recordLimit {
 		return floodPace
 	}
 	return logPace
@@ -176,6 +186,7 @@ func (p *logPane) take(m *model, msg recordsMsg) tea.Cmd {
 		p.newer = msg.newer
 	default:
 		p.lines, p.fails, p.loaded = msg.page.Lines, msg.fails, true
+		p.sorted = sorting{msg.page.Kinds, msg.page.Looked, msg.page.Since}
 		switch {
 		case p.follow:
 			p.cur, p.first = 0, 0
@@ -301,7 +312,7 @@ func (m *model) recordEnter() tea.Cmd {
 	if l.Raw == "" && !failed(l) && p.found.LetGo > 0 {
 		raw.text = "let go to make room: the raw lines of failures are kept longer"
 	}
-	return m.open(newPage("record", []line{
+	return m.open(newPage("record", append(p.kindWords(p.cur), []line{
 		{plainStyle, "at       ", l.At.UTC().Format("2006-01-02 15:04:05.000Z")},
 		{strong, "class    ", l.Class},
 		{plainStyle, "status   ", status},
@@ -312,5 +323,5 @@ func (m *model) recordEnter() tea.Cmd {
 		{warn, "late     ", late},
 		{plainStyle, "text     ", l.Text},
 		raw,
-	}), byKey)
+	}...)), byKey)
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"signalbox/internal/desk"
 )
 
@@ -128,6 +130,46 @@ func TestErrorKeysJump(t *testing.T) {
 	press(m, "end", "e")
 	if m.log.cur != len(lines)-1 {
 		t.Error("e without a further error moved the cursor")
+	}
+}
+
+// Kinds change places as they are counted: the selected one stays selected. A frozen log keeps the numbers that it shows.
+func TestKindsOfFailure(t *testing.T) {
+	d := newFakeDesk(rich())
+	m := console(t, d, 120, 40, Options{})
+	press(m, "3", "t", "t")
+	runAll([]tea.Cmd{m.fillLog()})
+	m.log.asking = false
+	runAll([]tea.Cmd{m.fillLog()})
+	if asked := d.asked(); len(asked) == 0 || !asked[len(asked)-1].Kinds {
+		t.Fatalf("asked %+v", asked)
+	}
+	reset, refused := d.records[0], d.records[0]
+	reset.Text, refused.Text = "upstream reset", "connection refused"
+	load := func(n int, lines []desk.RecordLine, kinds ...desk.FailureKind) {
+		msg := recordsMsg{gen: m.log.gen, page: desk.RecordPage{Lines: lines, Kinds: kinds, Looked: n, Since: at}, at: -1}
+		for i, k := range kinds {
+			if m.log.cur < len(m.log.sorted.kinds) && m.log.sorted.kinds[m.log.cur].ID == k.ID {
+				msg.at = i
+			}
+		}
+		m.Update(msg)
+	}
+	load(70, []desk.RecordLine{reset, refused}, desk.FailureKind{ID: 1, N: 40, First: at, Places: 1}, desk.FailureKind{ID: 2, N: 30, First: at, Places: 3})
+	press(m, "down")
+	load(95, []desk.RecordLine{refused, reset}, desk.FailureKind{ID: 2, N: 54, First: at, Places: 3}, desk.FailureKind{ID: 1, N: 41, First: at, Places: 1})
+	screen := shown(m)
+	if got := m.log.lines[m.log.cur].Text; got != "connection refused" || !strings.Contains(screen, "54x ") || !strings.Contains(screen, "kinds of failure, 95 since") {
+		t.Errorf("%s is selected on\n%s", got, screen)
+	}
+	press(m, "space")
+	load(190, []desk.RecordLine{reset}, desk.FailureKind{ID: 1, N: 190, First: at, Places: 1})
+	if screen := shown(m); !strings.Contains(screen, "54x ") || strings.Contains(screen, "190") {
+		t.Errorf("the frozen log has gone on:\n%s", screen)
+	}
+	press(m, "enter")
+	if screen := shown(m); !strings.Contains(screen, "54 of the newest 95 failures") || !strings.Contains(screen, "3 places") {
+		t.Errorf("the page of a kind:\n%s", screen)
 	}
 }
 

@@ -16,6 +16,9 @@ func (p *logPane) title(s subject) string {
 		t = "burst " + t
 	}
 	t += ", " + orderNames[p.order]
+	if p.order == byKind && len(p.lines) > 0 {
+		t += ", " + count(int64(p.sorted.looked)) + " since " + hms(p.sorted.since) + "Z"
+	}
 	if p.text != "" {
 		t += ", search " + p.text
 		if p.found.More {
@@ -58,6 +61,10 @@ func (p *logPane) draw(f frame, s subject) (string, []string) {
 	}
 	out := make([]string, 0, f.h)
 	for i := p.first; i < len(p.lines) && len(out) < f.h; i++ {
+		if p.order == byKind && i < len(p.sorted.kinds) {
+			out = append(out, p.kindRow(f, i, s))
+			continue
+		}
 		out = append(out, p.row(f, &p.lines[i], i == p.cur, s))
 	}
 	return p.title(s), out
@@ -69,7 +76,7 @@ func (p *logPane) empty(s subject) string {
 		return "no record matches " + p.text + " so far: " + p.progress()
 	case p.text != "":
 		return "no record matches " + p.text + "; esc ends the search"
-	case p.order == failuresOnly:
+	case p.order == failuresOnly || p.order == byKind:
 		return "no failure is kept here; t shows the rest"
 	case s.scope != nil:
 		return "no record of this is kept any more, or its source counts only; a shows all traffic"
@@ -120,6 +127,11 @@ func (p *logPane) row(f frame, l *desk.RecordLine, sel bool, s subject) string {
 	case s.scope == nil:
 		r.field(plainStyle, modelAt(l.Labels), min(24, f.w/4)).put(plainStyle, " ")
 	}
+	return p.say(r, f, l)
+}
+
+// say ends a row with the words of its record.
+func (p *logPane) say(r *row, f frame, l *desk.RecordLine) string {
 	text := l.Text
 	if text == "" {
 		text = l.Raw

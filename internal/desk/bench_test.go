@@ -150,3 +150,20 @@ func BenchmarkSearchOfAMillion(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkKindsOfFailure sorts the newest failures among a million records into kinds, as the log pane does once a second.
+func BenchmarkKindsOfFailure(b *testing.B) {
+	d := logDesk()
+	for _, batch := range liveBatches(d.syms, 100, 10_000, time.Unix(1_767_600_000, 0)) {
+		d.sig.board.Apply(batch, time.Time{})
+	}
+	view := d.sig.board.Records()
+	d.records.Store(&view)
+	began := cpuTime(b)
+	for b.Loop() {
+		if p, err := d.Records(b.Context(), RecordQuery{Kinds: true, Limit: 400}); err != nil || p.Looked != kindLook {
+			b.Fatal(err, p.Looked)
+		}
+	}
+	b.ReportMetric(float64((cpuTime(b)-began).Microseconds())/1e3/float64(b.N), "cpu-ms/op")
+}

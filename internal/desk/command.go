@@ -230,6 +230,7 @@ type RecordQuery struct {
 	Scope    traffic.Scope // cells to show, empty: all
 	Failures bool          // failures only
 	First    bool          // failures before the rest
+	Kinds    bool          // each kind of failure once, the most frequent first
 	Text     string        // only records with this text, case-insensitive; "!" in front inverts
 	Limit    int
 	// Next goes on where a page of the same question ended: with what has come since, and with what was not looked at yet.
@@ -246,6 +247,9 @@ type RecordPage struct {
 	More   bool         // the rest is still to be looked at: ask again with Next
 	LetGo  int64        // successes among those kept whose raw line was let go to make room
 	Next   *RecordSearch
+	// Kinds says of each line, where kinds were asked for, how many it stands for. Looked counts failures then.
+	Kinds []FailureKind
+	Since time.Time // the oldest failure that was told apart by kind
 }
 
 // RecordLine is one record, sanitised and redacted for a screen.

@@ -27,6 +27,7 @@ type RecordSearch struct {
 	desk  *Desk
 	find  board.Find
 	first bool
+	sorts bool // into kinds of failure
 	limit int
 	text  string
 	begun bool
@@ -54,9 +55,17 @@ func (d *Desk) Records(ctx context.Context, q RecordQuery) (RecordPage, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.look(ctx, *view)
-	if ctx.Err() != nil {
+	var p RecordPage
+	if s.sorts {
+		p = s.kinds(ctx, *view)
+	} else {
+		s.look(ctx, *view)
+	}
+	switch {
+	case ctx.Err() != nil:
 		return RecordPage{}, context.Cause(ctx)
+	case s.sorts:
+		return p, nil
 	}
 	return s.page(*view), nil
 }
@@ -67,9 +76,11 @@ func (d *Desk) newSearch(q RecordQuery) *RecordSearch {
 		limit = 200
 	}
 	text, not := strings.CutPrefix(strings.ToLower(q.Text), "!")
-	s := &RecordSearch{desk: d, first: q.First && !q.Failures, limit: limit, text: text, lines: map[int64]RecordLine{}, labels: map[traffic.Key]traffic.Scope{}}
+	s := &RecordSearch{desk: d, first: q.First && !q.Failures, sorts: q.Kinds, limit: limit, text: text, lines: map[int64]RecordLine{}, labels: map[traffic.Key]traffic.Scope{}}
 	s.find = board.Find{Sel: q.Scope.Selector(d.syms), Text: text, Not: not, Failures: limit, Successes: limit, Most: limit}
 	switch {
+	case q.Kinds:
+		s.find.Failures, s.find.Successes, s.find.Most = kindLook, 0, 0
 	case q.Failures:
 		s.find.Successes = 0
 	case q.First:

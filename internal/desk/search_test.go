@@ -186,3 +186,48 @@ func TestASearchEndsWithItsAsker(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Kinds are counted over the newest failures, of one side and outcome each; what differs between two of a kind is not looked at.
+func TestKindsOfFailure(t *testing.T) {
+	d := logDesk()
+	fail := func(i int, model, side, text string) traffic.Record {
+		r := logRecord(d, i, true)
+		r.Message, r.Key[traffic.Model], r.Key[traffic.Side] = text, d.syms.Intern(model), d.syms.Intern(side)
+		return r
+	}
+	for i := range 30 {
+		d.put(logRecord(d, 10*i, false))
+		d.put(fail(10*i+1, "gpt-4o", traffic.SideUpstream, fmt.Sprintf("Upstream reset (req_%dab) after %d ms", i, 3*i)))
+		if i%3 == 0 {
+			d.put(fail(10*i+2, "claude", traffic.SideUpstream, fmt.Sprintf("upstream reset (req_%dcd) after %d ms", i, i)))
+			d.put(fail(10*i+3, "claude", traffic.SideClient, fmt.Sprintf("upstream reset (req_%dcd) after %d ms", i, i)))
+		}
+	}
+	d.put(fail(999, "gpt-4o", traffic.SideUpstream, "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD is \x1b[31mno key"))
+	p, _ := finish(t, d, RecordQuery{Kinds: true, Limit: 10})
+	if len(p.Lines) != 3 || len(p.Kinds) != 3 || p.Looked != 51 || p.Kinds[0].N != 40 || p.Kinds[1].N != 10 || p.Kinds[2].N != 1 {
+		t.Fatalf("%+v", p)
+	}
+	if p.Kinds[0].Places != 2 || ids(p.Lines[:1]) != "291" || !p.Since.Equal(p.Kinds[0].First) {
+		t.Errorf("the most frequent: %+v of %s since %s", p.Kinds[0], ids(p.Lines[:1]), p.Since)
+	}
+	if text := p.Lines[2].Text; strings.Contains(text, "abcdefghij") || strings.Contains(text, "\x1b") {
+		t.Errorf("a secret or a control character comes to the screen: %q", text)
+	}
+	id := p.Kinds[1].ID
+	for i := range 60 {
+		d.put(fail(2000+i, "claude", traffic.SideClient, fmt.Sprintf("upstream reset (req_%dcd) after %d ms", i, i)))
+	}
+	if p, _ = finish(t, d, RecordQuery{Next: p.Next}); p.Kinds[0].N != 70 || p.Kinds[0].ID != id {
+		t.Errorf("a kind that has grown is another one: %+v", p.Kinds)
+	}
+	if p, _ := finish(t, d, RecordQuery{Kinds: true, Limit: 10, Scope: traffic.Scope{"model": "gpt-4o"}}); len(p.Kinds) != 2 || p.Kinds[0].N != 30 {
+		t.Errorf("of one model: %+v", p.Kinds)
+	}
+	for i := range kindLook {
+		d.put(fail(9000+i, "gpt-4o", traffic.SideUpstream, "one and the same"))
+	}
+	if p, _ := finish(t, d, RecordQuery{Kinds: true, Limit: 10}); p.Looked != kindLook || len(p.Kinds) != 1 || p.Kinds[0].N != kindLook {
+		t.Errorf("more than is looked at: looked at %d, %+v", p.Looked, p.Kinds)
+	}
+}
