@@ -79,21 +79,38 @@ func haproxyText(t *text, set *ruleSet) (finding, bool) {
 	if !t.has(set.asks.haproxy) && !strings.Contains(t.raw, "-- ") {
 		return finding{}, false
 	}
-	if m := haproxyLine.FindStringSubmatch(t.raw); m != nil {
-		t.status, _ = strconv.Atoi(strings.TrimPrefix(m[1], "-"))
-		if f, ok := haproxy(m[2], t); ok {
-			return f, true
+	if hasTimers(t.raw) {
+		if m := haproxyLine.FindStringSubmatch(t.raw); m != nil {
+			t.status, _ = strconv.Atoi(strings.TrimPrefix(m[1], "-"))
+			if f, ok := haproxy(m[2], t); ok {
+				return f, true
+			}
+			return statusOr(t)
 		}
-		return statusOr(t)
+		if m := haproxyTCP.FindStringSubmatch(t.raw); m != nil {
+			t.status = 0
+			return haproxy(m[1]+"--", t)
+		}
 	}
-	if m := haproxyTCP.FindStringSubmatch(t.raw); m != nil {
-		t.status = 0
-		return haproxy(m[1]+"--", t)
+	if !strings.Contains(t.raw, `"term`) {
+		return finding{}, false
 	}
 	if m := haproxyField.FindStringSubmatch(t.raw); m != nil {
 		return haproxy(m[1], t)
 	}
 	return finding{}, false
+}
+
+// hasTimers tells whether a text may hold the timers of HAProxy's text logs: two numbers, each behind a slash. It spares
+// other texts the expressions.
+func hasTimers(raw string) bool {
+	n := 0
+	for i := 0; i+1 < len(raw) && n < 2; i++ {
+		if raw[i] == '/' && (isDigit(raw[i+1]) || raw[i+1] == '-' || raw[i+1] == '+') {
+			n++
+		}
+	}
+	return n == 2
 }
 
 // envoy reads Envoy's flags and details.

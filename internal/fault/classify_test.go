@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -338,6 +339,7 @@ func TestRulesAreWhole(t *testing.T) {
 func TestWordsFindAll(t *testing.T) {
 	all := []string{"he", "she", "his", "hers", "繁忙", "e", "|us|", "|he"}
 	w := newWords(all)
+	w.find()
 	set := &ruleSet{words: w, size: len(w.ids)}
 	for _, raw := range []string{"", "ushers", "this he", "系统繁忙", "xyz", "hehehers", "us", "to us, he"} {
 		tx := text{low: appendEven(nil, raw), seen: make(seen, 1), status: 1}
@@ -357,12 +359,14 @@ func TestWordsFindAll(t *testing.T) {
 			}
 		}
 	}
-	for _, a := range []*automaton{&compiledRules().words.plain, &compiledRules().words.wide} {
-		if n := len(a.ends); n > 30_000 {
-			t.Errorf("%d states: too many for 15 bits soon", n)
+	for _, f := range []*finder{&compiledRules().words.plain, &compiledRules().words.wide} {
+		if n := len(f.words); n > 60_000 {
+			t.Errorf("%d words: too many for 16 bits soon", n)
 		}
-		if n := len(a.found); n > 60_000 {
-			t.Errorf("%d words found at states: too many for 16 bits soon", n)
+		for _, w := range compiledRules().words.forms {
+			if len(w.text) > 240 {
+				t.Errorf("%q: too long for 8 bits soon", w.text)
+			}
 		}
 	}
 }
@@ -421,24 +425,21 @@ func FuzzClassify(f *testing.F) {
 	})
 }
 
-// work counts what a verdict costs: bytes of the normal form, steps of the automata, words found.
+// work counts what a verdict costs: bytes of the normal form, places at which a word may end, words compared there.
 func work(raw string) (n int) {
 	set := compiledRules()
 	low := appendEven(nil, raw[:min(len(raw), maxText)])
-	n = len(low)
-	for _, a := range []*automaton{&set.words.plain, &set.words.wide} {
-		state := uint16(0)
-		for _, c := range low {
-			for at := state; at >= a.first; at = a.links[at-a.first].fall {
-				n++
-				if l := a.links[at-a.first]; l.more && l.on == c {
-					break
-				}
+	for _, f := range []*finder{&set.words.plain, &set.words.wide} {
+		for end := range len(low) + 1 {
+			n++
+			last := window(low, end)
+			common := f.common(last)
+			if !f.may(common) {
+				continue
 			}
 			n++
-			if state = a.step(state, c); state&loud != 0 {
-				state &^= loud
-				n += len(a.ending(state))
+			for _, w := range slices.Concat(f.at(last, common)) {
+				n += 1 + len(f.forms[w.more])/8
 			}
 		}
 	}

@@ -74,80 +74,142 @@ func (e *evener) all(raw string) {
 	}
 }
 
-// What plain asks of a byte.
+// What a byte is to plain.
 const (
-	isOdd = 1 << iota
-	isKept
+	isLower = iota
+	isUpper
+	isOther
 	isBlank
 	isJoint
-	isUpper
-	isLower
+	isOdd
 )
 
-// traits says that of each byte, and folded what is written for it.
-var traits, folded = func() (t, f [256]uint8) {
-	of := [...]uint8{keep: isKept, lower: isKept | isUpper, blank: isBlank, joint: isKept | isJoint, escape: isOdd, dash: isOdd, wide: isOdd, csi: isOdd}
+// Where plain stands: what it wrote last, or that a separator came since.
+const (
+	afterOther = iota << 3
+	afterBlank // of which nothing is written yet
+	afterJoint // or at the beginning: no blank is written here
+	afterLower
+	afterUpper
+	afterUppers // the last of several
+)
+
+// What a step of plain does, beside where it leads.
+const (
+	stepOn    = 6      // shift of how many bytes it writes
+	stepBlank = 1 << 8 // one of them is a blank before the byte
+	stepSplit = 1 << 9 // the byte before begins a word: APIError
+	stepStop  = 1 << 10
+	stepMask  = 1<<stepOn - 1
+	stepSelf  = 1 << stepOn
+	stepBoth  = 2<<stepOn | stepBlank
+)
+
+// traits says what each byte is to plain, written what is written for it: itself, folded, and behind that with a blank.
+var traits, written = func() (t [256]uint8, f [512]uint16) {
+	of := [...]uint8{keep: isOther, lower: isUpper, blank: isBlank, joint: isJoint, escape: isOdd, dash: isOdd, wide: isOdd, csi: isOdd}
 	for c := range 256 {
-		t[c], f[c] = of[kinds[c]], uint8(c)
+		t[c] = of[kinds[c]]
+		low := c
 		switch {
 		case c >= 'a' && c <= 'z':
-			t[c] |= isLower
+			t[c] = isLower
 		case kinds[c] == lower:
-			f[c] += 'a' - 'A'
+			low += 'a' - 'A'
 		case kinds[c] == joint:
-			f[c] = ':'
+			low = ':'
 		}
+		f[c], f[stepBlank|c] = uint16(low), uint16(low<<8|' ') //nolint:gosec // a byte, two bytes
 	}
 	return t, f
 }()
 
-// plain writes what each byte says for itself, up to the first that does not. Where words begin and end is not to be
-// foreseen, so that it decides nothing for single bytes: it writes a blank and the byte, and goes on behind what counts.
+// steps says what plain does with a byte, by where it stands and what the byte is. A new word begins with an upper-case
+// letter: rateLimit, APIError.
+var steps = func() (s [stepMask + 1]uint16) {
+	for at := uint16(afterOther); at <= afterUppers; at += 1 << 3 {
+		does := uint16(stepSelf)
+		if at == afterBlank {
+			does = stepBoth
+		}
+		s[at+isLower], s[at+isUpper], s[at+isOther] = does|afterLower, does|afterUpper, does|afterOther
+		s[at+isBlank], s[at+isJoint], s[at+isOdd] = afterBlank, stepSelf|afterJoint, at|stepStop
+	}
+	s[afterJoint+isBlank] = afterJoint
+	s[afterLower+isUpper] = stepBoth | afterUpper
+	s[afterUpper+isUpper] = stepSelf | afterUppers
+	s[afterUppers+isUpper] = stepSelf | afterUppers
+	s[afterUppers+isLower] |= stepSplit
+	return s
+}()
+
+// plain writes what each byte says for itself, up to the first that does not.
 func (e *evener) plain(raw string, i int) int {
 	n := len(e.out)
-	out := slices.Grow(e.out, 2*(len(raw)-i))[:n+2*(len(raw)-i)]
-	gap, glue := bit(e.gap), bit(e.glue || n == 0)
-	next, last := uint(traits[raw[i]]), uint(0)
-	if i > 0 {
-		last = uint(traits[raw[i-1]])
-	}
-	for ; i < len(raw); i++ {
-		here := next
-		if next = 0; i+1 < len(raw) {
-			next = uint(traits[raw[i+1]])
-		}
-		if here&isOdd != 0 || n+1 >= len(out) {
+	most := n + 2*(len(raw)-i) + 2
+	out := slices.Grow(e.out, most-n)[:most]
+	at := e.stands(raw, i)
+	for {
+		on, read, to := fold(out[n:], raw[i:], at)
+		n, i, at = n+on, i+read, to
+		if i >= len(raw) || raw[i] != '-' || sign(raw, i) {
 			break
 		}
-		// A new word begins with an upper-case letter: rateLimit, APIError.
-		camel := here / isUpper & (last/isLower | last/isUpper&(next/isLower)) & 1
-		kept, joins := here/isKept&1, here/isJoint&1
-		out[n] = ' '
-		n += int((gap | camel) & kept &^ (glue | joins)) //nolint:gosec // 0 or 1
-		out[n] = folded[raw[i]]
-		n += int(kept) //nolint:gosec // 0 or 1
-		gap, glue, last = kept^1, joins|glue&^kept, here
+		at, i = uint(steps[(at|isBlank)&stepMask]), i+1
 	}
-	e.out, e.gap, e.glue = out[:n], gap > 0, glue > 0
+	at &= stepMask
+	e.out, e.gap, e.glue = out[:n], at == afterBlank, at == afterJoint
 	return i
 }
 
-func bit(is bool) uint {
-	if is {
-		return 1
+// fold writes bytes up to the first that does not speak for itself. Where words begin and end is not to be foreseen, so
+// that it decides nothing for single bytes: it writes two, and goes on behind those that count.
+func fold(out []byte, raw string, at uint) (n, read int, to uint) {
+	for read = 0; read < len(raw) && n >= 0 && n+1 < len(out); read++ {
+		c := raw[read]
+		step := uint(steps[(at|uint(traits[c]))&stepMask])
+		if step >= stepSplit {
+			if step >= stepStop {
+				break
+			}
+			if n > 0 {
+				out[n], out[n-1] = out[n-1], ' '
+				n++
+			}
+		}
+		at = step
+		two := written[step&stepBlank|uint(c)]
+		out[n], out[n+1] = byte(two), byte(two>>8)
+		n += int(step >> stepOn & 3) //nolint:gosec // at most 2
 	}
-	return 0
+	return n, read, at
+}
+
+// sign tells whether a dash is a number's.
+func sign(raw string, i int) bool {
+	return i+1 < len(raw) && isDigit(raw[i+1]) && (i == 0 || !isWord(raw[i-1]))
+}
+
+// stands gives where plain stands before a byte.
+func (e *evener) stands(raw string, i int) uint {
+	switch {
+	case e.glue || len(e.out) == 0:
+		return afterJoint
+	case e.gap:
+		return afterBlank
+	case i > 0 && traits[raw[i-1]] == isLower:
+		return afterLower
+	case i > 0 && traits[raw[i-1]] == isUpper:
+		return afterUpper
+	}
+	return afterOther
 }
 
 // odd reads a byte of which those around it say what it is.
 func (e *evener) odd(raw string, i int) int {
 	switch kinds[raw[i]] {
 	case dash:
-		if i+1 < len(raw) && isDigit(raw[i+1]) && (i == 0 || !isWord(raw[i-1])) {
-			e.put('-')
-		} else {
-			e.gap = true
-		}
+		e.put('-') // a sign: plain reads the others
 	case escape:
 		return e.escape(raw, i)
 	case csi:

@@ -58,7 +58,9 @@ type mark struct {
 // pairSide says that a word is on one side of a pair.
 type pairSide struct {
 	pair   uint16
-	second bool
+	id     uint16 // of the pair, among the words
+	within uint16
+	side   uint8
 }
 
 // compiled is a rule with its words as numbers.
@@ -83,8 +85,7 @@ func (r *rouse) join(o rouse) { r[0], r[1] = r[0]|o[0], r[1]|o[1] }
 type ruleSet struct {
 	words   *words
 	rules   []compiled
-	within  []int
-	pairIDs []uint16
+	pairs   int
 	asks    asks
 	size    int    // words and pairs
 	without []bool // words that are switched off, to see what they are worth; nil: none
@@ -127,6 +128,7 @@ func compile(rules []rule) *ruleSet {
 			set.words.told[c.all[0]].rouse.add(i)
 		}
 	}
+	set.words.find()
 	set.ask()
 	return set
 }
@@ -153,15 +155,14 @@ func (s *ruleSet) add(r *rule) {
 	c.evidence = slices.Concat(r.doc, r.any)
 	c.any = s.number(c.evidence)
 	for _, n := range r.near {
-		pair := uint16(len(s.within)) //nolint:gosec // some dozens
-		for second, side := range [][]string{n.a, n.b} {
+		pair := uint16(s.pairs) //nolint:gosec // some dozens
+		for i, side := range [][]string{n.a, n.b} {
 			for _, id := range s.number(side) {
-				s.words.told[id].sides = append(s.words.told[id].sides, pairSide{pair, second == 1})
+				s.words.told[id].sides = append(s.words.told[id].sides, pairSide{pair, uint16(s.size), uint16(n.within), uint8(i)}) //nolint:gosec // some thousand
 			}
 		}
-		s.within = append(s.within, n.within)
-		s.pairIDs = append(s.pairIDs, uint16(s.size)) //nolint:gosec // some thousand
-		c.any = append(c.any, uint16(s.size))         //nolint:gosec // some thousand
+		s.pairs++
+		c.any = append(c.any, uint16(s.size)) //nolint:gosec // some thousand
 		c.evidence = append(c.evidence, n.a[0]+" … "+n.b[0])
 		s.words.told = append(s.words.told, told{})
 		s.size++

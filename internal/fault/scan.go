@@ -54,14 +54,14 @@ func (t *text) reset(set *ruleSet) {
 	if n := set.size/64 + 1; len(seen) < n {
 		seen = make([]uint64, n)
 	}
-	if len(pairs) < len(set.within) {
-		pairs = make([]pairState, len(set.within))
+	if len(pairs) < set.pairs {
+		pairs = make([]pairState, set.pairs)
 	}
 	*t = text{low: low, seen: seen, pairs: pairs, method: -1, answer: -1}
 }
 
 // pairState is where the two sides of a pair of words were seen last.
-type pairState struct{ a, b int }
+type pairState [2]int32
 
 // read makes the pass. What it finds with positions, it finds on the way: the first status after a telling
 // word, the first level, the last answer.
@@ -103,21 +103,34 @@ func (t *text) even(raw string) {
 
 func cutText(s string, most int) string { return s[:min(len(s), most)] }
 
-func (t *text) walk(set *ruleSet, a *automaton) {
-	state, low, all := uint16(0), t.low, set.without == nil
-	for i, c := range low {
-		state = a.step(state, c)
-		if state&loud == 0 {
-			continue
+func (t *text) walk(set *ruleSet, f *finder) {
+	last := uint64(0)
+	for i, c := range t.low {
+		last = last>>8 | uint64(c)<<56
+		if common := f.common(last); f.may(common) {
+			t.ends(set, f, last, common, i+1)
 		}
-		state &^= loud
-		if (c == ':' || i+1 < len(low) && low[i+1] == ':') && isNothing(low, i+1) {
-			continue
-		}
-		for _, id := range a.ending(state) {
-			if w := &set.words.told[id]; (all || !set.off(id)) && w.alone(low, i+1) {
-				t.hit(set, id, w, i+1)
+	}
+}
+
+// ends notes the words that end at an offset, unless they name a field that is empty.
+func (t *text) ends(set *ruleSet, f *finder, last, common uint64, end int) {
+	low := t.low
+	long, short := f.at(last, common)
+	if len(long)+len(short) == 0 || (low[end-1] == ':' || end < len(low) && low[end] == ':') && isNothing(low, end) {
+		return
+	}
+	if len(long) > 0 {
+		before := window(low, end-longSize)
+		for i := range long {
+			if w := &long[i]; before&masks[w.size] == w.want && (w.more == 0 || f.goesBack(w, low, end)) {
+				t.hit(set, f, w, end)
 			}
+		}
+	}
+	for i := range short {
+		if w := &short[i]; last&masks[w.size] == w.want {
+			t.hit(set, f, w, end)
 		}
 	}
 }
@@ -128,36 +141,37 @@ func (t *text) failed() bool {
 }
 
 // see notes a word or a pair, and the rules that ask for one of it.
-func (t *text) see(id uint16, w *told) {
+func (t *text) see(id uint16, by rouse) {
 	t.seen.add(id)
-	t.roused.join(w.rouse)
+	t.roused.join(by)
 }
 
 // hit notes a word that ends at an offset, unless it is counted and there are none.
-func (t *text) hit(set *ruleSet, id uint16, w *told, end int) {
-	if counted(t.low, end-int(w.size)) {
+func (t *text) hit(set *ruleSet, f *finder, w *ending, end int) {
+	start := end - int(w.size)
+	if w.edges != 0 && !w.alone(t.low, start, end) || counted(t.low, start) || set.off(w.id) {
 		return
 	}
-	t.see(id, w)
-	if w.kinds != 0 {
-		t.mark(w.mark, end, int(w.size))
+	t.see(w.id, w.rouse)
+	if w.tale == 0 {
+		return
 	}
-	for _, p := range w.sides {
-		t.side(set, p, end)
+	of := &f.tales[w.tale]
+	if of.kinds != 0 {
+		t.mark(&of.mark, start, end)
+	}
+	for i := range of.sides {
+		t.side(set, &of.sides[i], end)
 	}
 }
 
 // side notes that a word of one side of a pair was seen, and the pair when the other side is near.
-func (t *text) side(set *ruleSet, p pairSide, end int) {
+func (t *text) side(set *ruleSet, p *pairSide, end int) {
 	s := &t.pairs[p.pair]
-	mine, other := &s.a, s.b
-	if p.second {
-		mine, other = &s.b, s.a
-	}
-	*mine = end
-	if far := set.within[p.pair]; other != 0 && end-other <= far && other-end <= far && !set.off(set.pairIDs[p.pair]) {
-		id := set.pairIDs[p.pair]
-		t.see(id, &set.words.told[id])
+	s[p.side] = int32(end) //nolint:gosec // texts are bounded
+	other, far := int(s[1-p.side]), int(p.within)
+	if other != 0 && end-other <= far && other-end <= far && !set.off(p.id) {
+		t.see(p.id, set.words.told[p.id].rouse)
 	}
 }
 
@@ -187,15 +201,15 @@ func denied(low []byte, start int) bool {
 }
 
 // mark acts on a word that tells of something else than a class.
-func (t *text) mark(m mark, end, size int) {
-	if m.kinds&(markLevel|markTrouble|markFailing) != 0 && denied(t.low, end-size) {
+func (t *text) mark(m *mark, start, end int) {
+	if m.kinds&(markLevel|markTrouble|markFailing) != 0 && denied(t.low, start) {
 		return
 	}
 	if m.kinds&markLead != 0 {
 		t.lead(end)
 	}
 	if m.kinds&markReason != 0 && t.status == 0 {
-		t.reason(end-size, m.status)
+		t.reason(start, m.status)
 	}
 	if m.kinds&markLevel != 0 && t.level == levelUnknown && end <= headLen {
 		t.level = m.level
@@ -231,8 +245,8 @@ func (t *text) reason(start, status int) {
 	}
 }
 
-// noneType is no empty field: Python's TypeError begins with the name of a type.
-var noneType = []byte(":none type")
+// How an empty field is written. Python's TypeError begins with the name of a type, which is no empty field.
+var null, none, noneType, notTrue, noList, noObject = []byte("null"), []byte("none"), []byte("none type"), []byte("false"), []byte("[]"), []byte("{}")
 
 // isNothing tells whether what follows the name of a field says that it is empty.
 func isNothing(low []byte, end int) bool {
@@ -243,12 +257,21 @@ func isNothing(low []byte, end int) bool {
 	if len(rest) < 2 || rest[0] != ':' {
 		return false
 	}
-	for _, empty := range [...]string{":null", ":none", ":false", ":[]", ":{}", ":,", ":}"} {
-		if len(rest) >= len(empty) && string(rest[:len(empty)]) == empty {
-			return !bytes.HasPrefix(rest, noneType)
-		}
+	switch rest = rest[1:]; rest[0] {
+	case ',', '}':
+		return true
+	case '[':
+		return bytes.HasPrefix(rest, noList)
+	case '{':
+		return bytes.HasPrefix(rest, noObject)
+	case 'f':
+		return bytes.HasPrefix(rest, notTrue)
+	case 'n':
+		return bytes.HasPrefix(rest, null) || bytes.HasPrefix(rest, none) && !bytes.HasPrefix(rest, noneType)
+	case '0':
+		return len(rest) == 1 || !isWord(rest[1]) && rest[1] != '.'
 	}
-	return rest[1] == '0' && (len(rest) == 2 || !isWord(rest[2]) && rest[2] != '.')
+	return false
 }
 
 func (t *text) set(status int) {
