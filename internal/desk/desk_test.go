@@ -50,11 +50,12 @@ type fakeGateway struct {
 	reverted []string
 	unsaid   []string // what was asked of the gateway without being on disk
 	hang     bool
-	lose     bool   // apply, then lose the answer
-	holder   string // of deadlines; empty: the gateway
-	away     bool   // undo is not answered
-	loseUndo bool   // undo, then lose the answer
-	locked   bool   // nothing can be sent
+	lose     bool                  // apply, then lose the answer
+	holder   string                // of deadlines; empty: the gateway
+	away     bool                  // undo is not answered
+	loseUndo bool                  // undo, then lose the answer
+	locked   bool                  // nothing can be sent
+	ends     map[string]*time.Time // as the instances report
 }
 
 func newFake(path string) *fakeGateway {
@@ -73,7 +74,7 @@ func (f *fakeGateway) Read(context.Context) (gateway.State, error) {
 	st := gateway.State{Gateway: "edge", At: time.Now()}
 	for _, n := range []string{"a", "b"} {
 		st.Instances = append(st.Instances, gateway.InstanceState{Name: n, Reachable: true, Controls: []gateway.Control{{
-			ID: "cap.az-eu", Verb: gateway.CapSet, Scope: traffic.Scope{"deployment": "az-eu"}, Value: number(f.caps[n]), Base: number(f.base),
+			ID: "cap.az-eu", Verb: gateway.CapSet, Scope: traffic.Scope{"deployment": "az-eu"}, Value: number(f.caps[n]), Base: number(f.base), ExpiresAt: f.ends[n],
 		}}})
 	}
 	return st, nil

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"signalbox/internal/gateway"
 )
 
 // InstanceHold is how it stands with a lever on one control of one instance, as last read.
@@ -39,6 +42,20 @@ func (l *lever) holds(w *wire) []InstanceHold {
 		out = append(out, h)
 	}
 	return out
+}
+
+// reportedEnd gives the last end that the instances which hold a lever report; zero where none does, or the gateway ends nothing.
+func (l *lever) reportedEnd(w *wire) (ends time.Time) {
+	if l.plan.Deadline.Holder != gateway.HeldByGateway || l.plan.Deadline.At.IsZero() {
+		return ends
+	}
+	for _, p := range l.moved() {
+		c, ok := w.control(p.Name, p.Control)
+		if ok && p.Skip == "" && l.inForceAt(c, p) && c.ExpiresAt != nil && c.ExpiresAt.After(ends) {
+			ends = *c.ExpiresAt
+		}
+	}
+	return ends
 }
 
 // silence says why nothing is known of an instance.

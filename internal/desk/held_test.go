@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signalbox/internal/gateway"
+	"signalbox/internal/incident"
 	"signalbox/internal/traffic"
 )
 
@@ -42,6 +43,41 @@ func TestWhoHoldsALever(t *testing.T) {
 		s.do(Revert{Lever: id, Reason: "over"})
 		if got := words(); got != "" {
 			t.Errorf("taken back: %q", got)
+		}
+	})
+}
+
+// A console that looks after a lever is killed with an extension under way: whoever looks next is told the end that the
+// gateway reports, not the one that the journal has.
+func TestALookTellsTheEndThatIs(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		gate := newFake(dir + "/" + incident.FileName)
+		thrownAndLeft(t, dir, gate)
+		s := newStageWith(t, dir, gate, func(o *Options) { o.Brief = true })
+		defer s.stop()
+		before := s.do(Look{}).Levers[0].ExpiresAt
+		for _, c := range []struct {
+			a, b, want time.Duration // after what the journal has; 0: none is reported
+		}{
+			{time.Second, time.Second, 0}, // clocks and rounding
+			{0, 0, 0},
+			{10 * time.Minute, 10 * time.Minute, 10 * time.Minute},
+			{10 * time.Minute, 0, 10 * time.Minute},
+			{-time.Minute, -5 * time.Minute, -time.Minute},
+		} {
+			ends := map[string]*time.Time{}
+			for name, later := range map[string]time.Duration{"a": c.a, "b": c.b} {
+				if at := before.Add(later); later != 0 {
+					ends[name] = &at
+				}
+			}
+			gate.mu.Lock()
+			gate.ends = ends
+			gate.mu.Unlock()
+			if got := s.do(Look{}).Levers[0].ExpiresAt.Sub(before); got != c.want {
+				t.Errorf("a reports %s later, b %s, and a look shows %s", c.a, c.b, got)
+			}
 		}
 	})
 }

@@ -129,6 +129,9 @@ func (d *Desk) leverState(l *lever) LeverView {
 	if w == nil || w.state.At.IsZero() || d.owns(l) || l.asking {
 		return v
 	}
+	if ends := l.reportedEnd(w); !ends.IsZero() && ends.Sub(l.ends).Abs() > endSlack {
+		v.ExpiresAt = ends // whoever looks after it has not read that yet, or was killed before it could say so
+	}
 	have, unread, other := l.has(w)
 	back, _, was := l.back(w)
 	all := len(l.moved())
