@@ -143,6 +143,10 @@ func (a *app) drill(ctx context.Context, o drillOptions) error {
 // drillEnvironment is the environment of every drill: what is done in it is marked as a drill in the record.
 const drillEnvironment = "drill"
 
+// drillAnswers is how long an instance of the fleet may take for an answer about its levers: it shares this machine with all
+// that is practised on.
+const drillAnswers = 10 * time.Second
+
 // drillConfig is what an operator would have written for this fleet.
 func drillConfig(f *drill.Fleet) *config.Config {
 	cfg := config.Empty()
@@ -158,7 +162,7 @@ func drillConfig(f *drill.Fleet) *config.Config {
 }
 
 func drillGateways(f *drill.Fleet) []desk.Gateway {
-	o := contract.Options{Gateway: "drill", Timeout: 3 * time.Second, Token: func(context.Context) (string, error) { return f.Token(), nil }}
+	o := contract.Options{Gateway: "drill", Timeout: drillAnswers, Token: func(context.Context) (string, error) { return f.Token(), nil }}
 	for _, i := range f.Instances() {
 		o.Instances = append(o.Instances, contract.Instance{Name: i.Name, URL: strings.TrimSuffix(i.ControlsURL, "/controls")})
 	}

@@ -69,8 +69,8 @@ func (g *game) configuration() string {
 	line("environments: {%s: {confirm: plain}}", drillEnvironment)
 	line("state_dir: %q", absolute(g.station.dir))
 	line("gateways:")
-	line("  - {name: drill, kind: contract, env: %s, levers: on, instances: [%s], token: %q, timeout: 3s}",
-		drillEnvironment, strings.Join(urls, ", "), "file:"+absolute(filepath.Join(g.station.dir, drillTokenName)))
+	line("  - {name: drill, kind: contract, env: %s, levers: on, instances: [%s], token: %q, timeout: %s}",
+		drillEnvironment, strings.Join(urls, ", "), "file:"+absolute(filepath.Join(g.station.dir, drillTokenName)), drillAnswers)
 	line("sources:")
 	line("  - {name: drill-log, kind: file, path: %q, gateway: drill, format: signalbox}", g.fleet.AccessLog())
 	line("  - {name: drill-errors, kind: file, path: %q, gateway: drill, format: signalbox}", g.fleet.ErrorLog())

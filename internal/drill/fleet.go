@@ -136,8 +136,11 @@ func (f *Fleet) assemble(ctx context.Context, seed uint64) error {
 	return nil
 }
 
+// awake is how long a gateway of the fleet may take for its first answer, on a machine that is busy with something else.
+const awake = 30 * time.Second
+
 func (f *Fleet) healthy(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, awake)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/healthz", nil)
 	if err != nil {
