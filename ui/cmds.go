@@ -71,7 +71,7 @@ func (m *model) command(f func(ctx context.Context) tea.Msg) tea.Cmd {
 // after sends msg once the time has passed; with the console's end it sends nothing.
 func (m *model) after(d time.Duration, msg tea.Msg) tea.Cmd {
 	return m.command(func(ctx context.Context) tea.Msg {
-		if !sleep(ctx, d) {
+		if !m.env.opt.pause(ctx, d) {
 			return nil
 		}
 		return msg
@@ -99,7 +99,7 @@ func (m *model) awaitChange() tea.Cmd {
 	pace := time.Second / time.Duration(min(fps, maxFPS))
 	d := m.env.desk
 	return m.command(func(ctx context.Context) tea.Msg {
-		if !sleep(ctx, pace) {
+		if !m.env.opt.pause(ctx, pace) {
 			return nil
 		}
 		select {

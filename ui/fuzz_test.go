@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"context"
 	"reflect"
 	"strings"
 	"testing"
@@ -259,7 +260,7 @@ func TestPlanIsFrozen(t *testing.T) {
 func TestPlanDeclined(t *testing.T) {
 	for _, key := range []string{"esc", "n", "enter", "x", "space", "q", "Y"} {
 		d := newFakeDesk(rich())
-		m := console(t, d, 80, 24, Options{})
+		m := console(t, d, 80, 24, Options{pause: atOnce})
 		press(m, "4", "enter")
 		settle(m, d)
 		armTop(m)
@@ -275,20 +276,17 @@ func TestPlanDeclined(t *testing.T) {
 	}
 }
 
-// runAll runs commands that end by themselves, batches included.
+// atOnce is a pause of a console whose timers never fire: a command that only waits is over at once.
+func atOnce(context.Context, time.Duration) bool { return false }
+
+// runAll runs commands of a console that pauses atOnce, batches included.
 func runAll(cmds []tea.Cmd) {
 	for _, c := range cmds {
 		if c == nil {
 			continue
 		}
-		done := make(chan tea.Msg, 1)
-		go func() { done <- c() }()
-		select {
-		case msg := <-done:
-			if b, ok := msg.(tea.BatchMsg); ok {
-				runAll(b)
-			}
-		case <-time.After(50 * time.Millisecond): // a timer: it ends with the console
+		if b, ok := c().(tea.BatchMsg); ok {
+			runAll(b)
 		}
 	}
 }

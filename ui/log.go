@@ -124,7 +124,7 @@ func (m *model) fillLog() tea.Cmd {
 			msg.at = slices.IndexFunc(page.Kinds, func(k desk.FailureKind) bool { return k.ID == kind })
 		}
 		if err == nil && !page.More {
-			sleep(ctx, pace(page, q.Kinds))
+			m.env.opt.pause(ctx, pace(page, q.Kinds))
 		}
 		return msg
 	})

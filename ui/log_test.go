@@ -92,7 +92,7 @@ func TestLogIgnoresLateAnswers(t *testing.T) {
 
 func TestSearchAsksTheDesk(t *testing.T) {
 	d := newFakeDesk(rich())
-	m := console(t, d, 80, 24, Options{})
+	m := console(t, d, 80, 24, Options{pause: atOnce})
 	answer(m, d.records)
 	press(m, "/")
 	write(m, "!timeout")

@@ -67,6 +67,9 @@ func newModel(ctx context.Context, cr *crew, d Desk, o Options) *model {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.pause == nil {
+		o.pause = sleep
+	}
 	name, auto := o.Theme, o.Theme == ""
 	if o.NoColor {
 		name, auto = "mono", false

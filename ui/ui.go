@@ -41,6 +41,8 @@ type Options struct {
 	Now           func() time.Time
 	Theme         string // dark, light, mono; empty: after the terminal's background
 	Quiet         bool   // no bell on a new burst
+
+	pause func(context.Context, time.Duration) bool // waits out a time, and is false where ctx ends before; nil: by the clock
 }
 
 // Exit says how a console ended.

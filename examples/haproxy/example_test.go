@@ -137,7 +137,7 @@ func start(t *testing.T, upstreams map[string]http.HandlerFunc) *edge {
 // eventually waits for another process to get somewhere; it fails only after a time in which it must have.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if done() {
 			return
 		}

@@ -47,14 +47,15 @@ func TestRunbooksAreReadAgain(t *testing.T) {
 	err = st.run(t.Context(), a.withBooks(cfg, st.desk, nil, func(ctx context.Context) error {
 		c := st.desk.Connect()
 		defer c.Close()
+		const long = 2 * time.Minute
 		until := func(what string, is func(*desk.Snapshot) bool) {
 			t.Helper()
-			end := time.After(30 * time.Second)
+			end := time.After(long)
 			for !is(c.Snapshot()) {
 				select {
 				case <-c.Changed():
 				case <-end:
-					t.Fatalf("%s: not seen within 30 s", what)
+					t.Fatalf("%s: not seen within %s", what, long)
 				}
 			}
 		}

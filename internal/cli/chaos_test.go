@@ -36,7 +36,7 @@ func newSite(t *testing.T, more string) *site {
 	}
 	t.Cleanup(func() { _ = s.Stop() })
 	var b strings.Builder
-	fmt.Fprintf(&b, "version: 1\nenvironments:\n  practice: {confirm: plain}\ngateways:\n  - {name: drill, kind: contract, env: practice, levers: on, timeout: 2s, token: %q, instances: [", "file:"+s.path("token"))
+	fmt.Fprintf(&b, "version: 1\nenvironments:\n  practice: {confirm: plain}\ngateways:\n  - {name: drill, kind: contract, env: practice, levers: on, timeout: 30s, token: %q, instances: [", "file:"+s.path("token"))
 	for i, in := range s.Instances() {
 		if i > 0 {
 			b.WriteString(", ")
@@ -161,7 +161,7 @@ func (x *terminal) dismiss(t *testing.T, title string) {
 			return true
 		}
 		if time.Since(pressed) > time.Second {
-			x.press(t, escape)
+			x.press(t, plainEscape)
 			pressed = time.Now()
 		}
 		return false
@@ -374,16 +374,16 @@ func TestConsoleRandomKeys(t *testing.T) {
 	for name, confirm := range map[string]bool{"without confirming": false, "confirming too": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			length := 6 * time.Second
+			ways := 8 // some six seconds
 			if os.Getenv("SIGNALBOX_DRILL") != "" {
-				length = time.Minute
+				ways = 80
 			} else if confirm {
 				t.Skip("six seconds confirm next to nothing; SIGNALBOX_DRILL=1 takes a minute")
 			}
 			s := newSite(t, "")
 			x := s.watch(t)
 			x.sees(t, "! 1 burst", "drill contract can cap.set")
-			agreed := x.walkTheCat(t, length, confirm)
+			agreed := x.walkTheCat(t, s, ways, confirm)
 			x.calmDown(t)
 			x.press(t, "?")
 			x.sees(t, "keys; the pane's own come first")
@@ -398,12 +398,13 @@ func TestConsoleRandomKeys(t *testing.T) {
 	}
 }
 
-// walkTheCat presses keys for a while, and counts the dialogs that it confirmed.
-func (x *terminal) walkTheCat(t *testing.T, length time.Duration, confirm bool) (agreed int) {
+// walkTheCat presses keys until it has been led into so many dialogs and forms, and the journal has a plan that it left. It
+// counts the dialogs that it confirmed.
+func (x *terminal) walkTheCat(t *testing.T, s *site, ways int, confirm bool) (agreed int) {
 	t.Helper()
 	keys, chance := randomKeys("qy"), rand.New(rand.NewPCG(3, 1)) //nolint:gosec // the same keys each time
 	way := 0
-	for end := time.Now().Add(length); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		for range 1 + chance.IntN(3) {
 			x.press(t, keys[chance.IntN(len(keys))])
 		}
@@ -411,6 +412,9 @@ func (x *terminal) walkTheCat(t *testing.T, length time.Duration, confirm bool) 
 			continue
 		}
 		x.calmDown(t)
+		if n := kindsOf(readJournal(t, s.path("state"))); way >= ways && (n["lever.declined"]+n["lever.requested"] > 0 || time.Now().After(end)) {
+			return agreed
+		}
 		x.press(t, inroads[way%len(inroads)]...)
 		way++
 		time.Sleep(600 * time.Millisecond) // a dialog that opens by itself takes no keys at first
@@ -419,7 +423,6 @@ func (x *terminal) walkTheCat(t *testing.T, length time.Duration, confirm bool) 
 			agreed++
 		}
 	}
-	return agreed
 }
 
 // calmDown leaves whatever dialog, form or prompt is open.
@@ -433,12 +436,11 @@ func (x *terminal) calmDown(t *testing.T) {
 			return true
 		}
 		if time.Since(pressed) > 500*time.Millisecond {
-			x.press(t, escape)
+			x.press(t, plainEscape)
 			pressed = time.Now()
 		}
 		return false
 	})
-	time.Sleep(50 * time.Millisecond) // what follows an escape at once is another key
 }
 
 // judgeConfirmed compares journal and gateway with what was confirmed: no more than that was asked for, and what the
@@ -480,16 +482,20 @@ func TestConsoleAtRest(t *testing.T) {
 		x.until(t, "the clock goes on", func(s string) bool { return clock.FindString(s) != old })
 		return x.wrote()
 	}
-	tick() // what the start still has to draw
-	first, began, cpu := tick(), time.Now(), cpuTime(x.cmd.Process.Pid)
-	const over = 2
-	last := 0
-	for range over {
-		last = tick()
+	// When it has come to rest nobody can tell from outside: two seconds may still have something of the start, or of what
+	// a machine that is slow today draws late.
+	const over, most = 2, 400
+	per := most + 1
+	for round := 0; per > most && round < 10; round++ {
+		first, began, cpu := tick(), time.Now(), cpuTime(x.cmd.Process.Pid)
+		last := 0
+		for range over {
+			last = tick()
+		}
+		per = (last - first) / over
+		t.Logf("%d bytes a second; CPU %.1f%%", per, 100*(cpuTime(x.cmd.Process.Pid)-cpu).Seconds()/time.Since(began).Seconds())
 	}
-	per := (last - first) / over
-	t.Logf("%d bytes a second; CPU %.1f%%", per, 100*(cpuTime(x.cmd.Process.Pid)-cpu).Seconds()/time.Since(began).Seconds())
-	if per > 400 {
+	if per > most {
 		t.Errorf("%d bytes a second at rest: something redraws the screen", per)
 	}
 }

@@ -55,9 +55,9 @@ func TestDescribeAsksWhatRunsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = fmt.Fprintf(file, `- {name: bare, kind: litellm, env: staging, levers: on, instances: ["pod=%s"]}
-- {name: stored, kind: litellm, env: staging, levers: on, instances: ["pod=%s"]}
-- {name: away, kind: litellm, env: staging, levers: on, instances: ["pod=http://127.0.0.1:1"], timeout: 1s}
+	_, err = fmt.Fprintf(file, `- {name: bare, kind: litellm, env: staging, levers: on, instances: ["pod=%s"], timeout: 30s}
+- {name: stored, kind: litellm, env: staging, levers: on, instances: ["pod=%s"], timeout: 30s}
+- {name: away, kind: litellm, env: staging, levers: on, instances: ["pod=http://127.0.0.1:1"], timeout: 30s}
 `, bare, stored)
 	if err != nil || file.Close() != nil {
 		t.Fatal(err)

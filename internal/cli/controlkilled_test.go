@@ -42,7 +42,7 @@ func serveSlowly(t *testing.T, dir string) *slowGateway {
 		at = append(at, fmt.Sprintf("%q", k.name+"="+s.URL))
 	}
 	text := "version: 1\nactor: ana\nenvironments: {staging: {confirm: plain}}\n" +
-		"gateways:\n- {name: edge, kind: contract, env: staging, levers: on, instances: [" + strings.Join(at, ", ") + "]}\n"
+		"gateways:\n- {name: edge, kind: contract, env: staging, levers: on, timeout: 30s, instances: [" + strings.Join(at, ", ") + "]}\n"
 	if err := os.WriteFile(filepath.Join(dir, "signalbox.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -46,7 +46,8 @@ func startEdge(t *testing.T, replace ...string) *edge {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	e := &edge{dir: dir, eu: newStandIn(t, 40*time.Millisecond), us: newStandIn(t, 60*time.Millisecond), other: newStandIn(t, 40*time.Millisecond)}
 	swap := strings.NewReplacer(append([]string{
-		"bind 127.0.0.1:8480", "bind unix@front.sock", "127.0.0.1:8404", freePort(t),
+		"bind 127.0.0.1:8480", "bind unix@front.sock", "maps: on}", "maps: on, timeout: 30s}", // no speed of this machine is tested
+		"127.0.0.1:8404", freePort(t),
 		"127.0.0.1:9101", e.eu.addr(), "127.0.0.1:9102", e.us.addr(), "127.0.0.1:9103", e.other.addr(),
 	}, replace...)...)
 	for _, name := range []string{

@@ -133,7 +133,7 @@ func TestAKilledConsoleLeavesNoWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.write(t, "signalbox.yaml", strings.Replace(string(b), "timeout: 2s", `timeout: 2s, through: ["./relay", pids, tcp, "{host}:{port}"]`, 1))
+	s.write(t, "signalbox.yaml", strings.Replace(string(b), "timeout: 30s", `timeout: 30s, through: ["./relay", pids, tcp, "{host}:{port}"]`, 1))
 	x := s.watch(t)
 	x.sees(t, "drill contract can cap.") // how many instances answer has no room beside a burst
 	x.until(t, "both instances are reached", func(string) bool {

@@ -35,7 +35,7 @@ func exporter(now time.Time) string {
 // post sends once the program listens.
 func post(t *testing.T, addr, path, body string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+addr+path, bytes.NewReader([]byte(body)))
 		if err != nil {
 			t.Fatal(err)
@@ -107,7 +107,7 @@ sources:
 		"the burst":            regexp.MustCompile(`detection +burst .*: bad_gateway in .*model=gpt-4o`),
 	}
 	var seen []string
-	limit := time.After(30 * time.Second)
+	limit := time.After(patience)
 	for len(wanted) > 0 {
 		select {
 		case l, ok := <-lines:

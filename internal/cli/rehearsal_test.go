@@ -26,6 +26,7 @@ func TestRehearsalAtTheConsole(t *testing.T) {
 	x.sees(t, "rehearse a fallback")
 	x.press(t, "llama-3", enter, enter, enter)
 	x.sees(t, "plan: fallback.on gpt-4o", "ago on llama-3 through", "refused parallel_tool_calls:", "first text after", "answers whole")
+	x.offers(t)
 	x.press(t, escape)
 	x.sees(t, "declined: fallback.on gpt-4o; nothing was sent")
 	x.press(t, "5", "t")

@@ -59,7 +59,7 @@ sources:
 	}
 	answers := func(what, holds string) {
 		t.Helper()
-		for until := time.Now().Add(30 * time.Second); !strings.Contains(served(addr, http.MethodGet, ""), holds); time.Sleep(20 * time.Millisecond) {
+		for until := time.Now().Add(patience); !strings.Contains(served(addr, http.MethodGet, ""), holds); time.Sleep(20 * time.Millisecond) {
 			if time.Now().After(until) {
 				t.Fatalf("%s: %q", what, served(addr, http.MethodGet, ""))
 			}

@@ -120,10 +120,14 @@ const (
 	escape = "\x1b"
 	right  = "\x1b[C"
 	erase  = "\x7f"
+
+	// plainEscape is an escape as terminals send it that tell keys apart. Of a bare one nobody can tell whether what follows
+	// at once is a key of its own, and on a busy machine much follows at once.
+	plainEscape = "\x1b[27u"
 )
 
 // patience is how long something may take that must happen; it is no measure of speed.
-const patience = 40 * time.Second
+const patience = 2 * time.Minute
 
 // until waits for a condition and shows the screen when it does not come.
 func (x *terminal) until(t *testing.T, what string, ok func(screen string) bool) string {

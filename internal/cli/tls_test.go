@@ -147,7 +147,7 @@ func TestControlWithAClientCertificate(t *testing.T) {
 	configure := func(files, more string) {
 		t.Helper()
 		s.write(t, "signalbox.yaml", fmt.Sprintf("version: 1\nenvironments: {practice: {confirm: plain}}\ngateways:\n"+
-			"  - {name: drill, kind: contract, env: practice, levers: on, instances: [%q], timeout: 2s%s%s}\nsources:%s", "front="+front.URL, files, more, sources))
+			"  - {name: drill, kind: contract, env: practice, levers: on, instances: [%q], timeout: 30s%s%s}\nsources:%s", "front="+front.URL, files, more, sources))
 	}
 
 	configure(", tls: {cert: ana.pem, key: ana.key, ca: ca.pem}", "")

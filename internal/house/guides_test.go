@@ -318,7 +318,7 @@ func build(t *testing.T) string {
 // ask gives a verb's help, and "" where the program has no such verb: it then shows somebody else's usage line.
 func ask(t *testing.T, box, verb string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, box, append(strings.Fields(verb), "--help")...)
 	cmd.Dir = t.TempDir()

@@ -155,7 +155,7 @@ func (k *sink) emit(_ context.Context, b traffic.Batch) error {
 
 func (k *sink) until(t *testing.T, what string, ok func([]string, traffic.SourceState) bool) ([]string, traffic.SourceState) {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		k.mu.Lock()
 		facts, state := slices.Clone(k.facts), k.state

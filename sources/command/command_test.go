@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long something may take that must happen; it is no measure of speed.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // run is a source that is followed by a test.
 type run struct {
@@ -32,7 +32,8 @@ type run struct {
 	ids   []string
 	from  map[string]string // request id -> instance
 	state traffic.SourceState
-	slow  time.Duration // how long each batch takes to be taken
+	broke traffic.SourceState // the first that tells of a failure
+	slow  time.Duration       // how long each batch takes to be taken
 }
 
 func follow(t *testing.T, opt command.Options, slow time.Duration) *run {
@@ -72,7 +73,24 @@ func (r *run) take(ctx context.Context, b traffic.Batch) error {
 		r.from[rec.RequestID] = r.symbols.Name(rec.Key[traffic.Instance])
 	}
 	r.state = *b.State
+	if r.state.Health == traffic.Failing && r.broke.Health != traffic.Failing {
+		r.broke = r.state
+	}
 	return nil
+}
+
+// firstFailure waits for the state that told of the first failure. A command that fails again and again may have gone
+// further before anybody looks.
+func (r *run) firstFailure(t *testing.T) traffic.SourceState {
+	t.Helper()
+	var first traffic.SourceState
+	r.until(t, "it has failed for the first time", func([]string, traffic.SourceState) bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		first = r.broke
+		return first.Health == traffic.Failing
+	})
+	return first
 }
 
 func (r *run) now() ([]string, traffic.SourceState) {
@@ -128,7 +146,7 @@ func TestTellsOnceOverRestarts(t *testing.T) {
 i=$((n*10 - 3)); [ $i -lt 0 ] && i=0
 while [ $i -lt $((n*10+10)) ]; do `+say+`i=$((i+1)); done; echo "connection lost" >&2; exit 7`)
 	r := follow(t, command.Options{Command: argv}, 0)
-	_, state := r.until(t, "it has failed for the first time", func(_ []string, s traffic.SourceState) bool { return s.Health == traffic.Failing })
+	state := r.firstFailure(t)
 	for _, want := range []string{"exit status 7", "connection lost", "is started again in 1s", "may be missing"} {
 		if !strings.Contains(state.Detail, want) {
 			t.Errorf("the state does not say %q: %s", want, state.Detail)
@@ -168,7 +186,7 @@ if read -r answer; then echo "got an answer" >&2; exit 1; fi
 if (: </dev/tty) 2>/dev/null; then echo "has a terminal" >&2; exit 1; fi
 echo "login expired, token sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGH" >&2; exit 1`)
 	r := follow(t, command.Options{Command: argv}, 0)
-	_, state := r.until(t, "it says why", func(_ []string, s traffic.SourceState) bool { return s.Health == traffic.Failing })
+	state := r.firstFailure(t)
 	if !strings.Contains(state.Detail, "login expired") || strings.Contains(state.Detail, "abcdefghijkl") {
 		t.Errorf("detail %q", state.Detail)
 	}
@@ -214,7 +232,7 @@ func wantGone(t *testing.T, pid int) {
 func TestAProgramThatIsNotThere(t *testing.T) {
 	t.Parallel()
 	r := follow(t, command.Options{Command: []string{"signalbox-no-such-program"}}, 0)
-	_, state := r.until(t, "it says so", func(_ []string, s traffic.SourceState) bool { return s.Health == traffic.Failing })
+	state := r.firstFailure(t)
 	if !strings.Contains(state.Detail, "not found") || !strings.Contains(state.Detail, "again in 1s") {
 		t.Errorf("detail %q", state.Detail)
 	}

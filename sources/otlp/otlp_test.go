@@ -61,7 +61,7 @@ func (k *sink) now() ([]traffic.Record, traffic.SourceState) {
 // until waits for what is to come.
 func (k *sink) until(t *testing.T, what string, ok func([]traffic.Record, traffic.SourceState) bool) ([]traffic.Record, traffic.SourceState) {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		if r, st := k.now(); ok(r, st) {
 			return r, st

@@ -48,7 +48,7 @@ func startHAProxy(t *testing.T) string {
 		cancel()
 		_ = cmd.Wait() // killed by the line above
 	})
-	for range 500 {
+	for range 3000 { // a minute
 		conn, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
 			_ = conn.Close()

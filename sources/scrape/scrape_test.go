@@ -153,7 +153,7 @@ func run(t *testing.T, opt Options, stop func(traffic.Batch) bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	enough := false
 	err = s.Run(ctx, func(_ context.Context, b traffic.Batch) error {

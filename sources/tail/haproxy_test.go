@@ -72,7 +72,7 @@ func startHAProxy(t *testing.T, upstream, logPath string) string {
 		_ = cmd.Wait() // killed by the line above
 		_ = out.Close()
 	})
-	for range 500 {
+	for range 3000 { // a minute
 		conn, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
 			_ = conn.Close()
@@ -122,7 +122,7 @@ func TestRealHAProxy(t *testing.T) {
 	kit := sources.Kit{Symbols: traffic.NewSymbols(0), Inventory: traffic.NewInventory([]traffic.Mapping{
 		{Match: map[string]string{"deployment": "llm/azure.eu-*"}, Set: map[string]string{"provider": "azure", "region": "eu-west"}},
 	})}
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 
 	// Each request on a connection of its own: on one that it has used before, HAProxy passes a reset on to

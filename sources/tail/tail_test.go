@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a test waits for what must come; nothing asserts that it comes sooner.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // reading follows a path in a test and gathers what comes.
 type reading struct {

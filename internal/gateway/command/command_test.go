@@ -3,9 +3,11 @@ package command
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -265,19 +267,36 @@ func TestRevertLeavesWhatSomebodyElseSet(t *testing.T) {
 	w.has("queue-cap", "12")
 }
 
+// TestChildrenEndWithTheirCommand has the command and its child hold a pipe open: its end is theirs, however slow the machine.
 func TestChildrenEndWithTheirCommand(t *testing.T) {
-	dir := t.TempDir()
-	pipe := filepath.Join(dir, "alive")
-	r := gateway.Runner{Timeout: 300 * time.Millisecond, Env: []string{"PATH=" + os.Getenv("PATH")}}
-	_, err := r.Do(t.Context(), []string{"sh", "-c", `(sleep 1; touch "$1") & sleep 60`, "sh", pipe}, nil)
-	if !errors.Is(err, gateway.ErrStopped) {
-		t.Fatalf("%v", err)
+	pipe := filepath.Join(t.TempDir(), "alive")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
-	defer cancel()
-	<-ctx.Done()
-	if _, err := os.Stat(pipe); err == nil {
-		t.Error("a child went on after its command was stopped")
+	r := gateway.Runner{Timeout: time.Hour, Env: []string{"PATH=" + os.Getenv("PATH")}}
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() {
+		_, err := r.Do(ctx, []string{"sh", "-c", `exec 3>"$1"; (echo both >&3; sleep 600) & sleep 600`, "sh", pipe}, nil)
+		stopped <- err
+	}()
+	f, err := os.Open(pipe) // waits for the command
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := io.ReadFull(f, make([]byte, len("both\n"))); err != nil {
+		t.Fatalf("the child did not speak: %v", err)
+	}
+	cancel()
+	if err := <-stopped; !errors.Is(err, gateway.ErrStopped) {
+		t.Errorf("%v", err)
+	}
+	if err := f.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := f.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("a child went on after its command was stopped: %d, %v", n, err)
 	}
 }
 

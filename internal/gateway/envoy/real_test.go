@@ -161,7 +161,7 @@ func free(t *testing.T) string {
 
 func (e *edge) eventually(what string, is func() bool) {
 	e.t.Helper()
-	for until := time.Now().Add(30 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(until) {
 			e.t.Fatalf("still not so after 30 s: %s", what)
 		}

@@ -65,7 +65,7 @@ func (w *withMaps) mapDriver() *Driver {
 }
 
 func (w *withMaps) ask(workload, model string) (int, http.Header) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://llm/v1/chat/completions", strings.NewReader(`{"model":"`+model+`"}`))
 	if err != nil {

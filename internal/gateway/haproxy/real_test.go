@@ -172,7 +172,7 @@ func (h *realHAProxy) burst(ctx context.Context, n int) func() int64 {
 // eventually waits for another process to get somewhere; it fails only after a time in which it must have.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if done() {
 			return
 		}
@@ -198,7 +198,7 @@ func TestRealHAProxy(t *testing.T) {
 	euUp, usUp := newUpstream(t), newUpstream(t)
 	h := startHAProxy(t, euUp, usUp)
 	d := h.driver("admin.sock")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	calm, err := d.Read(ctx)
 	if err != nil || len(calm.Instances[0].Controls) != 6 || len(calm.Instances[0].Notes) != 0 {

@@ -144,7 +144,7 @@ func through(t *testing.T, mode string, args ...string) (*Way, string) {
 func gone(t *testing.T, pids string) {
 	t.Helper()
 	var left []int
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if left = alive(t, pids); len(left) == 0 {
 			return
 		}
@@ -393,12 +393,19 @@ func TestAForwardedPort(t *testing.T) {
 	if _, err := w.Dial(t.Context(), "tcp", "pod:80"); err == nil || !strings.Contains(err.Error(), "ended with 255 (") {
 		t.Errorf("%v", err)
 	}
-	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, errors.New("no answer within 50ms"))
-	defer cancel()
-	w, _ = through(t, "sleeps", "{local}")
-	if _, err := w.Dial(ctx, "tcp", "pod:80"); err == nil || !strings.Contains(err.Error(), "does not listen on 127.0.0.1:") || !strings.Contains(err.Error(), "no answer within 50ms") {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	w, pids = through(t, "sleeps", "{local}")
+	both.Go(func() { // it is asked for until the command runs, and a while longer
+		for len(alive(t, pids)) == 0 && t.Context().Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(2 * knock)
+		cancel(errors.New("no answer in time"))
+	})
+	if _, err := w.Dial(ctx, "tcp", "pod:80"); err == nil || !strings.Contains(err.Error(), "does not listen on 127.0.0.1:") || !strings.Contains(err.Error(), "no answer in time") {
 		t.Errorf("%v", err)
 	}
+	both.Wait()
 }
 
 // A command gets the environment and the folder that it was given, and the addresses in its words.

@@ -158,7 +158,7 @@ func freeAddress(t *testing.T) string {
 
 // ask sends one request of a workload for a model.
 func (n *realNginx) ask(workload, model string) (int, http.Header) {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+n.front+"/v1/chat/completions", strings.NewReader("{}"))
 	if err != nil {
@@ -223,7 +223,7 @@ func (n *realNginx) traffic(model string) func() map[int]int {
 // eventually waits for another process to get somewhere; it fails only after a time in which it must have.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		if done() {
 			return
 		}
