@@ -24,10 +24,12 @@ func plainSteps(sections []Section, title string) []Step {
 		})
 	}
 	f.english = english(text.String())
-	guide := f.english && isGuide(title)
+	f.known = f.english || known(text.String())
+	shows := f.english && f.isInterface(title)
+	guide := f.english && isGuide(title) || shows
 	for i := range sections {
 		if guide {
-			f.steps = append(f.steps, f.byGuide(i)...)
+			f.steps = append(f.steps, f.byGuide(i, shows)...)
 			continue
 		}
 		f.section(i)
@@ -58,6 +60,7 @@ type finder struct {
 	top      int            // the section of the file's title
 	titles   map[string]int // slugs of headings
 	english  bool
+	known    bool // its headings and orders can be told, as in English
 	steps    []Step
 }
 
@@ -112,7 +115,7 @@ func (f *finder) isStep(i int) bool {
 	switch {
 	case f.isIntroduction(i):
 		return false
-	case hasCommands(s.Prose), !f.english:
+	case hasCommands(s.Prose) && !(s.Role == RoleNone && !directs(s.Title) && demonstrates(s.Prose) && !acts(s.Prose)), !f.known:
 		return true
 	case !stepHead.MatchString(s.Title) && (f.introduces(i) || silent(s.Prose) && roleOf(s.Title) == RoleNone && !imperativeStrict(s.Title)):
 		return false
@@ -125,7 +128,7 @@ func (f *finder) isStep(i int) bool {
 // isIntroduction tells the words under the title of a file that goes on.
 func (f *finder) isIntroduction(i int) bool {
 	s := f.sections[i]
-	return s.Level <= 1 && i <= max(f.top, 0) && len(f.sections) > 1 && !hasCommands(s.Prose) && s.Role == RoleNone
+	return (s.Level <= 1 || i == f.top && !isAlertName(s.Title)) && i <= max(f.top, 0) && len(f.sections) > 1 && !hasCommands(s.Prose) && s.Role == RoleNone
 }
 
 // lists tells prose with a list or a table.
@@ -144,7 +147,7 @@ func purpose(title string) bool {
 func (f *finder) headingAlone(i int) bool {
 	s := f.sections[i]
 	leaf := i+1 == len(f.sections) || f.sections[i+1].Parent != i
-	return leaf && s.Level > 1 && f.english && (stepHead.MatchString(s.Title) || imperativeStrict(s.Title))
+	return leaf && s.Level > 1 && f.known && (stepHead.MatchString(s.Title) || imperativeStrict(s.Title))
 }
 
 // introduces tells a section that says what those below it are about, and nothing to do: they are the steps.

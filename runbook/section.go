@@ -27,7 +27,7 @@ func sectionsOf(doc []Prose, plain bool) []Section {
 			last.Prose = append(last.Prose, p)
 			continue
 		}
-		s := Section{Title: strings.TrimRight(oneLine(p.Text), "# "), Level: p.Level, Line: p.Line, Parent: -1, named: plain && inCode(p)}
+		s := Section{Title: strings.TrimRight(oneLine(p.Text), "# "), Level: p.Level, Line: p.Line, Parent: -1, named: plain && (inCode(p) || methodPath.MatchString(p.Text))}
 		if p.Level == boldLevel {
 			bold = append(bold, len(all)) // named last, so that real headings keep the anchors that GitHub gives them
 			s.Prose = p.Kids
@@ -49,6 +49,9 @@ func sectionsOf(doc []Prose, plain bool) []Section {
 	assignRoles(all)
 	return all
 }
+
+// methodPath is a heading that names a call of an interface.
+var methodPath = regexp.MustCompile(`^\W*(GET|POST|PUT|PATCH|DELETE|HEAD)\W+/\S*\W*$`)
 
 // inCode tells a heading that is nothing but a name in code, of a function or a field: what follows says what that is.
 func inCode(p Prose) bool {
@@ -161,12 +164,15 @@ func slugOf(title string) string {
 }
 
 // ruleWords are headings over what always holds, and is no step of a way.
-var ruleWords = []string{"guideline", "convention", "principle", "responsibilities", "^duties", "^restrictions", "^persona", "entry criteria", "exit criteria", "acceptance criteria", "etiquette", "expected behavior", "expected behaviour", "^policy", "^policies"}
+var ruleWords = []string{"guideline", "convention", "principle", "responsibilities", "^duties", "^restrictions", "^persona", "要件", "要求", "anforderungen", "exigences", "^=recommendations", "^=general recommendations", "lessons learned", "entry criteria", "exit criteria", "acceptance criteria", "etiquette", "expected behavior", "expected behaviour", "^policy", "^policies"}
 
 // isRules tells a heading over rules.
 func isRules(title string) bool {
 	t := strings.TrimLeft(strings.ToLower(title), " 0123456789.:)#")
-	return slices.ContainsFunc(ruleWords, func(w string) bool { return strings.Contains(t, strings.TrimPrefix(w, "^")) })
+	return slices.ContainsFunc(ruleWords, func(w string) bool {
+		whole, ok := strings.CutPrefix(w, "^=")
+		return ok && strings.TrimRight(t, " :#") == whole || !ok && strings.Contains(t, strings.TrimPrefix(w, "^"))
+	})
 }
 
 // roleWords maps what authors write in headings to roles. The first role with a word in the title wins; ^ is the
@@ -176,7 +182,7 @@ var roleWords = []struct {
 	words []string
 }{
 	{RoleContext, ruleWords},
-	{RoleContext, []string{"^what this", "^what it", "^what you will", "^what you'll", "^what happens", "^what and why"}},
+	{RoleContext, []string{"^symptom", "^what this", "^what it", "^what you will", "^what you'll", "^what happens", "^what and why"}},
 	{RoleReference, []string{
 		"^=request", "^=requests", "^=headers", "^=request body", "^=response body", "^=input", "^=inputs", "^=input fields", "^=output", "^=outputs", "^=output format", "^=parameters", "^=fields", "^=flags",
 		"^=options", "^=exit codes", "^=return codes", "^=result codes", "^=permissions", "^=privileges", "^=schema", "^=json schema", "^=endpoint", "^=endpoints", "^=api", "^=result", "^=returns", "^=usage examples",
@@ -229,6 +235,9 @@ func roleOf(title string) Role {
 			}
 			return r.role
 		}
+	}
+	if role := roleAbroad(title); (role != RoleContext && role != RoleReference) || !directs(title) {
+		return role
 	}
 	return RoleNone
 }

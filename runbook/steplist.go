@@ -40,7 +40,7 @@ func (f *finder) stepLists(s Section) map[int]bool {
 	return nil
 }
 
-var factLead = regexp.MustCompile(`(?i)\b(reasons?|causes?|caused by|because|mean|means|meaning|such as|includes?|consists?|contains?|following (problems|issues|types|fields|values|components|services|errors|conditions|information|metrics|labels|metadata|attributes|permissions)|` +
+var factLead = regexp.MustCompile(`(?i)\b(reasons?|causes?|caused by|because|mean|means|meaning|such as|includes?|consists?|contains?|(they|it|documents?|files?|playbooks?|guides?|page|repository) (also )?(outlines?|covers?|describes?|explains?)|following (problems|issues|types|fields|values|components|services|errors|conditions|information|metrics|labels|metadata|attributes|permissions)|` +
 	`fires? (when|if)|triggered (when|if|by)|assumes?|assuming|supports?|are (used|available|supported|defined)|responsible for|is (used|responsible|expected)|has (the )?following|have (the )?following)\b`)
 
 var (
@@ -63,7 +63,7 @@ func (f *finder) orderedSteps(s Section, list Prose, lead string) bool {
 	}
 	acting := 0
 	for _, item := range list.Kids {
-		if itemActs(item) {
+		if itemActs(item) || holdsOrders(item) {
 			acting++
 		}
 	}

@@ -90,7 +90,7 @@ func imperative(text string) bool {
 			}
 		}
 	}
-	return false
+	return ordersAbroad(t)
 }
 
 // ordering tells whether an item tells somebody to do something, if need be behind a label of a few words:
@@ -126,7 +126,7 @@ func imperativeStrict(text string) bool {
 			return true
 		}
 	}
-	return verbFirst(t, true)
+	return verbFirst(t, true) || ordersAbroad(t)
 }
 
 func plainStart(text string) string {
@@ -172,6 +172,12 @@ func verbFirst(t string, strict bool) bool {
 var toldWhom = regexp.MustCompile(`\b(you|we|i|one|someone|somebody|operators?|engineers?|admins?|administrators?|on-?call|sres?|team|whoever) (\w+ )?(should|must|need to|needs to|have to|has to)\b|` +
 	`\b(should|must|needs? to|has to|have to) (\w+ )?be (\w+ )?\w+(ed|en|un|wn|set|put|run|cut)\b`)
 
+// readMore is a sentence that sends to where more can be read: no step of a way.
+var readMore = regexp.MustCompile(`(?i)^\W*(for (more|further|additional) [^.]*\b)?(see|refer to|read|consult)\b.*\b(for (more|further|additional)? ?(information|details?|reading|background)|to learn more)\W*$`)
+
+// sentenceEnds makes all ends of sentences and lines one.
+var sentenceEnds = strings.NewReplacer("\n", ". ", "。", ". ")
+
 // tellsToAct looks for a sentence that tells somebody to do something.
 func tellsToAct(text string) bool {
 	lower := strings.ToLower(text)
@@ -180,14 +186,14 @@ func tellsToAct(text string) bool {
 			return true
 		}
 	}
-	if toldWhom.MatchString(lower) {
+	if toldWhom.MatchString(lower) || dueAbroad.MatchString(lower) {
 		return true
 	}
 	if len(text) > 8<<10 {
 		text = text[:8<<10]
 	}
-	for s := range strings.SplitSeq(strings.ReplaceAll(text, "\n", ". "), ". ") {
-		if orderBehind(s) || orderWithNoun(s) {
+	for s := range strings.SplitSeq(sentenceEnds.Replace(text), ". ") {
+		if (orderBehind(s) || orderWithNoun(s)) && !readMore.MatchString(s) {
 			return true
 		}
 	}
@@ -219,7 +225,7 @@ func directs(title string) bool {
 	if strings.HasPrefix(plainStart(title), "when to use") {
 		return false // it tells who reads on
 	}
-	if stepHead.MatchString(title) || imperativeStrict(title) {
+	if stepHead.MatchString(title) || stepAbroad.MatchString(title) || imperativeStrict(title) {
 		return true
 	}
 	word, _, _ := strings.Cut(plainStart(title), " ")
