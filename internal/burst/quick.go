@@ -3,7 +3,7 @@ package burst
 import "math"
 
 // Exponentials and logarithms are what weighing evidence costs, and there are always six of each at a time. These work
-// on all six at once, so that none waits for another; they are off by less than a part in 10^14, and evidence of minutes
+// on all of them at once, so that none waits for another; they are off by less than a part in 10^14, and evidence of minutes
 // by less than one in 10^11.
 
 // sixfold has one number for each strength.
@@ -37,7 +37,7 @@ var near = func() (t [1 << logBits]struct{ inverse, log float64 }) {
 }()
 
 // expAll makes each the power of e: of a fraction of two from the table, and of the small rest as a polynomial.
-func expAll(x *sixfold) {
+func expAll(x []float64) {
 	const (
 		scale = (1 << expBits) / math.Ln2
 		high  = 6.93147180369123816490e-01 / (1 << expBits) // ln 2 in two parts: a whole number of the first is exact

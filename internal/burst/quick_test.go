@@ -15,7 +15,7 @@ func TestQuickExponentialsAndLogarithms(t *testing.T) {
 			want[j] = math.Exp(x[j])
 		}
 		got := x
-		expAll(&got)
+		expAll(got[:])
 		for j := range got {
 			if math.Abs(got[j]/want[j]-1) > 1e-14 {
 				t.Fatalf("e^%v is %v, want %v", x[j], got[j], want[j])
@@ -29,7 +29,7 @@ func TestQuickExponentialsAndLogarithms(t *testing.T) {
 		}
 	}
 	x := sixfold{0, -1e9, 1e9, expLow, expHigh, math.Copysign(0, -1)}
-	expAll(&x)
+	expAll(x[:])
 	if x[0] != 1 || x[5] != 1 || x[1] != x[3] || x[2] != x[4] || x[1] > 1e-300 || math.IsInf(x[2], 0) {
 		t.Errorf("at the ends: %v", x)
 	}
@@ -48,7 +48,7 @@ func BenchmarkExpAll(b *testing.B) {
 	var sum float64
 	for range b.N {
 		y := x
-		expAll(&y)
+		expAll(y[:])
 		sum += y[3]
 	}
 	if sum < 0 {

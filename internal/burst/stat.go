@@ -139,7 +139,7 @@ func (s *stat) fold() {
 	for j := range one {
 		one[j] = min(((s.sn-s.sk)*calmLog[j]+s.sk*one[j])*share, 460)
 	}
-	expAll(&one)
+	expAll(one[:])
 	s.sum = 0
 	for j, f := range one {
 		all, since := inARow(f, int(s.waiting))
@@ -174,7 +174,7 @@ func (s *stat) weigh(n, k float64, normal *boundary) {
 	for j := range f {
 		f[j] = (n-k)*one*calmLog[j] + min(k*one*f[j], 460)
 	}
-	expAll(&f)
+	expAll(f[:])
 	s.sum = 0
 	for j := range s.r {
 		s.r[j] = min(maxR, (1+s.r[j])*f[j])

@@ -62,12 +62,12 @@ func (w *watch) volumes(sec int64) {
 // judgeVolume looks for an alarm, and says where it is.
 func (w *watch) judgeVolume(sec int64, t turn) {
 	var top *cut
-	best := w.alarmAt(int(turns)) // what calls nobody does not share the false alarms of what does
+	best := t.evidenceAt(w.alarmAt(int(turns))) // what calls nobody does not share the false alarms of what does
 	for _, c := range w.cuts {
 		if c.tide != nil {
 			continue
 		}
-		if v := c.volume.value(t); v >= best && (top == nil || v > best || len(c.leaves) > len(top.leaves)) {
+		if v := c.volume.sums[t]; v >= best && (top == nil || v > best || len(c.leaves) > len(top.leaves)) {
 			top, best = c, v
 		}
 	}

@@ -1,6 +1,9 @@
 package burst
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // turn is a way in which the amount of traffic may turn out wrong.
 type turn uint8
@@ -37,6 +40,28 @@ var (
 	surgedTo = [...]float64{1.5, 2, 4}
 )
 
+// ways are all of them.
+const ways = len(lostTo) + len(surgedTo)
+
+// wayLog are the logarithms of how many times as many requests a way leaves.
+var wayLog = func() (l [ways]float64) {
+	for j, r := range slices.Concat(lostTo[:], surgedTo[:]) {
+		l[j] = math.Log(r)
+	}
+	return l
+}()
+
+// evidenceAt is the sum of a turn's statistics at which its evidence is so much.
+func (t turn) evidenceAt(value float64) float64 {
+	if t == lost {
+		return float64(len(lostTo)) * math.Exp(value)
+	}
+	return float64(len(surgedTo)) * math.Exp(value)
+}
+
+// doubtAt is the evidence from which nothing is learned.
+var doubtAt = [turns]float64{lost.evidenceAt(volDoubt), surged.evidenceAt(volDoubt)}
+
 // volume is the evidence that one cut has lost traffic, or got far more than usual: Shiryaev-Roberts statistics over
 // the number of requests, empty seconds included. Usual is, for a loss, the lower of a mean over a quarter of an hour
 // and one over two hours, and for a surge the higher: so neither the end of a surge is a loss nor the end of a loss a
@@ -57,6 +82,16 @@ type volume struct {
 
 	less [len(lostTo)]float64
 	more [len(surgedTo)]float64
+	sums [turns]float64 // of them
+	pace pace           // what a second does to them, until means or scatter change
+}
+
+// pace is what a second does to the evidence: the same in all seconds of a block. Most seconds of most places are empty,
+// and do no more than to multiply.
+type pace struct {
+	known          bool
+	request, empty [ways]float64 // what a request adds to the exponents, and the exponents of a second without any
+	factors        [ways]float64 // of a second without any
 }
 
 // phi is by how much the number of requests scatters more than chance.
@@ -75,22 +110,14 @@ func (v *volume) usual(t turn) float64 {
 
 // value is ln of the evidence for a turn.
 func (v *volume) value(t turn) float64 {
-	list := v.less[:]
-	if t == surged {
-		list = v.more[:]
+	if one := t.evidenceAt(0); v.sums[t] > one {
+		return math.Log(v.sums[t] / one)
 	}
-	sum := 0.0
-	for _, r := range list {
-		sum += r
-	}
-	if sum <= float64(len(list)) {
-		return 0
-	}
-	return math.Log(sum / float64(len(list)))
+	return 0
 }
 
 func (v *volume) reset(mute int) {
-	v.less, v.more, v.mute = [len(lostTo)]float64{}, [len(surgedTo)]float64{}, mute
+	v.less, v.more, v.sums, v.mute = [len(lostTo)]float64{}, [len(surgedTo)]float64{}, [turns]float64{}, mute
 }
 
 // push takes one second in. A second that is not learned is one that a burst explains.
@@ -105,7 +132,7 @@ func (v *volume) push(n float64, learn bool) {
 	switch {
 	case !learn:
 		v.dark++
-	case v.value(lost) > volDoubt || v.value(surged) > volDoubt:
+	case v.sums[lost] > doubtAt[lost] || v.sums[surged] > doubtAt[surged]:
 		if v.doubt = min(v.doubt+1, volDoubts+1); v.doubt <= volDoubts {
 			v.dark++
 		}
@@ -119,23 +146,52 @@ func (v *volume) push(n float64, learn bool) {
 
 // weigh adds the evidence of a second.
 func (v *volume) weigh(n float64) {
-	phi := v.phi()
-	usual := v.usual(lost) * lostAt
+	if !v.pace.known {
+		v.pace = v.paced()
+	}
+	f := v.pace.factors
+	if n > 0 {
+		for j := range f {
+			f[j] = v.pace.empty[j] + n*v.pace.request[j]
+		}
+		bounded(&f)
+	}
+	v.sums = [turns]float64{}
+	for j := range v.less {
+		v.less[j] = min(maxR, (1+v.less[j])*f[j])
+		v.sums[lost] += v.less[j]
+	}
+	for j := range v.more {
+		v.more[j] = min(maxR, (1+v.more[j])*f[len(lostTo)+j])
+		v.sums[surged] += v.more[j]
+	}
+}
+
+// paced works out what a second does to the evidence.
+func (v *volume) paced() pace {
+	p := pace{known: true}
+	one := 1 / v.phi()
+	less, more := v.usual(lost)*lostAt, v.usual(surged)*surgedAt
 	for j, r := range lostTo {
-		l := -usual * (r - 1)
-		if n > 0 {
-			l += n * math.Log(r)
-		}
-		v.less[j] = min(maxR, (1+v.less[j])*math.Exp(l/phi))
+		p.empty[j] = less * (1 - r) * one
 	}
-	usual = v.usual(surged) * surgedAt
 	for j, r := range surgedTo {
-		l := -usual * (r - 1)
-		if n > 0 {
-			l += n * math.Log(r)
-		}
-		v.more[j] = min(maxR, (1+v.more[j])*math.Exp(min(l/phi, 460)))
+		p.empty[len(lostTo)+j] = more * (1 - r) * one
 	}
+	for j := range p.empty {
+		p.request[j] = wayLog[j] * one
+	}
+	p.factors = p.empty
+	bounded(&p.factors)
+	return p
+}
+
+// bounded makes factors of exponents. What a surge does in one second is bounded.
+func bounded(f *[ways]float64) {
+	for j := len(lostTo); j < ways; j++ {
+		f[j] = min(f[j], 460)
+	}
+	expAll(f[:])
 }
 
 // endBlock learns the block that has become old enough, and the scatter.
@@ -144,7 +200,7 @@ func (v *volume) endBlock() {
 	if v.dark > 0 {
 		n = -1 // not learned
 	}
-	v.block, v.secs, v.dark = 0, 0, 0
+	v.block, v.secs, v.dark, v.pace.known = 0, 0, 0, false
 	if n >= 0 {
 		v.scatter(n)
 	}
