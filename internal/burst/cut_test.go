@@ -32,13 +32,13 @@ func TestPlacesThatHoldTheSameAreWatchedOnce(t *testing.T) {
 		t.Fatalf("%d places in %d cuts", d.blame.keys, len(d.blame.cuts))
 	}
 	w.add(traffic.Scope{"gateway": "edge", "side": "client", "provider": "p", "model": "new", "region": "r"}, 9, 0.02)
-	before := model.stats[fail].last
+	before := model.stats[fail].fn
 	d.Late(begin+399, w.second(begin + 399)[2:])
 	if of(traffic.Provider) == of(traffic.Model) || of(traffic.Model) != of(traffic.Model, traffic.Provider) {
 		t.Fatal("places that hold other leaves did not part")
 	}
 	for _, c := range []*cut{of(traffic.Provider), of(traffic.Model)} {
-		if c.stats[fail].last != before || c.stats[fail].r != model.stats[fail].r || c.stats[fail].w == 0 {
+		if c.stats[fail].fn != before || c.stats[fail].r != model.stats[fail].r || c.stats[fail].w == 0 {
 			t.Errorf("%v: what was known is forgotten", c.place)
 		}
 	}

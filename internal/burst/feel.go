@@ -102,11 +102,11 @@ const (
 )
 
 func (h *histogram) fade() {
-	f := float32(fades[1])
+	f := float32(fadeOne)
 	for i := range h.n {
 		h.n[i] *= f
 	}
-	h.all *= fades[1]
+	h.all *= fadeOne
 }
 
 // at gives a quantile in bins, 0 where too little was measured.
@@ -132,7 +132,7 @@ func (w *watch) listen(b *live) {
 	f := &b.feel
 	for i := range f.counts {
 		c := &f.counts[i]
-		c.n, c.k, c.e = c.n*fades[1], c.k*fades[1], c.e*fades[1]
+		c.n, c.k, c.e = c.n*fadeOne, c.k*fadeOne, c.e*fadeOne
 	}
 	for v := range values {
 		if f.now[v] != nil {

@@ -29,34 +29,37 @@ var calmLog = func() (l [len(strengths)]float64) {
 // A step goes through all stats, so what every second needs of one lies together in two lines of the cache, and the rest
 // in its evidence.
 type stat struct {
+	most   float64 // what the evidence may come to with what waits
+	sn     float64 // of what waits: requests
+	be     float64 // the running block: expected failures,
+	base   int64   // and the second before it
+	fn, fe float64 // the last half minute, in the measure of its second: requests, and expected failures
+	ripe   int64   // the second of the oldest block in late; never for none, long ago before the first second
+	// of waits, of those in it the ones with failures, and of late
+	waiting, failing, unlearned uint8
+	wide                        bool // what the dispersion was worked out for
+
 	*evidence
-	most       float64  // what sum may come to with what waits
-	sn, sk     float64  // of what waits: requests and failures,
-	mean       boundary // and the boundary times the failures
-	phi        float64  // the dispersion; 0 before the first second
-	bk, be     float64  // the running block: failures, expected ones,
-	bs         int32    // and seconds
-	waiting    uint8    // of waits
-	unlearned  uint8    // of late
-	wide       bool     // what the dispersion was worked out for
-	fk, fn, fe float64  // the last half minute, fading
-	last       int64
-	ripe       int64 // the second of the oldest block in late
+	phi    float64           // the dispersion; 0 before the first second
+	ns     [maxWaits]float32 // what waits: requests
+	bk, fk float64           // failures of the running block, and of the last half minute
 }
 
 // evidence is what of a stat is needed now and then.
 type evidence struct {
 	r     sixfold
-	sum   float64 // of r
+	sum   float64  // of r
+	sk    float64  // of what waits: failures,
+	mean  boundary // and the boundary times the failures
 	waits [maxWaits]weight
 	v, w  float64 // dispersion: weighted blocks
 	late  [lateBlocks]scattered
 }
 
-// weight is one second that waits: requests, failures among them, and the boundary where there are any.
+// weight is the failures of a second that waits, and the boundary.
 type weight struct {
-	n, k float32
 	boundary
+	k float32
 }
 
 // scattered is a block whose scatter is not learned yet: a burst that begins is none, and would need more evidence for it.
@@ -77,15 +80,12 @@ const (
 	blockLong  = 600
 	lateBlocks = guardWarm/blockSecs + 2 // so many end until the first is learned
 	recentSec  = 30                      // half-life of the last half minute
+	stretch    = 512 * recentSec         // so long grows what a second counts, and then begins anew
+	never      = math.MaxInt64
 )
 
-// fades is how much of the last half minute is left after so many seconds.
-var fades = func() (f [600]float64) {
-	for dt := range f {
-		f[dt] = math.Exp2(-float64(dt) / recentSec)
-	}
-	return f
-}()
+// fadeOne is how much of the last half minute is left after one second.
+var fadeOne = math.Exp2(-1.0 / recentSec)
 
 // sumAt is the sum of r at which the evidence, ln of the mixture's mean, is so much.
 func sumAt(value float64) float64 { return float64(len(strengths)) * math.Exp(value) }
@@ -104,18 +104,34 @@ func (s *stat) reaches(sum float64) bool {
 	return s.sum >= sum
 }
 
-// catchUp weighs what waits, second by second.
+// catchUp weighs what waits, second by second. Where nothing failed, one is like another with as many requests.
 func (s *stat) catchUp() {
-	for i := range s.waits[:s.waiting] {
-		x := &s.waits[i]
-		s.weigh(float64(x.n), float64(x.k), &x.boundary)
+	one := 1 / s.phi
+	var calm sixfold
+	last := float32(-1)
+	for i, n := range s.ns[:s.waiting] {
+		if s.failing>>i&1 != 0 {
+			s.weigh(float64(n), float64(s.waits[i].k), &s.waits[i].boundary)
+			continue
+		}
+		if n != last {
+			last = n
+			for j := range calm {
+				calm[j] = float64(n) * one * calmLog[j]
+			}
+			expAll(calm[:])
+		}
+		s.times(&calm)
 	}
 	s.waited()
 }
 
 // waited begins to wait anew.
 func (s *stat) waited() {
-	s.waiting, s.most, s.sn, s.sk, s.mean = 0, s.sum, 0, 0, boundary{}
+	s.most, s.sn, s.waiting = s.sum, 0, 0
+	if s.failing != 0 {
+		s.failing, s.sk, s.mean = 0, 0, boundary{}
+	}
 }
 
 // settle weighs what waits: at once, where nothing is on its way.
@@ -132,7 +148,7 @@ func (s *stat) settle() {
 func (s *stat) fold() {
 	share := 1 / (float64(s.waiting) * s.phi)
 	var one sixfold
-	if s.sk > 0 {
+	if s.failing != 0 {
 		mean := boundary{s.mean.still / s.sk, s.mean.drifting / s.sk}
 		one = mean.rises()
 	}
@@ -164,17 +180,19 @@ func inARow(f float64, times int) (all, since float64) {
 	return all, since
 }
 
-// weigh adds the evidence of a second.
+// weigh adds the evidence of a second with failures.
 func (s *stat) weigh(n, k float64, normal *boundary) {
 	one := 1 / s.phi
-	var f sixfold
-	if k > 0 {
-		f = normal.rises()
-	}
+	f := normal.rises()
 	for j := range f {
 		f[j] = (n-k)*one*calmLog[j] + min(k*one*f[j], 460)
 	}
 	expAll(f[:])
+	s.times(&f)
+}
+
+// times adds the evidence of a second that multiplies it by so much.
+func (s *stat) times(f *sixfold) {
 	s.sum = 0
 	for j := range s.r {
 		s.r[j] = min(maxR, (1+s.r[j])*f[j])
@@ -183,17 +201,19 @@ func (s *stat) weigh(n, k float64, normal *boundary) {
 }
 
 // wait puts a second off.
-func (s *stat) wait(n, k float64, normal boundary) {
+func (s *stat) wait(n, k float64, normal *boundary) {
 	s.most += float64(len(strengths))
-	if usual := n * min(0.9, normal.still); k > usual { // no strength makes more of it than the likeliest
-		s.most *= raised(k/usual, k/s.phi)
-	}
 	s.sn += n
+	s.ns[s.waiting] = float32(n)
 	if k > 0 {
+		if usual := n * min(0.9, normal.still); k > usual { // no strength makes more of it than the likeliest
+			s.most *= raised(k/usual, k/s.phi)
+		}
 		s.sk += k
 		s.mean.still, s.mean.drifting = s.mean.still+k*normal.still, s.mean.drifting+k*normal.drifting
+		s.waits[s.waiting] = weight{*normal, float32(k)}
+		s.failing |= 1 << s.waiting
 	}
-	s.waits[s.waiting] = weight{float32(n), float32(k), normal}
 	if s.waiting++; s.waiting == maxWaits {
 		s.settle()
 	}
@@ -245,40 +265,49 @@ func (b *boundary) rises() (l sixfold) {
 func newStats() (s [signals]stat) {
 	all := new([signals]evidence)
 	for i := range s {
-		s[i].evidence = &all[i]
+		s[i].evidence, s[i].ripe = &all[i], math.MinInt64
 	}
 	return s
 }
 
 // push takes one second in: k failures of n, e expected, and the boundary where k is not zero. The dispersion learns
 // from it only while nothing is wrong.
-func (s *stat) push(sec int64, n, k, e float64, normal boundary, wide, learn bool) {
-	if !learn {
-		s.unlearned = 0
+func (s *stat) push(now *moment, n, k, e float64, normal *boundary, wide, learn bool) {
+	if !learn && s.unlearned > 0 {
+		s.unlearned, s.ripe = 0, never
 	}
-	if ripe := s.unlearned > 0 && s.ripe < sec-guardWarm; ripe || s.wide != wide || s.phi == 0 {
-		if ripe {
-			s.scatters(sec)
-		}
-		s.scatter(wide)
+	if s.ripe < now.sec-guardWarm || s.wide != wide {
+		s.reckon(now.sec, wide)
 	}
 	s.wait(n, k, normal)
-	if dt := min(sec-s.last, int64(len(fades)-1)); s.last != 0 {
-		f := fades[dt]
-		s.fk, s.fn, s.fe = s.fk*f, s.fn*f, s.fe*f
-		s.bs += int32(dt) //nolint:gosec // bounded
+	s.fn, s.fe = s.fn+n*now.grown, s.fe+e*now.grown
+	s.be += e
+	if k > 0 {
+		s.fk += k * now.grown
+		s.bk += k
 	}
-	s.last = sec
-	s.fk, s.fn, s.fe = s.fk+k, s.fn+n, s.fe+e
-	s.bk, s.be = s.bk+k, s.be+e
-	if (s.bs >= blockSecs && s.be >= 2) || s.bs >= blockLong-1 {
-		if learn && s.be > 0.2 {
-			s.late[s.unlearned] = scattered{sec, min((s.bk-s.be)*(s.bk-s.be)/s.be, 9*s.phi)}
-			s.unlearned++
-			s.ripe = s.late[0].at
-		}
-		s.bk, s.be, s.bs = 0, 0, 0
+	if secs := now.sec - s.base; (secs >= blockSecs && s.be >= 2) || secs >= blockLong-1 {
+		s.endBlock(now.sec, learn)
 	}
+}
+
+// endBlock keeps what the running block says of the scatter, and begins the next.
+func (s *stat) endBlock(sec int64, learn bool) {
+	if learn && s.be > 0.2 {
+		s.late[s.unlearned] = scattered{sec, min((s.bk-s.be)*(s.bk-s.be)/s.be, 9*s.phi)}
+		s.unlearned++
+		s.ripe = s.late[0].at
+	}
+	s.bk, s.be, s.base = 0, 0, sec
+}
+
+// reckon works the dispersion out anew: there are blocks old enough to learn from, or it is the first second.
+func (s *stat) reckon(sec int64, wide bool) {
+	if s.phi == 0 {
+		s.base = sec
+	}
+	s.scatters(sec)
+	s.scatter(wide)
 }
 
 // scatters learns from the blocks that are old enough.
@@ -290,7 +319,10 @@ func (s *stat) scatters(sec int64) {
 		old++
 	}
 	s.unlearned = uint8(copy(s.late[:], s.late[old:s.unlearned])) //nolint:gosec // a small number
-	s.ripe = s.late[0].at
+	s.ripe = never
+	if s.unlearned > 0 {
+		s.ripe = s.late[0].at
+	}
 }
 
 // scatter works out by how much failures scatter more than chance; in counts of a scrape one delta is many seconds, and
@@ -309,6 +341,23 @@ func (s *stat) scatter(wide bool) {
 		s.settle()
 	}
 	s.phi = phi
+}
+
+// moment is what all stats are told of the second that is pushed. grown is how much more its counts count than those at
+// the beginning of its stretch: what is added up so fades, but for a factor that all of it shares.
+type moment struct {
+	sec   int64
+	grown float64
+}
+
+func momentOf(sec int64) moment {
+	return moment{sec, math.Exp2(float64(sec%stretch) / recentSec)}
+}
+
+// begin takes the last half minute into a stretch, so many after the one that it was counted in.
+func (s *stat) begin(after int64) {
+	f := math.Exp2(-stretch / recentSec * float64(after))
+	s.fk, s.fn, s.fe = s.fk*f, s.fn*f, s.fe*f
 }
 
 // material tells whether the last half minute was bad enough to stop learning from it, so many times what was expected:

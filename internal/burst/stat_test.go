@@ -27,8 +27,9 @@ func TestEvidenceThatWaitsIsBounded(t *testing.T) {
 			}
 			still := min(0.9, (1+rnd.Float64())*rate+0.001)
 			normal := boundary{still: still, drifting: still + rnd.Float64()*rate}
+			at := momentOf(sec)
 			for _, s := range []*stat{&lazy, &eager} {
-				s.push(sec, n, k, n*rate, normal, false, sec <= 1500)
+				s.push(&at, n, k, n*rate, &normal, false, sec <= 1500)
 			}
 			eager.catchUp()
 			now, known := lazy, *lazy.evidence
@@ -65,7 +66,8 @@ func toAlarm(r *rand.Rand, perSecond, usual, rate float64, normal func(n, e floa
 			continue
 		}
 		e := n * usual
-		s.push(sec, n, k, e, normal(n, e), false, false)
+		at, around := momentOf(sec), normal(n, e)
+		s.push(&at, n, k, e, &around, false, false)
 		if s.reaches(sumAt(least)) {
 			return sec
 		}
@@ -142,7 +144,8 @@ func TestScatterIsLearnedLate(t *testing.T) {
 					k++
 				}
 			}
-			s.push(sec, 20, k, 0.2, traits[fail].boundary(20, 0.2, 0, 0, 1), false, learn)
+			at, around := momentOf(sec), traits[fail].boundary(20, 0.2, 0, 0, 1)
+			s.push(&at, 20, k, 0.2, &around, false, learn)
 		}
 	}
 	play(guardWarm, 0.01, true)

@@ -34,11 +34,12 @@ type watch struct {
 	frozen   [signals]spans // seconds that are not learned
 	frozenTo int64          // the last of them
 
-	born   int64 // the first second that was stepped
-	eps    [signals]episode
-	tides  []*tide
-	lives  []*live // lasting and lately settled ones, in order of opening
-	naming func(onset int64) string
+	born    int64 // the first second that was stepped
+	stretch int64 // what is stepped is in, since the beginning of time
+	eps     [signals]episode
+	tides   []*tide
+	lives   []*live // lasting and lately settled ones, in order of opening
+	naming  func(onset int64) string
 	// allow says whether a new burst may open; nil: always. Impact of a burst elsewhere is not a burst of its own.
 	allow  func(sec, onset int64, s signal, p place) bool
 	events []Event

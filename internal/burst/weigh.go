@@ -21,6 +21,7 @@ func (w *watch) weigh(sec int64, near float64) {
 		}
 	}
 	w.loud = w.loud[:0]
+	moment := w.moment(sec)
 	for _, at := range w.fired {
 		c, now := w.cuts[at], &w.sums[at]
 		c.loud = 0
@@ -31,7 +32,7 @@ func (w *watch) weigh(sec int64, near float64) {
 				if now.failed.has(s) {
 					normal = traits[s].boundary(n, now.e[s], now.v[s], now.c[s], wary)
 				}
-				x.push(sec, n, now.k[s], now.e[s], normal, c.wide, learn.has(s))
+				x.push(&moment, n, now.k[s], now.e[s], &normal, c.wide, learn.has(s))
 			}
 			if x.most >= near {
 				c.loud = c.loud.with(s)
@@ -41,6 +42,19 @@ func (w *watch) weigh(sec int64, near float64) {
 			w.loud = append(w.loud, c)
 		}
 	}
+}
+
+// moment is the second for all cuts. Where it begins a stretch, the last half minute of all is carried into it.
+func (w *watch) moment(sec int64) moment {
+	if at := sec / stretch; at != w.stretch {
+		for _, c := range w.cuts {
+			for s := range c.stats {
+				c.stats[s].begin(at - w.stretch)
+			}
+		}
+		w.stretch = at
+	}
+	return momentOf(sec)
 }
 
 // fresh is for how many seconds traffic has to be seen before it is known how much failures come and go by themselves:
