@@ -50,8 +50,13 @@ type leaf struct {
 	cell    int     // index of its cell
 }
 
-// keepOne is how much of the count of requests is left after one second.
-var keepOne = math.Exp(-1.0 / 7200)
+// keeps is how much of the count of requests is left after so many seconds.
+var keeps = func() (f [64]float64) {
+	for dt := range f {
+		f[dt] = math.Exp(-float64(dt) / 7200)
+	}
+	return f
+}()
 
 // tick moves the leaf to a second before its counts are used: what has left the guard is learned.
 func (l *leaf) tick(sec int64) {
@@ -59,8 +64,10 @@ func (l *leaf) tick(sec int64) {
 	if l.last != 0 {
 		dt = sec - l.last
 	}
-	f := keepOne
-	if dt > 1 {
+	var f float64
+	if dt >= 0 && dt < int64(len(keeps)) {
+		f = keeps[dt]
+	} else {
 		f = math.Exp(-min(float64(dt), 7200) / 7200)
 	}
 	l.seen *= f
@@ -84,16 +91,44 @@ func (l *leaf) learn(sec int64) {
 		if at >= sec-lag {
 			return
 		}
-		x, next := p.count(p.read, at)
-		p.read = next
+		var x counts
+		p.read = p.count(p.read, at, &x)
 		fade := 1.0
 		if l.learned != 0 {
-			half := min(max(4000/max(l.seen/l.span, 1e-6), 1800), 21600)
-			fade = math.Exp2(-float64(min(at-l.learned, 3600)) / half)
+			fade = l.fade(at - l.learned)
 		}
 		l.learned = at
 		l.learnOne(&x, fade, l.base.holding|l.watch.frozenAt(at))
 	}
+}
+
+// The memory of a leaf: half of its experience is left after about four thousand requests, within bounds.
+const (
+	halfLeast = 1800
+	halfMost  = 21600
+)
+
+// fastest and slowest are how much is left after so many seconds where the memory is at its bounds.
+var fastest, slowest = fading(halfLeast), fading(halfMost)
+
+func fading(half float64) (f [64]float64) {
+	for dt := range f {
+		f[dt] = math.Exp2(-float64(dt) / half)
+	}
+	return f
+}
+
+// fade is how much of the experience is left after some seconds.
+func (l *leaf) fade(secs int64) float64 {
+	half := min(max(4000/max(l.seen/l.span, 1e-6), halfLeast), halfMost)
+	switch {
+	case secs < 0 || secs >= int64(len(fastest)):
+	case half == halfLeast:
+		return fastest[secs]
+	case half == halfMost:
+		return slowest[secs]
+	}
+	return math.Exp2(-float64(min(secs, 3600)) / half)
 }
 
 // learnOne learns a second, but for some signals.

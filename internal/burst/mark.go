@@ -39,19 +39,13 @@ func (m *mark) warm() bool { return m.n >= markWarm }
 // take counts the values of a second and gives how many are beyond the mark, of how many; none as long as there is no
 // mark. The mark itself moves with settle only, so that the order of values changes nothing.
 func (m *mark) take(bins []traffic.Bin) (n, k int32) {
-	at := max(m.high+markBeyond, m.half+markApart)
+	at, high, half := whole(max(m.high+markBeyond, m.half+markApart)), whole(m.high), whole(m.half)
 	for _, b := range bins {
+		v := int32(b.At)
 		n += b.N
-		v := float32(b.At)
-		if v > at {
-			k += b.N
-		}
-		if v > m.high {
-			m.over += b.N
-		}
-		if v > m.half {
-			m.upper += b.N
-		}
+		k += b.N & ((at - v) >> 31) // where v is beyond it: no branch, since a tenth and a half are not to be foretold
+		m.over += b.N & ((high - v) >> 31)
+		m.upper += b.N & ((half - v) >> 31)
 	}
 	m.fresh += n
 	if m.warm() {
@@ -63,6 +57,9 @@ func (m *mark) take(bins []traffic.Bin) (n, k int32) {
 	}
 	return 0, 0
 }
+
+// whole is the highest whole number that is not beyond x.
+func whole(x float32) int32 { return int32(math.Floor(float64(x))) }
 
 // settle ends the second: the mark moves, unless it is not to learn. perSecond is how many values are usual.
 func (m *mark) settle(learn bool, perSecond float64) {

@@ -25,23 +25,35 @@ func (p *past) total(from, to int64) (t counts) {
 	return t
 }
 
-// count adds up the second after a cursor, which is known: what learning it takes. It gives the cursor behind it, too.
-func (p *past) count(from cursor, sec int64) (t counts, to cursor) {
-	to = from
+// count adds up the second after a cursor, which is known: what learning it takes. It gives the cursor behind it.
+func (p *past) count(from cursor, sec int64, t *counts) cursor {
+	to := from
 	low := uint16(sec)                                                  //nolint:gosec // 16 bits
 	for to.word < len(p.words) && uint16(p.words[to.word]>>16) == low { //nolint:gosec // 16 bits
+		t.n += int32(p.words[to.word] & low16) //nolint:gosec // 16 bits
 		to.word++
 	}
-	for to.odd < len(p.odds) && p.odds[to.odd].sec == low {
-		to.odd++
-	}
-	t, all := p.sum(from, to)
-	for s := firstMeasured; s < signals; s++ {
-		if since := p.since[s-firstMeasured]; since != 0 && sec >= since {
-			t.measured[s-firstMeasured] += usually(s, t.ok, all)
+	ok, all := t.n, t.n
+	for ; to.odd < len(p.odds) && p.odds[to.odd].sec == low; to.odd++ {
+		switch o := &p.odds[to.odd]; {
+		case o.sig == good:
+			all += int32(o.again)
+		case o.sig >= firstMeasured:
+			t.k[o.sig] += int32(o.first) | int32(o.again)<<16
+			t.measured[o.sig-firstMeasured] += int32(o.out) //nolint:gosec // was one
+		default:
+			all += int32(o.again)
+			ok -= int32(o.first)
+			t.k[o.sig] += int32(o.first)
 		}
 	}
-	return t, to
+	t.ok = ok
+	for i, since := range p.since {
+		if since != 0 && sec >= since {
+			t.measured[i] += usually(firstMeasured+signal(i), ok, all) //nolint:gosec // a small index
+		}
+	}
+	return to
 }
 
 // usually is how many are measured for a signal if nothing is odd: of all attempts, or of those that ended well.

@@ -131,7 +131,7 @@ func (w *watch) sum(l *leaf, failing sigset) {
 		now := &w.sums[c]
 		add(&now.n, &x.n)
 		add(&now.e, &x.e)
-		if failing != 0 {
+		if now.failed != 0 {
 			add(&now.v, &x.v)
 			add(&now.c, &x.c)
 		}
