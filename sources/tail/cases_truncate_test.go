@@ -127,6 +127,61 @@ func TestCase08CopytruncateRegrownPastTheOffset(t *testing.T) {
 	}
 }
 
+// So little was read of it that what came after the truncation begins with the same bytes: the copy tells.
+func TestCase08CopytruncateRegrownPastTheFirstBytes(t *testing.T) {
+	for _, read := range []int{1, 5, leastCopy - 1} {
+		for _, packed := range []bool{false, true} {
+			l := inFolder(t)
+			h := byHand(t, Options{Path: l.path})
+			first := line(0)
+			l.raw(first[:read])
+			h.look()
+			l.raw(first[read:] + numbered(1, 20))
+			l.copyTruncate(l.path + ".1")
+			if packed {
+				pack(t, l.path+".1")
+			}
+			l.raw(numbered(20, 30))
+			h.look()
+			h.after(time.Hour)
+			l.raw(numbered(30, 35))
+			h.look()
+			h.exactly(35, 0)
+		}
+	}
+}
+
+// As much was read of a file that was only copied, or that came after others with the same first bytes: nothing is read twice.
+func TestCase08FirstBytesAndNoTruncation(t *testing.T) {
+	for _, packed := range []bool{false, true} {
+		l := inFolder(t)
+		h := byHand(t, Options{Path: l.path})
+		l.raw(numbered(0, 20))
+		h.look()
+		l.rename(l.path + ".2")
+		l.open()
+		first := line(20)
+		l.raw(first[:5])
+		h.look()
+		if packed {
+			h.after(time.Hour) // nobody writes to it any more
+			pack(t, l.path+".2")
+			h.look()
+		}
+		copyFile(t, l.path, l.path+".bak")
+		l.raw(first[5:] + line(21))
+		copyFile(t, l.path, l.path+".old")
+		if packed {
+			pack(t, l.path+".old")
+		}
+		h.look()
+		l.raw(numbered(22, 30))
+		h.look()
+		h.after(time.Hour)
+		h.exactly(30, 0)
+	}
+}
+
 // A writer that does not append leaves a hole of NUL bytes as long as what was truncated, here longer than a line may be.
 func TestCase09CopytruncateOfWriterWithoutAppend(t *testing.T) {
 	for _, size := range []int{100, 40_000} {

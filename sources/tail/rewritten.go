@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -46,4 +47,39 @@ func (t *Tail) rewritten(f *follower, g *generation, was int64, now time.Time) {
 	if bare {
 		t.missed++
 	}
+}
+
+// regrown tells whether a file of which next to nothing was read was copied, truncated and written to again since. All lines of
+// a log may begin with those few bytes: the file itself does not show it, only the copy beside it does.
+func (f *follower) regrown(t *Tail, g *generation, now time.Time) bool {
+	if g != f.live || g.off == 0 || g.off >= leastCopy || g.z != nil {
+		return false
+	}
+	if at := f.changedAt(); at.Equal(f.listed) && now.Sub(at) >= time.Second {
+		return false
+	}
+	for _, s := range f.siblings() {
+		if t.ledger.holds(s.info) || t.ledger.knows(s.info) {
+			continue
+		}
+		c, err := t.open(s.path)
+		if c == nil {
+			continue
+		}
+		yes := false
+		switch {
+		case err == nil:
+			whole, _ := g.copiedBy(c)
+			_, known := t.ledger.of(c.id, c.f, c.size)
+			yes = whole && !known && c.size > g.off && !g.contains(c, true)
+		case errors.Is(err, errGzip):
+			i, err := matchPacked(c.f, append([]place{g.reached(), g.asItIs()}, t.ledger.under(f.path)...), 1, t.halted)
+			yes = err == nil && i == 0
+		}
+		c.close()
+		if yes {
+			return true
+		}
+	}
+	return false
 }

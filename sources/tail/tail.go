@@ -297,7 +297,7 @@ func (t *Tail) block(f *follower, g *generation, now time.Time, buf []byte) int 
 	if err == nil {
 		var yes bool
 		var was int64
-		if yes, was, err = g.changed(len(block)); err == nil && yes {
+		if yes, was, err = g.changed(len(block)); err == nil && (yes || f.regrown(t, g, now)) {
 			t.rewritten(f, g, was, now)
 			return 1 // look again: a copy comes first
 		}
