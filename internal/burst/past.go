@@ -162,7 +162,7 @@ func (p *past) next(c cursor, x *slot) cursor {
 func (p *past) ends(c cursor) bool { return c.word == len(p.words) }
 
 // dropBatch is how many seconds are dropped together: the rest is moved.
-const dropBatch = 128
+const dropBatch = 64
 
 // drop forgets what is before a second.
 func (p *past) drop(sec int64) {
