@@ -22,13 +22,7 @@ func drawLever(f frame, l *desk.LeverView, sel, brief bool) []string {
 	}
 	lines = append(lines, under().put(plainStyle, strings.ReplaceAll(l.Change, "->", f.th.arrow)).put(dim, " "+f.th.dot+" "+l.Gateway+" by "+l.By+" "+hms(l.At)).line())
 	if !l.Out {
-		if l.Err != "" {
-			lines = append(lines, under().put(bad, "! ").put(plainStyle, l.Err).line())
-		}
-		if l.Outcome != "" {
-			lines = append(lines, under().put(outcomeStyle(l.Outcome), l.Outcome).put(dim, " "+l.OutcomeBy).line())
-		}
-		return lines
+		return append(lines, endLines(l, under)...)
 	}
 	if words := l.HeldWords(); words != "" {
 		lines = append(lines, tail(heldMark(under(), l), under, heldStyle(l), words)...)
@@ -63,7 +57,7 @@ func drawLever(f frame, l *desk.LeverView, sel, brief bool) []string {
 // leverLine is what the lever is, and where it stands.
 func leverLine(f frame, l *desk.LeverView, sel bool) string {
 	one := f.selected(sel)
-	state, ends := " "+l.State, ""
+	state, ends := " "+stateWord(l), ""
 	if l.Out && !l.ExpiresAt.IsZero() {
 		left := countdown(l.ExpiresAt.Sub(f.now))
 		state, ends = state+" "+left, state+", ends in "+left
@@ -79,17 +73,35 @@ func leverLine(f frame, l *desk.LeverView, sel bool) string {
 	return one.line()
 }
 
+// stateWord is where the lever stands: that a gateway shows something else goes before that it took the lever once.
+func stateWord(l *desk.LeverView) string {
+	if l.Out && l.Drift != "" && l.State == desk.LeverActive {
+		return "DRIFT"
+	}
+	return l.State
+}
+
+// endLines tell of a lever that has ended what is not as it should be, and what came of it.
+func endLines(l *desk.LeverView, under func() *row) []string {
+	var lines []string
+	switch {
+	case l.Err != "":
+		lines = append(lines, under().put(bad, "! ").put(plainStyle, l.Err).line())
+	case l.Drift != "":
+		lines = append(lines, under().put(bad, "NOT AS BEFORE ").put(plainStyle, l.Drift).line())
+	}
+	if l.Outcome != "" {
+		lines = append(lines, under().put(outcomeStyle(l.Outcome), l.Outcome).put(dim, " "+l.OutcomeBy).line())
+	}
+	return lines
+}
+
 // briefLines tell of a lever beside others for which there is no room otherwise: who holds it, the facts by their glyphs, and what
 // is wrong.
 func briefLines(f frame, l *desk.LeverView, under func() *row) []string {
 	if !l.Out {
-		switch {
-		case l.Err != "":
-			return []string{under().put(bad, "! ").put(plainStyle, l.Err).line()}
-		case l.Outcome != "":
-			return []string{under().put(outcomeStyle(l.Outcome), l.Outcome).put(dim, " "+l.OutcomeBy).line()}
-		}
-		return nil
+		lines := endLines(l, under)
+		return lines[:min(len(lines), 1)]
 	}
 	var lines []string
 	if words := l.HeldWords(); words != "" {
@@ -178,9 +190,9 @@ func leverStyle(l *desk.LeverView) style {
 	switch {
 	case !l.Out:
 		return dim
-	case l.State == desk.LeverActive:
+	case l.State == desk.LeverActive && l.Drift == "":
 		return good
-	case l.State == desk.LeverFailed || l.State == desk.LeverPartial:
+	case l.Drift != "" || l.State == desk.LeverFailed || l.State == desk.LeverPartial:
 		return bad
 	}
 	return warn

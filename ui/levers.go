@@ -171,8 +171,8 @@ func (m *model) leverEnter() tea.Cmd {
 	}
 	t := []line{
 		{strong, "lever    ", l.Title + " on " + l.Gateway},
-		{plainStyle, "change   ", l.Change},
-		{leverStyle(l), "state    ", l.State},
+		{plainStyle, "change   ", strings.ReplaceAll(l.Change, "->", m.th.arrow)},
+		{leverStyle(l), "state    ", stateWord(l)},
 		{plainStyle, "thrown   ", "by " + l.By + " at " + stamp(l.At)},
 		{plainStyle, "accepted ", l.Accepted + " " + l.AcceptedN + ": what the gateway answered"},
 		{plainStyle, "reported ", l.Reported + ": what it says when asked again"},
@@ -194,7 +194,13 @@ func (m *model) leverEnter() tea.Cmd {
 	for _, u := range l.Undo {
 		t = append(t, line{dim, "undo     ", u})
 	}
-	t = append(t, line{dim, "id       ", l.ID + " incident " + l.Incident + " run " + l.Run + " step " + l.Step})
+	id := l.ID
+	for _, x := range []struct{ what, is string }{{"incident", l.Incident}, {"run", l.Run}, {"step", l.Step}} {
+		if x.is != "" {
+			id += ", " + x.what + " " + x.is
+		}
+	}
+	t = append(t, line{dim, "id       ", id})
 	return m.open(newPage("lever", t), byKey)
 }
 

@@ -62,21 +62,11 @@ func (m *model) whyNotThrow() string {
 	case !ok:
 		return "there is no plan"
 	case p.stale(m.now()):
-		return "this plan is stale: what it read may have changed. " + keyOf(p.mode(), "plan again") + " plans again"
+		return "this plan is stale: what it read may have changed. " + keyIn(p.mode(), "plan again") + " plans again"
 	case p.plan.Confirm == desk.ConfirmTyped && p.typed.String() != p.plan.Phrase:
 		return "not sent: type exactly " + p.plan.Phrase
 	}
 	return ""
-}
-
-// keyOf names the key of a plan's action in a mode.
-func keyOf(md mode, what string) string {
-	for _, b := range planKeys() {
-		if b.mode == md && strings.HasPrefix(b.help, what) {
-			return b.keys[0]
-		}
-	}
-	return "?"
 }
 
 func (m *model) throwPlain() tea.Cmd { return m.throw("") }
@@ -154,7 +144,11 @@ func (p *planDialog) text(f frame) []string {
 	for _, d := range grouped(v.Diff) {
 		add(strong, "change   ", d.Instance+" "+d.Control+": "+d.Before+" "+f.th.arrow+" "+d.After)
 	}
-	if len(v.Diff) == 0 {
+	switch {
+	case len(v.Diff) > 0:
+	case v.Revert && len(v.Caveats) > 0:
+		add(warn, "change   ", "none")
+	default:
 		add(warn, "change   ", "none: it is like that already")
 	}
 	blastStyle := plainStyle
@@ -213,7 +207,7 @@ func (p *planDialog) foot(f frame) []string {
 	out := []string{f.say(plainStyle, "")}
 	switch {
 	case p.stale(f.now):
-		r := f.row().put(danger, " STALE ").put(plainStyle, " read too long ago. ").put(accent, keyOf(p.mode(), "plan again"))
+		r := f.row().put(danger, " STALE ").put(plainStyle, " read too long ago. ").put(accent, keyIn(p.mode(), "plan again"))
 		return append(out, r.put(plainStyle, " plans again, esc declines").line())
 	case p.deaf:
 		return append(out, f.say(warn, "keys are ignored for a moment: this came by itself"))

@@ -81,21 +81,15 @@ func (d *Desk) planRevert(c PlanRevert, reply func(Result, error)) {
 	}
 	p := l.plan
 	p.ID, p.ReadAt, p.Change.Reason = d.newID("plan"), d.now(), cmp.Or(c.Reason, "undo")
-	p.Instances = nil
-	for _, i := range l.plan.Instances {
-		now := i.After
-		if c, ok := w.control(i.Name, i.Control); ok {
-			now = c.Value
-		}
-		p.Instances = append(p.Instances, gateway.InstancePlan{Name: i.Name, Control: i.Control, Before: now, After: i.Before})
-	}
+	var left []string
+	p.Instances, left = l.undoes(w)
 	p.Blast.LastTarget = false
 	d.fillBlast(w, &p, l.id)
 	p.Calls, p.Undo = l.plan.Undo.Calls, gateway.Undo{Calls: l.plan.Calls}
 	s := &shown{plan: p, lever: l.id, block: -1, view: d.planView(w, p)}
 	s.view.Revert, s.view.Lever, s.view.Force = true, l.id, nil
 	s.view.Title = "undo " + leverTitle(l.plan.Change)
-	s.view.Excess, s.view.Deadline, s.view.SelfEnds, s.view.Caveats = "", "none: it restores what was read before the lever", true, nil
+	s.view.Excess, s.view.Deadline, s.view.SelfEnds, s.view.Caveats = "", "none: it restores what was read before the lever", true, left
 	s.view.Rehearsal = nil
 	s.view.Confirm, s.view.Phrase = ConfirmPlain, ""
 	if w.spec.Typed {
@@ -103,6 +97,24 @@ func (d *Desk) planRevert(c PlanRevert, reply func(Result, error)) {
 	}
 	d.keepPlan(s)
 	reply(Result{Text: "planned " + s.view.Title, Plan: &s.view}, nil)
+}
+
+// undoes gives what taking a lever back would change, as last read, and says what it leaves alone: what is as before already, and
+// what somebody else has set since, for no undo overwrites that.
+func (l *lever) undoes(w *wire) (diff []gateway.InstancePlan, left []string) {
+	for _, i := range l.plan.Instances {
+		c, ok := w.control(i.Name, i.Control)
+		if i.Skip != "" || ok && gateway.Same(c.Value, i.Before) {
+			continue
+		}
+		if ok && !l.inForceAt(c, i) {
+			left = append(left, fmt.Sprintf("%s on %s is left as it is: the lever set %s, and it is %s%s; see who wants that, then plan %s",
+				i.Control, i.Name, valueWords(i.After), valueWords(c.Value), setBy(c), l.plan.Change.Verb.Opposite()))
+			continue
+		}
+		diff = append(diff, gateway.InstancePlan{Name: i.Name, Control: i.Control, Before: i.After, After: i.Before})
+	}
+	return diff, left
 }
 
 // decline records that the operator saw the plan and did not want it.

@@ -501,6 +501,13 @@ func TestDrift(t *testing.T) {
 		if s.gate.cap("b") != 5 {
 			t.Error("the drift was put right silently")
 		}
+		undo := s.do(PlanRevert{Lever: id}).Plan
+		if len(undo.Diff) != 1 || undo.Diff[0] != (DiffLine{Instance: "a", Control: "cap.az-eu", Before: "2", After: "8"}) {
+			t.Errorf("the undo would change %+v", undo.Diff)
+		}
+		if len(undo.Caveats) != 1 || !strings.Contains(undo.Caveats[0], "cap.az-eu on b is left as it is: the lever set 2, and it is 5") || !strings.Contains(undo.Caveats[0], "plan cap.lift") {
+			t.Errorf("the undo says %q", undo.Caveats)
+		}
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -99,15 +100,35 @@ func resolveValue(ctx context.Context, drv gateway.Driver, c gateway.Change, v j
 	if err != nil {
 		return nil, fmt.Errorf("reading the cap in force: %w", err)
 	}
+	bare := func(s traffic.Scope) traffic.Scope {
+		s = s.Clone()
+		maps.DeleteFunc(s, func(dim, _ string) bool { return dim == "gateway" || dim == "instance" || dim == "env" })
+		return s
+	}
+	aim := bare(c.Scope)
+	what, known, names := string(c.Verb)+" on "+scopeWords(c.Scope), false, []string(nil)
 	for _, i := range state.Instances {
 		for _, ctl := range i.Controls {
+			if !kin(ctl.Verb, c.Verb) {
+				continue
+			}
 			var now float64
-			if ctl.Verb == c.Verb && ctl.Scope["deployment"] == c.Scope["deployment"] && json.Unmarshal(ctl.Value, &now) == nil && now > 0 {
+			switch at := bare(ctl.Scope); {
+			case !at.Equal(aim):
+				names = append(names, at.String())
+			case json.Unmarshal(ctl.Value, &now) == nil && now > 0:
 				return json.RawMessage(fmt.Sprint(max(1, int(now*percent/100)))), nil
+			default:
+				known = true
 			}
 		}
 	}
-	return nil, &Refused{What: string(c.Verb), Why: "no cap is in force of which " + text + " could be taken", Try: "give a number"}
+	if !known && len(names) > 0 {
+		slices.Sort(names)
+		near := gateway.Near(aim.String(), slices.Compact(names))
+		return nil, &Refused{What: what, Why: c.Scope["gateway"] + " has no such cap", Try: strings.Join(near[:min(len(near), 6)], " or "), NoTarget: true}
+	}
+	return nil, &Refused{What: what, Why: "no cap is in force of which " + text + " could be taken", Try: "give a number"}
 }
 
 func clampTTL(ttl time.Duration) time.Duration {
@@ -174,6 +195,9 @@ func (d *Desk) fillBlast(w *wire, p *gateway.Plan, undoes string) {
 		b.Inflight = v
 	}
 	b.Text = fmt.Sprintf("%d of %d requests of the last minute (%.0f%%)", b.Requests, b.OfAll, 100*b.Share)
+	if b.Requests > 0 {
+		b.Text += ", " + failedWords(sidePart.Err)
+	}
 	if b.Inflight >= 0 {
 		b.Text += fmt.Sprintf(", %.0f in flight now", b.Inflight)
 	}
@@ -184,6 +208,13 @@ func (d *Desk) fillBlast(w *wire, p *gateway.Plan, undoes string) {
 		b.Text += "; LAST target: nothing else is left to serve it"
 	}
 	p.Blast = b
+}
+
+func failedWords(n int64) string {
+	if n == 0 {
+		return "none of them failed"
+	}
+	return fmt.Sprintf("%d of them failed", n)
 }
 
 // othersOn names the levers that are out beside a plan, without the one that it takes back.
@@ -206,7 +237,7 @@ var excessWords = map[gateway.Excess]string{
 func (d *Desk) planView(w *wire, p gateway.Plan) PlanView {
 	v := PlanView{
 		ID: p.ID, Title: leverTitle(p.Change), Env: w.spec.Env, Gateway: w.spec.Name, Blast: p.Blast.Text, Share: p.Blast.Share,
-		Excess: excessWords[p.Excess], Caveats: slices.Clone(p.Caveats), Reason: p.Change.Reason,
+		Excess: excessWords[p.Excess], Caveats: append(d.mistaken(w, p.Change), p.Caveats...), Reason: p.Change.Reason,
 		StaleAt: p.ReadAt.Add(planFresh), SelfEnds: p.Deadline.Holder == gateway.HeldByGateway,
 		Confirm: ConfirmPlain,
 	}
