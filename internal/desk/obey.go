@@ -60,23 +60,34 @@ func (d *Desk) prove(l *lever) proof {
 	switch c.Verb {
 	case gateway.CapSet:
 		return d.proveCap(l)
-	case gateway.TargetOut, gateway.BreakerOpen:
-		return d.proveQuiet(l, traffic.Scope{"deployment": c.Scope["deployment"]})
-	case gateway.WorkloadPause:
-		return d.proveQuiet(l, traffic.Scope{"workload": c.Scope["workload"]})
+	case gateway.TargetOut, gateway.BreakerOpen, gateway.WorkloadPause:
+		return d.proveQuiet(l)
 	case gateway.FallbackOn:
 		return d.proveFallback(l)
+	case gateway.RouteForce:
+		return d.proveRoute(l)
+	case gateway.RetrySet:
+		return d.proveRetry(l)
 	case gateway.ShedSet:
 		return d.proveShed(l)
 	}
 	return blind("no signal of %s shows %s", l.plan.Gateway, c.Verb)
 }
 
+// governs is what a lever acts on, as the signals name it.
+func (l *lever) governs() traffic.Scope {
+	scope := l.plan.Change.Scope.Clone()
+	delete(scope, "instance")
+	delete(scope, "env")
+	scope["gateway"] = l.plan.Gateway
+	return scope
+}
+
 // proveCap wants the in-flight gauge at or under the cap for a while, and a sign that more would run if it could: some of
 // it waits, it stands at the cap, or it was over the cap before and is not far below it now. One low value proves nothing,
 // and neither does traffic that has gone.
 func (d *Desk) proveCap(l *lever) proof {
-	scope := traffic.Scope{"gateway": l.plan.Gateway, "deployment": l.plan.Change.Scope["deployment"]}
+	scope := l.governs()
 	var limit float64
 	if json.Unmarshal(l.plan.Change.Value, &limit) != nil {
 		return blind("the cap is no number")
@@ -126,16 +137,14 @@ type capped struct {
 }
 
 // proveQuiet wants no new attempt in the scope while the gateway serves others.
-func (d *Desk) proveQuiet(l *lever, scope traffic.Scope) proof {
+func (d *Desk) proveQuiet(l *lever) proof {
 	to := d.sig.edge(d.now())
 	from := to.Add(-obeySpan)
 	if from.Before(l.acceptAt) {
 		return notYet("looking for %s without traffic", obeySpan)
 	}
-	scope["gateway"] = l.plan.Gateway
-	part := d.sig.countSide(scope.Selector(d.syms), from, to)
+	part := d.sig.countSide(l.governs().Selector(d.syms), from, to)
 	all := d.sig.countSide(traffic.Scope{"gateway": l.plan.Gateway}.Selector(d.syms), from, to)
-	delete(scope, "gateway")
 	switch {
 	case all.Req == 0:
 		return blind("no traffic at all on %s", l.plan.Gateway)
@@ -145,26 +154,6 @@ func (d *Desk) proveQuiet(l *lever, scope traffic.Scope) proof {
 		return seen("0 of %d attempts in %.0f s (was %d a minute)", all.Req, to.Sub(from).Seconds(), l.plan.Blast.Requests)
 	}
 	return notSeen("still %d of %d attempts in %.0f s", part.Req, all.Req, to.Sub(from).Seconds())
-}
-
-// proveFallback wants a request that fell back. That none did is proof against it only where requests failed to the last: an
-// attempt whose repeat was served had no need to fall, and a request on its way when the gateway accepted keeps its old course.
-func (d *Desk) proveFallback(l *lever) proof {
-	to := d.sig.edge(d.now())
-	w := d.sig.count(traffic.Scope{"gateway": l.plan.Gateway}.Selector(d.syms), l.acceptAt, to)
-	if w.Fallback > 0 {
-		return seen("%d requests fell back since", w.Fallback)
-	}
-	from := l.acceptAt.Add(obeySettle)
-	model := traffic.Scope{"gateway": l.plan.Gateway, "model": l.plan.Change.Scope["model"]}.Selector(d.syms)
-	asked := d.sig.count(d.sig.side(model, traffic.SideClient), from, to)
-	if asked.Req == 0 { // a log of attempts alone
-		asked = d.sig.count(model, from, to)
-	}
-	if asked.Err == 0 {
-		return blind("nothing failed that could have fallen back")
-	}
-	return notSeen("%d of %d requests failed, and none fell back", asked.Err, asked.Req)
 }
 
 // proveShed compares attempts with requests of the workload: what is shed reaches no provider.
