@@ -153,32 +153,33 @@ func (m *model) leverForm(title, verb string, scope traffic.Scope, name string, 
 		why = "errors on " + name
 	}
 	d := &form{title: title + ": plan it", label: "plan it (nothing is sent yet)"}
-	d.fields = []field{{label: "scope", hint: hint, need: true, text: newEditor(scopeWords(scope, gateway))}}
+	d.fields = []field{{label: "scope", hint: hint, need: true, text: newEditor(scopeWords(scope, gateway)), check: func(text string) string {
+		_, wrong := parseScope(text)
+		return wrong
+	}}}
 	if value != nil {
+		value.whole, value.check = true, func(text string) string {
+			_, wrong := leverValue(verb, text)
+			return wrong
+		}
 		d.fields = append(d.fields, *value)
 	}
 	d.fields = append(d.fields,
-		textField("for", "15m", "how long at most: 5m, 15m, 1h; then it ends"),
+		timeField("for", "how long at most: 5m, 15m, 1h; then it ends"),
 		textField("reason", why, "it goes into the record and to the gateway"))
 	if scope != nil && value != nil {
 		d.cur = 1
 	}
 	d.submit = func(m *model, v []string) (tea.Cmd, string) {
-		c := desk.PlanLever{Verb: verb}
-		var wrong string
-		if c.Scope, wrong = parseScope(v[0]); wrong != "" {
-			return nil, wrong
-		}
+		c := desk.PlanLever{Verb: verb, Reason: v[len(v)-1], Exact: true}
+		c.Scope, _ = parseScope(v[0]) // each field has been looked at
 		if value != nil {
-			if c.Value, wrong = leverValue(verb, v[1]); wrong != "" {
-				return nil, wrong
-			}
+			c.Value, _ = leverValue(verb, v[1])
 		}
-		if c.TTL, wrong = parseTTL(v[len(v)-2]); wrong != "" {
-			return nil, wrong
-		}
-		c.Reason = v[len(v)-1]
-		return m.askPlan("planning "+verb+" "+c.Scope.Short(), c), ""
+		c.TTL, _ = parseTTL(v[len(v)-2])
+		cmd := m.askPlan("planning "+verb+" "+c.Scope.Short(), c)
+		m.jobs.running[len(m.jobs.running)-1].back = d
+		return cmd, ""
 	}
 	return m.open(d, byKey)
 }
@@ -220,12 +221,9 @@ func (m *model) extendKey() tea.Cmd {
 		return nil
 	}
 	return m.open(&form{
-		title: "extend " + l.Title, label: "ask", fields: []field{textField("ends in", "15m", "from now")},
+		title: "extend " + l.Title, label: "ask", fields: []field{timeField("ends in", "from now")},
 		submit: func(m *model, v []string) (tea.Cmd, string) {
-			ttl, wrong := parseTTL(v[0])
-			if wrong != "" {
-				return nil, wrong
-			}
+			ttl, _ := parseTTL(v[0])
 			return m.askExtend(l, ttl), ""
 		},
 	}, byKey)

@@ -137,6 +137,7 @@ type job struct {
 	cmd   desk.Command
 	then  func(*model, desk.Result) tea.Cmd // nil: the answer goes to the status line
 	below func(*model) tea.Cmd              // opens what waits below the plan that comes, and comes also where none does
+	back  *form                             // asked for it, and comes back with what was refused
 }
 
 // jobs are what runs. An answer is matched by id; one that nobody waits for is ignored.
@@ -188,6 +189,11 @@ func (m *model) done(msg doneMsg) tea.Cmd {
 	}
 	if m.jobs.plan == j.id {
 		m.jobs.plan = 0
+	} else {
+		j.back = nil // another plan is awaited by now
+	}
+	if msg.err != nil && j.back != nil {
+		return tea.Batch(below, m.backTo(j, msg.err))
 	}
 	if msg.err != nil {
 		m.fail(j.what, msg.err)

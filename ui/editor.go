@@ -82,3 +82,12 @@ func (e *editor) draw(r *row, n int, focused bool) {
 		put(strong, string(text[at+1:]))
 	}
 }
+
+// drawWhole shows the text as chosen: the next letter replaces all of it.
+func (e *editor) drawWhole(r *row) {
+	text := cut(clean(e.String()), r.room())
+	r.b = append(r.b, "\x1b[7m"...)
+	r.b = append(r.b, text...)
+	r.b = append(r.b, "\x1b[m"...)
+	r.used += width(text)
+}

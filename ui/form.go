@@ -13,7 +13,22 @@ type field struct {
 	values []string // allowed values, chosen with ctrl+n; empty: any text
 	text   editor
 	need   bool
+	check  func(text string) string // says what is wrong with it
+	whole  bool                     // the first letter that is typed replaces what it came with
+	edited bool
 }
+
+// input edits the field. Whoever types "30m" where 15m stands means 30m, and not 15m30m.
+func (x *field) input(k tea.KeyPressMsg) {
+	if x.fresh() && k.Text != "" && k.Mod&^tea.ModShift == 0 {
+		x.text = editor{}
+	}
+	x.edited = true
+	x.text.key(k)
+}
+
+// fresh tells whether typing replaces what the field came with.
+func (x *field) fresh() bool { return x.whole && !x.edited && x.text.String() != "" }
 
 // textField is an input that must not stay empty.
 func textField(label, value, hint string) field {
@@ -40,7 +55,7 @@ func (d *form) mode() mode { return modeForm }
 
 func (d *form) input(_ *model, k tea.KeyPressMsg) tea.Cmd {
 	if len(d.fields) > 0 {
-		d.fields[d.cur].text.key(k)
+		d.fields[d.cur].input(k)
 	}
 	return nil
 }
@@ -71,7 +86,11 @@ func (d *form) draw(f frame) (string, []string) {
 		r := f.selected(i == d.cur)
 		r.base = plainStyle
 		r.field(accent, x.label, wide+1)
-		x.text.draw(r, r.room(), i == d.cur)
+		if i == d.cur && x.fresh() {
+			x.text.drawWhole(r)
+		} else {
+			x.text.draw(r, r.room(), i == d.cur)
+		}
 		lines = append(lines, r.line())
 		if i == d.cur && x.hint != "" {
 			for _, h := range wrap(x.hint, f.w-wide-4) {
@@ -81,8 +100,16 @@ func (d *form) draw(f frame) (string, []string) {
 	}
 	foot := []string{f.say(plainStyle, "")}
 	if d.wrong != "" {
-		for _, w := range wrap(d.wrong, f.w-2) {
-			foot = append(foot, f.row().put(bad, "! ").put(plainStyle, w).line())
+		parts := wrap(d.wrong, f.w-2)
+		if most := max(1, f.h/2); len(parts) > most {
+			parts = append(parts[:most-1:most-1], parts[most-1]+" "+f.th.more)
+		}
+		for i, w := range parts {
+			mark := "! "
+			if i > 0 {
+				mark = "  "
+			}
+			foot = append(foot, f.row().put(bad, mark).put(plainStyle, w).line())
 		}
 	}
 	last := "next field"
@@ -123,7 +150,7 @@ func (m *model) formCycle(by int) tea.Cmd {
 	if at < 0 && by < 0 {
 		at = 0
 	}
-	x.text = newEditor(x.values[(at+by+len(x.values))%len(x.values)])
+	x.text, x.edited = newEditor(x.values[(at+by+len(x.values))%len(x.values)]), true
 	return nil
 }
 
@@ -157,6 +184,9 @@ func (m *model) formEnter() tea.Cmd {
 func (x *field) wrong(v string) string {
 	if v == "" && x.need {
 		return x.label + " is needed"
+	}
+	if v != "" && x.check != nil {
+		return x.check(v)
 	}
 	if v == "" || len(x.values) == 0 {
 		return ""

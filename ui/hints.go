@@ -193,7 +193,7 @@ func dialogHints(d dialog) []hint {
 
 func tryHint(d dialog) []hint {
 	if p, ok := d.(*planDialog); ok && p.plan.Rehearsal != nil {
-		return []hint{{keyOf(p.mode(), "rehearse"), "rehearse"}}
+		return []hint{{keyIn(p.mode(), "rehearse"), "rehearse"}}
 	}
 	return nil
 }

@@ -34,6 +34,16 @@ func leverValue(verb, text string) (json.RawMessage, string) {
 	return raw, ""
 }
 
+// timeField asks for how long.
+func timeField(label, hint string) field {
+	x := textField(label, "15m", hint)
+	x.whole, x.check = true, func(text string) string {
+		_, wrong := parseTTL(text)
+		return wrong
+	}
+	return x
+}
+
 func parseTTL(text string) (time.Duration, string) {
 	d, err := time.ParseDuration(text)
 	if err != nil {

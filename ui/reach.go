@@ -165,7 +165,7 @@ func reachLines(x *desk.Reach) []line {
 		return t
 	}
 	add(warn, "not  ", x.Not)
-	add(accent, "try  ", x.Try)
+	add(accent, "try  ", keyed(x.Try))
 	add(warn, "force", x.Force)
 	if x.Whole != "?" {
 		add(plainStyle, "moves", x.Whole)
@@ -175,7 +175,7 @@ func reachLines(x *desk.Reach) []line {
 		label, s = "also ", warn
 	}
 	add(s, label, x.Why)
-	add(plainStyle, "mind ", strings.Join(x.Mind, "; "))
+	add(plainStyle, "mind ", keyed(strings.Join(x.Mind, "; ")))
 	return t
 }
 

@@ -139,7 +139,7 @@ func (p *planDialog) rehearsal(f frame) []line {
 	if r == nil {
 		return nil
 	}
-	key := keyOf(p.mode(), "rehearse") + " rehearses it now"
+	key := keyIn(p.mode(), "rehearse") + " rehearses it now"
 	var t []line
 	switch {
 	case r.At.IsZero():

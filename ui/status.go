@@ -36,22 +36,36 @@ func (m *model) say(k sayKind, text string) {
 
 // fail says what was refused, why, and what to try; what does not fit the line opens a page.
 func (m *model) fail(what string, err error) {
-	text := what + ": " + err.Error()
-	var r *desk.Refused
-	switch {
-	case errors.As(err, &r):
-		text = r.What + " refused: " + r.Why
-		if r.Try != "" {
-			text += ". Try: " + r.Try
-		}
-	case errors.Is(err, context.Canceled):
-		text = what + ": broken off"
-	}
+	text, r := refusalWords(what, err)
 	m.say(sayRefused, text)
 	if width(clean(text)) > m.lay.w-4 {
 		m.say(sayRefused, what+" was refused; see above")
 		m.open(refusalPage(what, r, err), byItself)
 	}
+}
+
+func refusalWords(what string, err error) (string, *desk.Refused) {
+	var r *desk.Refused
+	switch {
+	case errors.As(err, &r) && r.Try != "":
+		return r.What + " refused: " + r.Why + ". Try: " + keyed(r.Try), r
+	case r != nil:
+		return r.What + " refused: " + r.Why, r
+	case errors.Is(err, context.Canceled):
+		return what + ": broken off", nil
+	}
+	return what + ": " + err.Error(), nil
+}
+
+// backTo brings a form back as it was filled in, with what was refused: to be put right, or left.
+func (m *model) backTo(j job, err error) tea.Cmd {
+	d := j.back
+	var r *desk.Refused
+	if d.wrong, r = refusalWords(j.what, err); r != nil && r.NoTarget {
+		d.cur = 0
+	}
+	m.say(sayRefused, j.what+" was refused; nothing was sent")
+	return m.open(d, byItself)
 }
 
 // How long an answer stands. A refusal stands longer: it is read after the fact.
@@ -88,7 +102,7 @@ func (m *model) statusRow() string {
 		r.put(dim, " "+m.th.dot+" "+s.text)
 	case sayNothing:
 		if n := len(m.snap.Findings); n > 0 {
-			r.put(warn, " ? ").spread(plainStyle, m.snap.Findings[0], dim, findingsHint(n))
+			r.put(warn, " ? ").spread(plainStyle, keyed(m.snap.Findings[0]), dim, findingsHint(n))
 		}
 	}
 	return r.line()
@@ -107,7 +121,7 @@ func (m *model) findingsKey() tea.Cmd {
 	s := m.snap
 	text := []line{{bad, "journal ", s.Journal.Err}}
 	for _, f := range s.Findings {
-		text = append(text, line{warn, "?       ", f})
+		text = append(text, line{warn, "?       ", keyed(f)})
 	}
 	if len(s.Findings) == 0 && s.Journal.Err == "" {
 		text = append(text, line{good, "", "nothing is wrong that this console can see"})

@@ -216,5 +216,5 @@ func refusalPage(what string, r *desk.Refused, err error) *page {
 	if r == nil {
 		return newPage("not done", []line{{strong, "what ", what}, {plainStyle, "why  ", err.Error()}})
 	}
-	return newPage("refused", []line{{strong, "what ", r.What}, {plainStyle, "why  ", r.Why}, {accent, "try  ", r.Try}})
+	return newPage("refused", []line{{strong, "what ", r.What}, {plainStyle, "why  ", r.Why}, {accent, "try  ", keyed(r.Try)}})
 }

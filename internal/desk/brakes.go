@@ -65,7 +65,7 @@ func (d *Desk) brake(s *shown, l *lever) *Refused {
 	case !same:
 		return nil
 	case l.out():
-		return &Refused{Why: "lever " + title + " is out on the same control", Try: "take it back first (u)"}
+		return &Refused{Why: "lever " + title + " is out on the same control", Try: "take it back first"}
 	case l.void == "" && d.now().Sub(later(l.at, l.endedAt)) < leastInterval:
 		return &Refused{Why: "the same control was changed " + leastInterval.String() + " ago or less", Try: "wait a moment and plan again"}
 	}

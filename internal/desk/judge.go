@@ -179,7 +179,7 @@ func (r *run) verifyWords(lever string) string {
 	}
 	s := "; verify: " + v.result.Text + " is " + v.result.Truth.String()
 	if v.final && v.result.Truth != runbook.True {
-		s += ", its time is over: take it back (u), or go on another way"
+		s += ", its time is over: take it back, or go on another way"
 	}
 	return s
 }

@@ -76,8 +76,18 @@ func (g *GatewayView) knob(v gateway.Verb, dim, target string) *KnobView {
 	return nil
 }
 
+// shares are levers that may be one control of a gateway: all of a workload refused, or a part.
+var shares = map[gateway.Verb]gateway.Verb{gateway.ShedSet: gateway.WorkloadPause, gateway.WorkloadPause: gateway.ShedSet}
+
 // lists gives what the gateway's controls for a verb are for, in one dimension.
 func (g *GatewayView) lists(v gateway.Verb, dim string) []string {
+	if all := g.listed(v, dim); len(all) > 0 || shares[v] == "" {
+		return all
+	}
+	return g.listed(shares[v], dim)
+}
+
+func (g *GatewayView) listed(v gateway.Verb, dim string) []string {
 	found := map[string]bool{}
 	for i := range g.Knobs {
 		if k := &g.Knobs[i]; k.of(v) && k.Scope[dim] != "" {

@@ -285,11 +285,11 @@ func (l *lever) alarm() string {
 		return ""
 	case l.state == LeverPartial:
 		ok, _, all := l.receipt.Accepted()
-		return fmt.Sprintf("%s is PARTIAL, %d of %d instances took it: %s; mend or drain the others, or take it back (u)", title, ok, all, l.err)
+		return fmt.Sprintf("%s is PARTIAL, %d of %d instances took it: %s; mend or drain the others, or take it back", title, ok, all, l.err)
 	case l.state == LeverInDoubt:
 		return title + " is IN DOUBT: " + l.err + "; it is read back until the gateway tells, do not repeat it"
 	case l.drift != "":
-		return title + ", DRIFT: " + l.drift + "; nothing is put right by itself: take it back (u), or look who did that"
+		return title + ", DRIFT: " + l.drift + "; nothing is put right by itself: take it back, or look who did that"
 	}
 	return ""
 }

@@ -101,7 +101,7 @@ func TestReachSaysWhatAndWhyNot(t *testing.T) {
 		}, verb: "target.out", mind: "set away from in by curl"},
 		"others are left":  {verb: "target.out", target: "az-eu", mind: "left for it: az-us"},
 		"last target":      {change: func(s *Snapshot) { k := knobAt(s, 3); k.Engaged, k.Values = true, []string{"out"} }, verb: "target.out", target: "az-eu", force: "last target of gpt-4o"},
-		"another is out":   {change: thrownBy(LeverView{Verb: "cap.set", Out: true, State: LeverActive, By: "ana"}, "deployment", "az-eu"), verb: "cap.set", not: "out there, by ana", try: "u"},
+		"another is out":   {change: thrownBy(LeverView{Verb: "cap.set", Out: true, State: LeverActive, By: "ana"}, "deployment", "az-eu"), verb: "cap.set", not: "out there, by ana", try: "take it back first"},
 		"its undo counts":  {change: thrownBy(LeverView{Verb: "cap.lift", Out: true, State: LeverActive}, "deployment", "az-eu"), verb: "cap.set", not: "out there"},
 		"elsewhere":        {change: thrownBy(LeverView{Verb: "cap.set", Out: true, State: LeverActive}, "deployment", "az-us"), verb: "cap.set", target: "az-eu"},
 		"in flight":        {change: thrownBy(LeverView{Verb: "cap.set", Out: true, Unsettled: true, State: LeverRequested}, "deployment", "az-eu"), verb: "target.out", target: "az-eu", not: "under way: requested", try: "read back"},
@@ -139,6 +139,24 @@ func TestReachSaysWhatAndWhyNot(t *testing.T) {
 				t.Errorf("it reaches %q, want %q", x.Whole, tt.whole)
 			}
 		})
+	}
+}
+
+// Of a gateway that pauses and sheds by one control, both are for the workloads that it lists.
+func TestReachOfAShedThatIsAPause(t *testing.T) {
+	s := reachable()
+	s.Gateways[0].Abilities = append(s.Gateways[0].Abilities, AbilityView{Verb: "shed.set", Fitness: "native", Dims: []string{"workload"}})
+	if x := reachOf(t, ReachOf(s, euWest, reachAt), "shed.set", "batch"); x.Not != "" {
+		t.Errorf("shed of batch: %q", x.Not)
+	}
+	for _, x := range ReachOf(s, euWest, reachAt).Levers {
+		if x.Verb == "shed.set" && x.Scope["workload"] == "interactive" {
+			t.Errorf("offered: %+v", x)
+		}
+	}
+	x := reachOf(t, ReachOf(s, traffic.Scope{"workload": "interactive"}, reachAt), "shed.set", "interactive")
+	if x.Not != "edge lists no such control of interactive" || x.Try != "it has batch" {
+		t.Errorf("asked for: not %q, try %q", x.Not, x.Try)
 	}
 }
 

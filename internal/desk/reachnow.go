@@ -15,14 +15,8 @@ func (a *reacher) judge(g *GatewayView, v gateway.Verb, dim, target string, x *R
 	if x.Not, x.Try = a.closed(g); x.Not != "" {
 		return
 	}
-	list, k := g.lists(v, dim), g.knob(v, dim, target)
-	if dim == "workload" && k == nil && len(list) > 0 && target != a.scope["workload"] {
-		x.Whole = "" // seen in the traffic, and no control of the gateway's: nothing that anybody could throw
-		return
-	}
-	if dim == "deployment" && k == nil && len(list) > 0 {
-		x.Not = g.Name + " lists no " + strings.SplitN(string(v), ".", 2)[0] + " of " + target
-		x.Try = "its logs should call it as it does: " + strings.Join(list[:min(len(list), 6)], ", ")
+	k := g.knob(v, dim, target)
+	if a.unlisted(g, v, dim, target, x) {
 		return
 	}
 	if x.Not, x.Try = a.braked(g, v, x); x.Not != "" {
@@ -32,7 +26,7 @@ func (a *reacher) judge(g *GatewayView, v gateway.Verb, dim, target string, x *R
 		if x.Not = a.standing(g, v, k, x); x.Not != "" {
 			return
 		}
-	} else if dim == "model" && len(list) > 0 {
+	} else if list := g.lists(v, dim); dim == "model" && len(list) > 0 {
 		x.Mind = append(x.Mind, g.Name+" lists it for "+strings.Join(list[:min(len(list), 6)], ", ")+" only; the plan tells")
 	}
 	if up, err := g.up(); up < len(g.Instances) {
@@ -50,6 +44,27 @@ func (a *reacher) judge(g *GatewayView, v gateway.Verb, dim, target string, x *R
 	}
 }
 
+// unlisted tells whether a gateway that lists what a lever is for does not list this, and says so.
+func (a *reacher) unlisted(g *GatewayView, v gateway.Verb, dim, target string, x *Reach) bool {
+	list := g.lists(v, dim)
+	if len(list) == 0 || slices.Contains(list, target) {
+		return false
+	}
+	few := strings.Join(gateway.Near(target, list)[:min(len(list), 6)], ", ")
+	switch {
+	case dim == "workload" && target != a.scope["workload"]:
+		x.Whole = "" // seen in the traffic, and no control of the gateway's: nothing that anybody could throw
+	case dim == "workload":
+		x.Not, x.Try = g.Name+" lists no such control of "+target, "it has "+few
+	case dim == "deployment":
+		x.Not = g.Name + " lists no " + strings.SplitN(string(v), ".", 2)[0] + " of " + target
+		x.Try = "its logs should call it as it does: " + few
+	default:
+		return false
+	}
+	return true
+}
+
 // closed says why nothing of a gateway can be thrown.
 func (a *reacher) closed(g *GatewayView) (why, try string) {
 	up, err := g.up()
@@ -61,11 +76,11 @@ func (a *reacher) closed(g *GatewayView) (why, try string) {
 	case g.WhyNot != "":
 		return g.WhyNot, ""
 	case up == 0 && g.Err != "":
-		return g.Name + " cannot be reached: " + g.Err, "v reads it again"
+		return g.Name + " cannot be reached: " + g.Err, "read it again"
 	case len(g.Instances) == 0 && g.ReadAt.IsZero():
-		return g.Name + " has not been read yet", "v reads it"
+		return g.Name + " has not been read yet", "read it"
 	case up == 0:
-		return fmt.Sprintf("none of the %d instances of %s answers: %s", len(g.Instances), g.Name, err), "see whether it runs, and its address and token; v reads it again"
+		return fmt.Sprintf("none of the %d instances of %s answers: %s", len(g.Instances), g.Name, err), "see whether it runs, and its address and token, and read it again"
 	}
 	return "", ""
 }
@@ -86,7 +101,7 @@ func (a *reacher) braked(g *GatewayView, v gateway.Verb, x *Reach) (why, try str
 			return l.Title + " is under way: " + l.State, "wait until it has been read back"
 		case !same:
 		case l.Out:
-			return l.Title + " is out there, by " + l.By, "take it back first (u), or move its deadline (+)"
+			return l.Title + " is out there, by " + l.By, "take it back first, or move its deadline"
 		case a.now.Sub(later(l.At, l.EndedAt)) < leastInterval:
 			return "it was changed " + leastInterval.String() + " ago or less", "wait a moment"
 		}
@@ -179,7 +194,7 @@ func (a *reacher) rehearsed(model string) string {
 	if a.s.NoProbe != "" {
 		return "never rehearsed, and it cannot be here: " + a.s.NoProbe
 	}
-	return "never rehearsed (t rehearses it)"
+	return "never rehearsed"
 }
 
 // before says what came out when the same was thrown last.
