@@ -38,6 +38,7 @@ type globals struct {
 type app struct {
 	Streams
 	g       globals
+	found   string            // the configuration that was read, named or found; empty where there is none
 	formats []*decode.Mapping // the mapping files that were named
 	signal  atomic.Int32      // the signal that ended it, 0 for none
 }

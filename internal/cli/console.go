@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -15,6 +14,7 @@ import (
 
 	"signalbox/internal/config"
 	"signalbox/internal/desk"
+	"signalbox/internal/gateway"
 	"signalbox/ui"
 )
 
@@ -105,21 +105,11 @@ func (s *station) recorded(say func(string, ...any)) {
 	if open := s.desk.Snapshot().Incident; open != nil {
 		where := ""
 		if home, _ := os.UserHomeDir(); s.dir != config.DefaultStateDir(os.Getenv, home) {
-			where = " --state-dir " + quoted(s.dir)
+			where = " --state-dir " + gateway.Word(s.dir)
 		}
 		say("timeline   signalbox incident export %s --format md%s   (still open)", open.ID, where)
 	}
 }
-
-// quoted writes a path as a shell takes it.
-func quoted(path string) string {
-	if strings.Trim(path, shellSafe) == "" {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-}
-
-const shellSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:@%"
 
 // sayTo prints lines to a stream; a reader that has gone is noticed by the verb that owns it.
 func sayTo(w io.Writer) func(string, ...any) {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox/internal/config"
+	"signalbox/internal/gateway"
 	"signalbox/internal/gateway/conform"
 	"signalbox/internal/gateway/litellm"
 )
@@ -102,7 +103,7 @@ func (a *app) controlConform(ctx context.Context, target string, o conforming) e
 		r, err := conform.Run(ctx, one)
 		switch {
 		case errors.Is(err, conform.ErrAway):
-			return &unreachable{what: "trying " + safe(p.url), err: err, try: "curl -i " + quoted(p.url+"/controls")}
+			return &unreachable{what: "trying " + safe(p.url), err: err, try: "curl -i " + gateway.Word(p.url+"/controls")}
 		case err != nil:
 			return &usageError{err: err}
 		}
@@ -162,6 +163,12 @@ func (a *app) placesOf(target string, o conforming) ([]place, ways, error) {
 		for _, one.url = range g.Instances {
 			if g.Name != target && strings.TrimRight(one.url, "/") != strings.TrimRight(target, "/") {
 				continue
+			}
+			if g.Kind != config.GatewayContract && g.Kind != config.GatewayLiteLLM {
+				return nil, nil, &usageError{
+					err: fmt.Errorf("%s is of kind %s, which serves no control contract", g.Name, g.Kind),
+					try: "a gateway of kind contract or litellm; signalbox control describe " + gateway.Word(g.Name) + " tells what this one can do",
+				}
 			}
 			if env.ReadOnly && len(o.controls) > 0 {
 				return nil, nil, &usageError{err: fmt.Errorf("environment %s is read-only in the configuration", g.Env), try: "leave --control out to read only"}

@@ -124,10 +124,10 @@ func reachedOf(x *desk.Reach) reachedLever {
 	}
 	words := []string{"signalbox", "control", "plan", x.Verb}
 	for _, dim := range slices.Sorted(maps.Keys(x.Scope)) {
-		words = append(words, quoted(safe(dim+"="+x.Scope[dim])))
+		words = append(words, gateway.Word(safe(dim+"="+x.Scope[dim])))
 	}
 	if v := sampleValue[gateway.Verb(x.Verb)]; v != "" {
-		words = append(words, "--value", quoted(v))
+		words = append(words, "--value", gateway.Word(v))
 	}
 	l.Plan = strings.Join(words, " ")
 	return l

@@ -12,6 +12,7 @@ import (
 
 	"signalbox/internal/config"
 	"signalbox/internal/desk"
+	"signalbox/internal/gateway"
 )
 
 // jsonReverted is what came of taking a lever back.
@@ -140,11 +141,11 @@ func (c *controls) revertDue(ctx context.Context, output string) error {
 // dueCommand is the line for a timer that ends console-held levers on time.
 func (a *app) dueCommand(dir string) string {
 	line := "signalbox control revert --due"
-	if a.g.config != "" {
-		line += " -c " + quoted(absolute(a.g.config))
+	if a.found != "" { // a timer does not run in the folder in which it was found
+		line += " -c " + gateway.Word(absolute(a.found))
 	}
 	if home, _ := os.UserHomeDir(); dir != "" && dir != config.DefaultStateDir(os.Getenv, home) {
-		line += " --state-dir " + quoted(absolute(dir))
+		line += " --state-dir " + gateway.Word(absolute(dir))
 	}
 	return line
 }

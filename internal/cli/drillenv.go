@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"signalbox/internal/gateway"
 )
 
 // The files of the state folder in which a drill says where its fleet is, for as long as it runs. They are made for a
@@ -27,8 +29,8 @@ func (g *game) announce() (withdraw func()) {
 	if err != nil {
 		g.say("%s", "second terminal: not described: "+err.Error())
 	} else if !g.opts.headless {
-		g.say("%s", "in a second terminal   . "+quoted(filepath.Join(g.station.dir, drillEnvName))+"   sets $TOKEN, $ACCESS_LOG and the URLs above")
-		g.say("%s", "                       signalbox control state -c "+quoted(filepath.Join(g.station.dir, drillConfigName)))
+		g.say("%s", "in a second terminal   . "+gateway.Word(filepath.Join(g.station.dir, drillEnvName))+"   sets $TOKEN, $ACCESS_LOG and the URLs above")
+		g.say("%s", "                       signalbox control state -c "+gateway.Word(filepath.Join(g.station.dir, drillConfigName)))
 	}
 	return func() {
 		for name, text := range files {
@@ -43,7 +45,7 @@ func (g *game) announce() (withdraw func()) {
 // settings are the fleet's addresses as a shell reads them.
 func (g *game) settings() string {
 	var b strings.Builder
-	set := func(name, value string) { fmt.Fprintf(&b, "%s=%s\n", name, quoted(value)) }
+	set := func(name, value string) { fmt.Fprintf(&b, "%s=%s\n", name, gateway.Word(value)) }
 	set("TOKEN", g.fleet.Token())
 	set("ACCESS_LOG", g.fleet.AccessLog())
 	set("ERROR_LOG", g.fleet.ErrorLog())

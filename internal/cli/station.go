@@ -213,5 +213,6 @@ func (a *app) loadConfig() (cfg *config.Config, ok bool, err error) {
 	if a.g.env != "" && !slices.ContainsFunc(cfg.Gateways, func(g config.Gateway) bool { return g.Env == a.g.env }) {
 		return nil, false, &usageError{err: fmt.Errorf("no gateway is in environment %q", a.g.env), try: "see the configuration's gateways"}
 	}
+	a.found = path
 	return cfg, true, nil
 }

@@ -71,16 +71,20 @@ func said(texts ...string) string {
 func Line(argv []string) string {
 	words := make([]string, len(argv))
 	for i, w := range argv {
-		if w != "" && strings.IndexFunc(w, func(r rune) bool {
-			return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+=,-", r)
-		}) < 0 {
-			words[i] = w
-			continue
-		}
-		words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		words[i] = Word(w)
 	}
 	return strings.Join(words, " ")
 }
+
+// Word writes one word of a command as a shell takes it.
+func Word(w string) string {
+	if w != "" && strings.Trim(w, shellSafe) == "" {
+		return w
+	}
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+}
+
+const shellSafe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+=,-"
 
 // tail keeps the end of what is written to it.
 type tail struct {
