@@ -148,6 +148,38 @@ func TestClassifyByMeaning(t *testing.T) {
 	}
 }
 
+// What wrappers, frameworks and gateways put around a cause or say in its place.
+func TestClassifyWrappers(t *testing.T) {
+	tests := map[string]Class{
+		"org.example.ai.TransientException: 503 - \n\tat org.example.ai.Client.send(Client.java:9)":        Unavailable,
+		"org.example.ai.ClientException: 404 - \n\tat org.example.ai.Client.send(Client.java:9)":           ModelNotFound,
+		`{"error":{"message":"","type":"upstream_error","param":"422","code":"bad_response_status_code"}}`: BadRequest,
+		"failed: stream ended": Truncated,
+		"generation failed: error trying to connect: No such file":      Connection,
+		"api client: java.net.ConnectException while asking for tokens": Connection,
+		"Connection prematurely closed BEFORE response":                 Connection,
+		"An error occurred while sending the request.":                  Connection,
+		"system message must be at the beginning of the list":           BadRequest,
+		"The last message must be the last of the user":                 BadRequest,
+		"The model did not produce any text for this turn":              InvalidOutput,
+		"error: exceeded maximum retries (2) for output validation":     InvalidOutput,
+		"Expected dict_keys(['a', 'b']) but got dict_keys(['a'])":       InvalidOutput,
+		"error: unexpected line format in the answer":                   InvalidOutput,
+		"auth_unavailable: 账号池没有可用账号, 额度保留 0":                           NoHealthyUpstream,
+		"该渠道已被禁用":                                                       NoHealthyUpstream,
+		"error 429: team quota reached, ask your administrator":         QuotaExhausted,
+		"Supported models are a-1 and a-2, you asked for a-3":           ModelNotFound,
+		"The Complete API was removed in March":                         ModelNotFound,
+		"Guard Rail denied: this topic is not for us":                   ContentFiltered,
+		"tokenize: too many tokens":                                     ContextOverflow,
+	}
+	for text, want := range tests {
+		if v := Classify(Input{Text: text}); v.Class != want {
+			t.Errorf("got %s (%s), want %s: %s", v.Class, v.Why, want, text)
+		}
+	}
+}
+
 // Messages as they come without a level, a status or the word error around them: what they say decides.
 func TestClassifyBareMessages(t *testing.T) {
 	tests := map[string]Class{

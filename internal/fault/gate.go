@@ -77,7 +77,7 @@ type asks struct {
 // tellers are read in the same pass as the rules' words.
 var tellers = append([]teller{
 	{words: []string{
-		"status", "status code", "status code is", "status code of", "status is", "status of", "code", "http", "|http/1.1", "|http/1.0", "|http/2.0", "|http/2", "|http/3", "|http/3.0", "error", "failed", "returned", "responded with", "responded", "response",
+		"status", "status code", "status code is", "status code of", "status is", "status of", "code", "http", "|http/1.1", "|http/1.0", "|http/2.0", "|http/2", "|http/3", "|http/3.0", "error", "failed", "returned", "responded with", "responded", "response", "exception", "param",
 		"[", "(", "):", "状态码", "错误", "错误码", "http错误",
 	}, kinds: markLead},
 	{words: []string{"client error", "server error", "status code", "overloaded", "insufficient balance"}, kinds: markReason},

@@ -11,7 +11,7 @@ var rules = slices.Concat(accountRules, moneyRules, sizeRules, policyRules, gate
 // account and its like are what can be suspended.
 var accounts = []string{
 	"|account", "organization", "organisation", "|project", "|api key", "|key has|", "|key is|", "|key was|", "this key", "your key", "your access", "api access", "workspace", "|company|", "|consumer", "|tenant", "subscription", "this resource", "your resource", "user has been", "user is",
-	"账号", "账户", "用户", "密钥", "渠道",
+	"账号", "账户", "用户", "密钥",
 }
 
 var accountRules = []rule{
@@ -61,7 +61,7 @@ var moneyRules = []rule{
 			"out of credit", "more credits", "all available credits", "any credits", "no credits", "credits remaining:0", "buy credits", "purchase credits", "add credits", "run out of credit", "ran out of credit", "out of funds", "out of tokens", "credits have been",
 			"payment required", "crossed budget", "exceeded budget", "over budget", "budget has been", "budget exceeded", "max budget", "spending limit", "spend limit", "spending cap", "usage cap|", "cost limit", "monthly limit", "monthly credit", "credit limit",
 			"request allowance", "monthly usage", "monthly spend", "monthly quota", "usage limit", "hard limit", "check your billing", "included credits", "billing details", "account balance", "account is not active", "outstanding balance", "unpaid",
-			"out of quota", "quota exhausted", "exhausted your", "allocated quota", "quota has been", "quota is exhausted", "extra usage", "exceeded your quota", "free tier has been", "free tier of the model", "free quota", "trial expired", "trial ended", "subscription expired",
+			"out of quota", "quota exhausted", "exhausted your", "allocated quota", "quota has been", "quota is exhausted", "quota reached", "reached your quota", "quota used up", "extra usage", "exceeded your quota", "free tier has been", "free tier of the model", "free quota", "trial expired", "trial ended", "subscription expired",
 			"plan has expired", "欠费", "配额", "hit your limit", "reached your limit", "enough credit", "enough balance", "enough quota", "enough funds", "paid plan", "paid subscription", "paid account", "paid tier", "BILLING_DISABLED",
 		}, near: []near{
 			{a: []string{"余额", "额度", "积分", "点数", "用量"}, b: []string{"上限", "不足", "用尽", "用完", "耗尽", "失败", "超出"}, within: 24},
@@ -70,7 +70,7 @@ var moneyRules = []rule{
 				b: []string{"depleted", "|exhausted", "used up", "used all", "ran out", "run out", "running out", "insufficient", "not enough", "|exceeded", "consumed", "|expired", "too low", "no remaining", "reached the limit", "been reached", "below zero", "negative"},
 			},
 			{a: []string{"subscription", "|plan|", "membership", "|license", "billing"}, b: []string{"|expired", "has ended", "|lapsed", "|inactive", "not active", "was cancelled", "was canceled", "past due", "not enabled", "has been disabled"}, within: 32},
-		}, not: []string{"error code 429", "over capacity", "overloaded", "负载已", "check quota", "no capacity"},
+		}, not: []string{"error code 429", "over capacity", "overloaded", "负载已", "check quota", "no capacity", "auth_unavailable", "没有可用"},
 	},
 	{
 		name: "allowance of a day or more", class: QuotaExhausted, from: "Groq, Google, OpenRouter, Anthropic limits", doc: []string{"(TPD)", "(RPD)", "PerDay", "free-models-per-day", "5-hour limit", "5 hour limit"},
@@ -113,7 +113,7 @@ var sizeRules = []rule{
 			"maximum input length", "too many input tokens", "entity too large", "client intended to send too large body", "超过最大长度", "输入过长", "长度超", "过长", "超出最大",
 		},
 		near: []near{
-			{a: []string{"too many tokens", "maximum tokens", "token limit", "token count"}, b: []string{"exceed"}, within: 64},
+			{a: []string{"too many tokens", "maximum tokens", "token limit", "token count"}, b: []string{"exceed", "tokenize"}, within: 64},
 			{a: []string{"context length", "context size", "context window", "context limit", "model s context", "max model len"}, b: []string{"exceed", "larger than", "longer than", "too large", "too long", "too small", "greater than", "beyond", "does not fit", "doesn t fit", "not fit", "overflow", "ran out"}, within: 48},
 			{a: []string{"|body|", "payload", "prompt", "|input|", "input length", "request size"}, b: []string{"exceeds", "|exceed|"}, within: 40},
 			{a: []string{"|request|", "prompt", "|input|", "|body|", "payload", "|file|"}, b: []string{"too large", "too big"}, within: 24},
@@ -153,8 +153,8 @@ var policyRules = []rule{
 		},
 		near: []near{{
 			a: []string{"blocked", "block|", "filtered", "refused", "rejected", "declined", "denied", "stopped", "restrict", "|detected", "not be submitted", "t respond", "cannot respond", "|against"}, within: 48,
-			b: []string{"|safety", "guardrail", "violat", "terms of service", "recitation", "prohibited", "moderation", "|harm", "|sensitive", "inappropriate", "content polic", "usage polic", "|unsafe", "copyright", "jailbreak", "prompt injection", "responsible ai"},
-		}, {a: []string{"violat", "triggered", "intervened", "flagged"}, b: []string{"guardrail", "content polic", "usage polic", "safety polic", "guideline", "moderation"}, within: 48}},
+			b: []string{"|safety", "guardrail", "guard rail", "prompt attack", "violat", "terms of service", "recitation", "prohibited", "moderation", "|harm", "|sensitive", "inappropriate", "content polic", "usage polic", "|unsafe", "copyright", "jailbreak", "prompt injection", "responsible ai"},
+		}, {a: []string{"violat", "triggered", "intervened", "flagged"}, b: []string{"guardrail", "guard rail", "prompt attack", "content polic", "usage polic", "safety polic", "guideline", "moderation"}, within: 48}},
 		not: []string{"you have been blocked", "content filter error", "blocked by cors", "connection was blocked", "filter results"},
 	},
 	{name: "content filter result", class: ContentFiltered, from: "Azure OpenAI annotations", doc: []string{"filtered:true"}, near: []near{{a: []string{"content filter"}, b: []string{"triggered", "detected:true"}, within: 48}}, not: []string{"content filter error"}},

@@ -24,6 +24,7 @@ var gatewayRules = []rule{
 				b: targets,
 			},
 			{a: []string{"|no|"}, b: []string{"models available", "providers available", "provider available", "endpoints available for", "servers available", "server available", "accounts available", "keys available", "channels available", "deployments available", "backends available", "upstreams available", "workers available", "worker available", "peers available", "nodes available", "instances available", "replicas available", "endpoints available", "credentials available", "credential available", "hosts available", "targets available", "upstream available", "channel available", "account available", "providers left", "provider left", "keys left", "key left", "accounts left", "channels left", "credentials left", "upstreams left"}, within: 40},
+			{a: []string{"渠道", "通道", "|channel"}, b: []string{"已被禁用", "被禁用", "已禁用", "被停用", "been disabled", "is disabled"}, within: 24},
 			{a: []string{"account pool", "key pool", "credential pool", "account window", "upstream pool", "provider pool"}, b: []string{"saturated", "exhausted", "|full", "|empty", "depleted"}, within: 40},
 			{
 				a: []string{

@@ -12,13 +12,13 @@ var namedRules = []rule{
 	{name: "data policy", class: Auth, from: "OpenRouter privacy errors", doc: []string{"data policy", "privacy settings"}},
 	{
 		name: "model missing", class: ModelNotFound, from: "Ollama, Bedrock, Google, LiteLLM, OpenRouter texts", doc: []string{
-			"try pulling it", "on-demand throughput", "non-serverless model", "is not found for api version", "entity was not found", "provided model identifier", "Invalid model name", "LLM Provider NOT provided", "no endpoints found for", "Publisher Model", "The model id is invalid", "not a valid model",
+			"try pulling it", "on-demand throughput", "non-serverless model", "is not found for api version", "entity was not found", "provided model identifier", "Invalid model name", "LLM Provider NOT provided", "no endpoints found for", "Publisher Model", "There is no 'model_name' with this string", "The model id is invalid", "not a valid model",
 		},
 		any: []string{
 			"model not found", "model not exist", "models not found", "model does not exist", "model is not found", "invalid model", "unknown model", "no such model", "no model named", "unrecognized model", "decommissioned", "unsupported model", "unsupport model", "model is not supported",
 			"model is not available", "could not find model", "deployment does not exist", "model has been deprecated", "has been retired", "model is deprecated", "model has been removed", "is being retired", "no longer available", "no longer supported", "cannot find model", "can not find model",
 			"model identifier is invalid", "model id is invalid", "model name passed", "does not support model", "cannot map model", "unmapped model", "no matching model", "is not a supported model", "not support model", "model may not exist", "model name is invalid", "model is unavailable",
-			"no model found", "no models found", "no models loaded", "no model loaded", "no model is loaded", "end of life", "end of its life", "no provider is configured", "no provider configured", "no provider for model", "unknown provider for model", "模型不存在", "不支持的模型", "不存在的模型", "未找到模型", "不支持模型", "模型未", "模型已下线",
+			"no model found", "no models found", "supported models are", "supported model names", "supported api model names", "available models are", "valid models are", "allowed models are", "no models loaded", "no model loaded", "no model is loaded", "end of life", "end of its life", "no provider is configured", "no provider configured", "no provider for model", "unknown provider for model", "模型不存在", "不支持的模型", "不存在的模型", "未找到模型", "不支持模型", "模型未", "模型已下线",
 		}, not: []string{"file not found"},
 	},
 	{
@@ -33,7 +33,8 @@ var namedRules = []rule{
 		name: "path missing", class: ModelNotFound, from: "Express, Kong, Go, Spring, OpenAI texts", doc: []string{
 			"cannot post /", "cannot get /", "no route matched", "detail:not found", "unrecognized request url", "404 page not found", "Invalid URL (", "unknown request url", "no static resource", "NoSuchKey", "the requested url was not found",
 		},
-		any: []string{"page not found", "route not found", "url not found", "no handler", "path not found", "no such route", "endpoint not found", "resource not found", "404 not found", "not found, status:404", "unknown endpoint", "no route to path", "no such api"},
+		near: []near{{a: []string{"|api|", "|apis|", "endpoint", "|engine|", "this version"}, b: []string{"was removed", "been removed", "was retired", "been retired", "been discontinued", "was discontinued", "was sunset", "been sunset", "been shut down", "was shut down"}, within: 32}},
+		any:  []string{"page not found", "route not found", "url not found", "no handler", "path not found", "no such route", "endpoint not found", "resource not found", "404 not found", "not found, status:404", "unknown endpoint", "no route to path", "no such api", "InvalidAction", "no such endpoint"},
 	},
 }
 
@@ -71,9 +72,9 @@ var outputRules = []rule{
 		"ServiceUnavailableException", "loading model", "model is loading", "is currently loading",
 	}, not: []string{"error loading model", "failed loading model", "while loading model"}},
 	{name: "output cut", class: Truncated, from: "OpenAI SDKs, pydantic, V8, Go", doc: []string{"EOF while parsing", "unexpected end of json", "LengthFinishReason", "Unexpected end of JSON input", "length limit was reached"}, any: []string{"unterminated json", "truncated json", "json is truncated", "output was truncated", "response was truncated"}, not: []string{"tool call"}},
-	{name: "output code", class: InvalidOutput, confidence: sure, from: "Google, Groq, Vercel AI SDK, LangChain, LiteLLM, instructor", doc: []string{
+	{name: "output code", class: InvalidOutput, confidence: sure, from: "Google, Groq, Vercel AI SDK, LangChain, LiteLLM, instructor, DSPy, pydantic-ai", doc: []string{
 		"MALFORMED_FUNCTION_CALL", "tool_use_failed", "NoObjectGenerated", "OutputParserException", "invalid_output", "invalid_tool_call", "UNEXPECTED_TOOL_CALL", "json_validate_failed", "AI_JSONParseError", "failed to process successful response", "AI_TypeValidation", "ToolCallParseError", "ToolCallParseException", "InvalidToolArguments", "InvalidToolInput",
-		"NoSuchTool", "malformed_tool", "JSONSchemaValidationError", "InstructorRetryException", "OUTPUT_PARSING_FAILURE", "EmptyResponseBody", "IncompleteOutputException", "output_parse_error", "NoOutputGenerated", "UnexpectedModelBehavior", "ModelBehaviorError",
+		"NoSuchTool", "malformed_tool", "JSONSchemaValidationError", "InstructorRetryException", "OUTPUT_PARSING_FAILURE", "EmptyResponseBody", "IncompleteOutputException", "output_parse_error", "AdapterParseError", "dict_keys(", "for result validation", "for output validation", "parsing LLM output", "InvalidOutputError", "ResponseParsingError", "ToolExecutionError: Invalid", "SchemaValidationError", "ResponseValidationError", "NoOutputGenerated", "UnexpectedModelBehavior", "ModelBehaviorError",
 	}},
 	{
 		// What the JSON readers of the common languages say of text that is not JSON. Who fed them, status and words around tell.
@@ -93,11 +94,12 @@ var outputRules = []rule{
 			"no object generated", "response did not match", "did not match schema", "match schema", "match the schema", "match the expected schema", "match expected schema", "empty response", "empty content", "empty candidates", "no candidates", "no choices", "without choices", "missing choices",
 			"empty completion", "empty output", "empty stream", "returned no content", "no content in response", "no content returned", "not valid json", "invalid json", "malformed json", "json decode error", "JSONDecodeError", "expecting value:line",
 			"invalid function call", "invalid args", "invalid arguments", "unterminated string", "expecting property name", "expecting , delimiter", "unexpected token", "no text content", "failed to generate json", "failed to parse",
-			"response cannot be null", "response is null", "response was null", "returned empty", "no valid json", "failed to validate json", "returned an empty", "empty or malformed", "cannot parse", "unparseable", "unparsable", "invalid utf 8", "json parsing failed", "error parsing", "bad json", "did not return valid", "did not return any",
+			"response cannot be null", "response is null", "response was null", "returned empty", "no valid json", "failed to validate json", "returned an empty", "empty or malformed", "cannot parse", "unparseable", "unparsable", "invalid utf 8", "json parsing failed", "error parsing", "bad json", "did not return valid", "did not return any", "did not provide any", "did not produce any", "did not generate any", "didn t return any", "didn t produce any", "didn t generate any", "no assistant message",
 			"no generations", "none or empty", "wrong arguments", "bad arguments", "neither content nor", "with an empty message", "empty assistant message", "no valid tool call", "内容为空", "return value is empty", "hallucinated", "unknown tool", "no such tool", "invalid format:", "missing action", "does not conform", "not conform to", "解析失败", "返回为空", "空响应",
 		},
 		near: []near{
 			{a: []string{"json", "tool call", "function call", "tool argument", "model output", "llm output", "arguments"}, b: []string{"malformed", "invalid character", "could not be parsed", "unexpected character", "not parse", "failed to decode", "is invalid|", "unparse", "not valid", "cut off in"}, within: 64},
+			{a: []string{"output format", "line format", "chunk format", "event format", "format in response", "format of the response", "response structure", "json mode"}, b: []string{"unexpected", "unrecognized", "|wrong", "malformed", "trying to get", "mode failed", "not correct", "did not follow", "not followed"}, within: 32},
 			{a: []string{"json"}, b: []string{"not contain", "contains no", "unable to get", "could not get", "could not extract", "unable to extract", "failed to extract", "cannot extract", "could not find", "no valid"}, within: 32},
 			{a: []string{"|tool|"}, b: []string{"not found", "does not exist", "is not available", "not registered", "not a valid tool"}, within: 40},
 			{a: []string{"|no|"}, b: []string{"in response", "in the response", "in completion", "in the completion", "in model output", "in the reply"}, within: 32},
@@ -106,7 +108,7 @@ var outputRules = []rule{
 			{a: []string{"returned no|", "returned null", "returned nothing", "returned none", "produced no|", "got no|", "without any"}, b: []string{"candidates", "choices", "content", "|text|", "|image", "response", "completion", "output", "message", "answer", "tool call", "function call"}, within: 24},
 			{a: []string{"|empty|", "|blank|"}, b: []string{"response", "content", "completion", "candidates", "choices", "|answer", "|reply", "output"}, within: 28},
 		},
-		not: []string{"empty reply from server", "invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token <", "parse request", "request was malformed", "loads request", "invalid tool schema", "invalid tools", "json body", "must be non empty", "must not be empty", "should not be empty", "cannot be empty", "may not be empty", "finish reason:safety", "no content:", "has no attribute"},
+		not: []string{"empty reply from server", "ConnectException", "connection refused", "ECONNREFUSED", "ECONNRESET", "invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token <", "parse request", "request was malformed", "loads request", "invalid tool schema", "invalid tools", "json body", "must be non empty", "must not be empty", "should not be empty", "cannot be empty", "may not be empty", "finish reason:safety", "no content:", "has no attribute"},
 	},
 	{name: "answer without its parts", class: InvalidOutput, weak: true, near: []near{{a: []string{"KeyError", "|missing|", "undefined", "|none|"}, b: []string{"choices", "candidates"}, within: 32}}},
 }

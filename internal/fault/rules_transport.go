@@ -11,7 +11,7 @@ var streamRules = []rule{
 	},
 	{
 		name: "broke off", class: Truncated, layer: "client",
-		faint: []string{"truncated|", "中断"},
+		faint: []string{"truncated|", "中断", "stream ended", "stream closed", "stream finished"},
 		any: []string{
 			"unexpected eof", "eof while reading", "cut short", "|cut off", "body closed", "stream was cut", "partial response", "error in input stream", "incomplete response", "incomplete stream", "missing finish reason", "without finish reason", "no finish reason", "malformed chunk",
 			"before the response finished", "before response finished", "before completion event", "before terminal", "before the terminal", "terminal chunk", "stream terminated", "terminated unexpectedly", "stream broke", "was truncated", "been truncated", "got truncated", "截断",
@@ -75,7 +75,7 @@ var transportRules = []rule{
 			"upstream connect error", "upstream_reset_before_response", "NewConnectionError", "Max retries exceeded with url", "{connection_termination}", "{connection_failure}", "reset reason: connection", "connection_failure", "ConnectError", "exception - connection error", "ClientConnectorError", "reqwest::Error { kind: Request", "RemoteProtocolError", "ServerDisconnected", "UND_ERR_SOCKET",
 			"CERTIFICATE_VERIFY_FAILED", "error code 520", "error code 521", "error code 523", "error code 525", "error code 526", "error code:520", "error code:521", "error code:523", "error code:525", "error code:526", "error code:1016", "WinError 10061", "WinError 10054", "Errno 111", "Errno 104",
 			"prematurely closed connection while reading response header", "web server is down", "web server is returning an unknown error", "ERR_CONNECTION", "ERR_SSL", "ERR_NETWORK", "UNABLE_TO_VERIFY", "UNABLE_TO_GET_ISSUER", "DEPTH_ZERO_SELF_SIGNED", "SELF_SIGNED_CERT", "ERR_TLS", "SSL_ERROR",
-			"SSLHandshakeException", "SocketException", "error sending request for url", "curl: (7)", "curl: (6)", "curl: (35)", "curl: (52)", "curl: (56)", "ClientCertUntrusted", "ReadError|", "ConnectionResetError", "BrokenPipe", "ERR_NAME_NOT_RESOLVED", "dial tcp", "dial unix", "ERR_INTERNET_DISCONNECTED", "ERR_EMPTY_RESPONSE", "ERR_ADDRESS_UNREACHABLE", "ERR_TUNNEL_CONNECTION", "ERR_PROXY_CONNECTION", "ERR_CERT", "type error:load failed", "IncompleteMessage",
+			"SSLHandshakeException", "SocketException", "ConnectException", "NoRouteToHost", "HttpHostConnect", "ClosedChannelException", "prematurely closed before response", "an error occurred while sending the request", "unable to read data from the transport", "error sending request for url", "curl: (7)", "curl: (6)", "curl: (35)", "curl: (52)", "curl: (56)", "ClientCertUntrusted", "ReadError|", "ConnectionResetError", "BrokenPipe", "ERR_NAME_NOT_RESOLVED", "dial tcp", "dial unix", "ERR_INTERNET_DISCONNECTED", "ERR_EMPTY_RESPONSE", "ERR_ADDRESS_UNREACHABLE", "ERR_TUNNEL_CONNECTION", "ERR_PROXY_CONNECTION", "ERR_CERT", "type error:load failed", "IncompleteMessage", "error trying to connect", "tcp connect error", "积极拒绝",
 		},
 		faint: []string{"|dns", "certificate", "ssl:", "tls:", "tls handshake", "network connection", "reading response header", "connecting to upstream"},
 		any: []string{
