@@ -69,6 +69,7 @@ var moneyRules = []rule{
 				a: []string{"credit", "balance|", "|quota", "allowance", "allocation", "|budget", "|funds|", "free tier", "|trial", "paid usage", "spend cap", "spending cap", "token quota"}, within: 40,
 				b: []string{"depleted", "|exhausted", "used up", "used all", "ran out", "run out", "running out", "insufficient", "not enough", "|exceeded", "consumed", "|expired", "too low", "no remaining", "reached the limit", "been reached", "below zero", "negative"},
 			},
+			{a: []string{"exceeded your", "exceeds your", "used up your"}, b: []string{"usage|", "allotment", "allocation", "allowance", "entitlement"}, within: 32},
 			{a: []string{"subscription", "|plan|", "membership", "|license", "billing"}, b: []string{"|expired", "has ended", "|lapsed", "|inactive", "not active", "was cancelled", "was canceled", "past due", "not enabled", "has been disabled"}, within: 32},
 		}, not: []string{"error code 429", "over capacity", "overloaded", "负载已", "check quota", "no capacity", "auth_unavailable", "没有可用"},
 	},

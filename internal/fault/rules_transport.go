@@ -7,7 +7,7 @@ var streamRules = []rule{
 			"while reading body", "while reading response body", "reading response body", "while reading upstream", "upgraded connection", "after_response_started", "error reading a body", "error decoding response body", "without sending complete", "incomplete chunked", "IncompleteRead",
 			"InvalidChunkLength", "Response ended prematurely", "ClientPayloadError", "payload is not completed", "ContentLengthError", "TransferEncodingError", "other side closed", "before response.completed", "response.incomplete", "before message_stop", "ERR_STREAM_PREMATURE_CLOSE",
 			"premature close", "outstanding read data remaining", "transfer closed with", "without [DONE]", "no [DONE]", "stream_truncated", "modelStreamErrorException", "StreamResetException", "stream was reset", "without sending any chunks", "unterminated event", "without sending TLS close_notify", "ERR_INCOMPLETE_CHUNKED_ENCODING", "chunked encoding", "upstream prematurely closed connection while sending to client",
-		}, not: []string{"client prematurely closed"},
+		}, not: []string{"client prematurely closed", "closed before response"},
 	},
 	{
 		name: "broke off", class: Truncated, layer: "client",
