@@ -104,9 +104,10 @@ func (t *text) decide(in Input, set *ruleSet) (finding, bool) {
 	return finding{}, false
 }
 
-// idle tells whether a line at level info only talks about something with a word that a rule knows.
+// idle tells whether a line at level info only talks about something with a word that a rule knows: a code counts there
+// beside a word of trouble, other words beside one of failure.
 func (t *text) idle(f finding) bool {
-	return (t.level == levelInfo || t.level == levelDebug) && t.status < 400 && f.confidence < sure && !t.failing
+	return (t.level == levelInfo || t.level == levelDebug) && t.status < 400 && !t.failing && (f.confidence < sure || !t.trouble)
 }
 
 func why(f finding) string {

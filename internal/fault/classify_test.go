@@ -548,6 +548,7 @@ func TestClassifyLinesOfAHealthyProgram(t *testing.T) {
 		`INFO circuit breaker configured: opens at 50% for 30s`,
 		`INFO retry policy: at most 3 attempts, timeout 60s`,
 		`INFO rate limiter ready: 500 requests per minute`,
+		`INFO metadata of an unknown model: m-1 takes the defaults`,
 		`{"id":"resp_1","status":"completed","error":null,"incomplete_details":null}`,
 		`Response(status='completed', error=None, usage=12)`, `{"errors":[],"error":false,"ok":true}`,
 		`done: 0 errors, 2 warnings`, `no errors found`, `{"ok":true,"error":""}`,
