@@ -81,7 +81,7 @@ func (r *rouse) add(i int) { r[i>>6] |= 1 << (i & 63) }
 // join is for each word of each text, and no loop for that.
 func (r *rouse) join(o rouse) { r[0], r[1] = r[0]|o[0], r[1]|o[1] }
 
-// ruleSet is every word that a verdict asks for, in one automaton.
+// ruleSet is every word that a verdict asks for, and what finds them.
 type ruleSet struct {
 	words   *words
 	rules   []compiled
