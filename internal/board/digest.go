@@ -256,7 +256,7 @@ func (d *Digest) Leaves(sec int64) []Leaf {
 }
 
 func (d *Digest) leaf(x *cell, more *detail) Leaf {
-	l := Leaf{Key: d.places.Key(x.place), Retries: int64(x.retries), Again: more.again, Width: time.Second}
+	l := Leaf{Key: d.places.Key(x.place), Retries: int64(x.retries), Again: more.again, Width: time.Second, Place: x.place + 1}
 	d.bins = d.histograms.fill(&l, &more.measured, d.bins)
 	if len(more.callers) > 0 {
 		l.Callers = more.callers

@@ -21,6 +21,7 @@ type Leaf = struct {
 	Callers             []CallerN     // who failed by a fault of its own, as far as it is known
 	Fell                []FellN       // from where requests fell to it
 	Width               time.Duration // of the widest count in it: a scrape's delta says little about one second
+	Place               uint32        // 0, or a number that is mostly the same for one key: where to look for it first
 }
 
 // CallerN counts the caller's own failures of one caller.
@@ -41,7 +42,7 @@ func (b *Board) Leaves(sec int64) []Leaf {
 	var out []Leaf
 	var bins []traffic.Bin
 	b.series.asked = max(b.series.asked, sec)
-	for _, s := range b.series.all {
+	for n, s := range b.series.all {
 		s.seen(b.series.asked)
 		list := s.levels[0]
 		if n := len(list); n == 0 || list[n-1].start < sec || list[0].start > sec || !b.rights.counts(s.ident) {
@@ -52,6 +53,7 @@ func (b *Board) Leaves(sec int64) []Leaf {
 			continue
 		}
 		l := list[i].leaf(s.key)
+		l.Place = uint32(n) + 1 //nolint:gosec // as many as there are keys
 		if len(s.fresh) > 0 && s.fresh[0].sec == sec {
 			bins = b.histograms.fill(&l, &s.fresh[0].measured, bins)
 		}

@@ -39,6 +39,7 @@ type Leaf = struct {
 	Callers             []CallerN     // who failed by a fault of its own, as far as it is known
 	Fell                []FellN       // from where requests fell to it
 	Width               time.Duration // of the widest count in it
+	Place               uint32        // 0, or a number that is mostly the same for one key: where to look for it first
 }
 
 // EventKind says what happened to a burst.

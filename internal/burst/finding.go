@@ -50,6 +50,7 @@ type Lookout struct {
 	classes  [256]ending
 	spots    map[spotID]*spot
 	leaves   map[traffic.Key]*counted
+	lately   lately[counted]
 	moves    map[move]*moving
 	breakers map[traffic.Key]*breaker
 	places   []*spot               // all of them in the order of their appearance, so that the same counts tell the same
@@ -183,6 +184,7 @@ func (l *Lookout) forget(sec int64) {
 	for k, c := range l.leaves {
 		if sec-c.last > keepBurst {
 			delete(l.leaves, k)
+			clear(l.lately)
 		}
 	}
 	for k, s := range l.spots {

@@ -173,9 +173,12 @@ func (l *Lookout) Count(sec int64, leaves []Leaf) {
 	}
 	for i := range leaves {
 		x := &leaves[i]
-		c := l.leaves[x.Key]
+		c := l.lately.find(x)
 		if c == nil {
-			c = l.counted(x.Key)
+			if c = l.leaves[x.Key]; c == nil {
+				c = l.counted(x.Key)
+			}
+			l.lately.keep(x, c)
 		}
 		c.last = sec
 		b := l.binOf(x)

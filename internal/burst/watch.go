@@ -14,6 +14,7 @@ type watch struct {
 	falses float64
 	leaves []*leaf
 	byKey  map[traffic.Key]*leaf // by the keys that they are counted under, and by their own
+	lately lately[leaf]
 	cuts   []*cut
 	byCut  map[place]*cut
 	keys   int  // places that are watched, as many as byCut has
@@ -63,9 +64,10 @@ func (w *watch) alarmAt(kinds int) float64 {
 
 // take adds what one series counted in this second.
 func (w *watch) take(sec int64, in *Leaf) {
-	l := w.byKey[in.Key]
+	l := w.lately.find(in)
 	if l == nil {
 		l = w.leafOf(in.Key)
+		w.lately.keep(in, l)
 	}
 	if l.last != sec {
 		l.tick(sec)
@@ -97,6 +99,9 @@ func (x *slot) add(in *Leaf, table *signalTable) {
 
 // leafOf finds or makes the leaf that a key is counted in.
 func (w *watch) leafOf(raw traffic.Key) *leaf {
+	if l := w.byKey[raw]; l != nil {
+		return l
+	}
 	key := leafKey(raw)
 	l := w.byKey[key]
 	if l == nil {
@@ -205,6 +210,7 @@ func (w *watch) forget(drop func(*leaf) bool) {
 		}
 	}
 	if len(gone) > 0 {
+		clear(w.lately)
 		for k, l := range w.byKey {
 			if gone[l] {
 				delete(w.byKey, k)
