@@ -132,13 +132,13 @@ func (r *records) appendLine(l *traffic.Lines, x *traffic.Line, at *numbered, ns
 	s.n++
 	size := 0
 	if r.withText {
-		size = int(x.Size + x.IDSize)
+		size = int(x.Size)
 	}
 	r.open(size)
 	if r.withText {
-		raw, id := l.Raw(x)
-		r.draft.text = append(append(r.draft.text, id...), raw...)
-		r.draft.enter(len(id), 0, 0, 0, len(raw))
+		raw, _ := l.Raw(x)
+		r.draft.text = append(r.draft.text, raw...)
+		r.draft.enterLine(int(x.Size), int(x.ID), int(x.IDSize))
 	} else {
 		r.draft.enter(0, 0, 0, 0, 0)
 	}

@@ -133,3 +133,51 @@ func TestLinesCountAsRecords(t *testing.T) {
 		}
 	})
 }
+
+// A line has its request id within its text, and keeps it when it loses that text.
+func TestLinesKeepTheirIDs(t *testing.T) {
+	var d draft
+	d.reset(100)
+	want := map[int64]texts{}
+	for i := range int64(60) {
+		x := texts{id: fmt.Sprintf("req-%d", i*i), raw: fmt.Sprintf(`{"n":%d,"id":"req-%d","more":true}`, i, i*i)}
+		switch at := len(fmt.Sprintf(`{"n":%d,"id":"`, i)); {
+		case i%7 == 0:
+			x.message, x.code = "why", "c"
+			d.add(x)
+		case i%11 == 0:
+			x.id = ""
+			d.text = append(d.text, x.raw...)
+			d.enterLine(len(x.raw), 0, 0)
+		default:
+			d.text = append(d.text, x.raw...)
+			d.enterLine(len(x.raw), at, len(x.id))
+		}
+		want[100+i] = x
+	}
+	var u unpacked
+	var scratch []byte
+	same := func(b *block, of string) {
+		u.open(b)
+		for seq, x := range want {
+			if got := u.texts(seq); got != x {
+				t.Errorf("%s: %d is %+v, not %+v", of, seq, got, x)
+			}
+		}
+	}
+	b := d.pack(fastPacking, &scratch)
+	same(b, "packed")
+	thin := b.thinned(&u, &draft{}, &scratch, func(seq int64) bool { return seq%2 == 0 })
+	gone := int32(0)
+	for seq, x := range want {
+		if seq%2 == 0 {
+			gone++
+			x.raw = ""
+			want[seq] = x
+		}
+	}
+	if same(thin, "thinned"); thin.gone != gone {
+		t.Errorf("%d of %d have lost their text", thin.gone, gone)
+	}
+	same(thin.thinned(&u, &draft{}, &scratch, func(int64) bool { return false }), "thinned again")
+}

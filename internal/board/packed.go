@@ -90,8 +90,12 @@ func (d *draft) fits(size int) bool {
 	return d.n == 0 || d.n < blockRecords && len(d.text)+size <= blockText
 }
 
-// errorText in a directory entry says that code, type and message follow.
-const errorText = 1
+// What a directory entry says besides.
+const (
+	errorText = 1 << iota // code, type and message follow
+	idInRaw               // the request id is a part of the raw line, and where that is follows
+	entryBits = iota
+)
 
 func (d *draft) add(t texts) {
 	d.text = append(d.text, t.id...)
@@ -104,7 +108,7 @@ func (d *draft) add(t texts) {
 
 // enter writes a directory entry.
 func (d *draft) enter(id, code, kind, message, raw int) {
-	head := uint64(raw) << 1 //nolint:gosec // a length
+	head := uint64(raw) << entryBits //nolint:gosec // a length
 	bad := code+kind+message > 0
 	if bad {
 		head |= errorText
@@ -115,6 +119,14 @@ func (d *draft) enter(id, code, kind, message, raw int) {
 			d.dir = binary.AppendUvarint(d.dir, uint64(n)) //nolint:gosec // a length
 		}
 	}
+	d.n++
+}
+
+// enterLine writes a directory entry of a line that has its request id in it.
+func (d *draft) enterLine(raw, at, id int) {
+	head := uint64(raw)<<entryBits | idInRaw                                    //nolint:gosec // a length
+	d.dir = binary.AppendUvarint(binary.AppendUvarint(d.dir, head), uint64(id)) //nolint:gosec // a length
+	d.dir = binary.AppendUvarint(d.dir, uint64(at))                             //nolint:gosec // within the line
 	d.n++
 }
 
@@ -155,8 +167,9 @@ func (d *draft) pack(how packing, scratch *[]byte) *block {
 	return b
 }
 
-// entry is where one record's texts are in an unpacked block; they follow each other in the order of texts.
-type entry struct{ at, id, code, kind, message, raw int }
+// entry is where one record's texts are in an unpacked block; they follow each other in the order of texts. Of a line,
+// the request id is a part of the raw text instead: inside, of a length, from a place on.
+type entry struct{ at, id, code, kind, message, raw, inside, from int }
 
 func (e entry) end() int { return e.at + e.id + e.code + e.kind + e.message + e.raw }
 
@@ -209,7 +222,10 @@ func (u *unpacked) lay(dir []byte, n int) {
 	}
 	for range n {
 		head := next()
-		e := entry{at: at, raw: head >> 1, id: next()}
+		e := entry{at: at, raw: head >> entryBits, id: next()}
+		if head&idInRaw != 0 {
+			e.id, e.inside, e.from = 0, e.id, next()
+		}
 		if head&errorText != 0 {
 			e.code, e.kind, e.message = next(), next(), next()
 		}
@@ -229,7 +245,11 @@ func (u *unpacked) texts(seq int64) texts {
 		at += n
 		return string(u.text[at-n : at])
 	}
-	return texts{id: next(e.id), code: next(e.code), kind: next(e.kind), message: next(e.message), raw: next(e.raw)}
+	t := texts{id: next(e.id), code: next(e.code), kind: next(e.kind), message: next(e.message), raw: next(e.raw)}
+	if e.inside > 0 {
+		t.id = t.raw[e.from : e.from+e.inside]
+	}
+	return t
 }
 
 // thinned gives the block without the raw lines that drop names. The draft is used for it.
@@ -239,12 +259,21 @@ func (b *block) thinned(u *unpacked, d *draft, scratch *[]byte, drop func(seq in
 	var gone int32
 	for i := range u.entries {
 		e := &u.entries[i]
-		if e.raw > 0 && drop(b.first+int64(i)) {
+		switch {
+		case e.raw == 0 || !drop(b.first+int64(i)):
+		case e.inside > 0: // a line has no other text
+			e.at, e.id, e.inside, e.raw = e.at+e.from, e.inside, 0, 0
+			gone++
+		default:
 			e.raw = 0
 			gone++
 		}
 		d.text = append(d.text, u.text[e.at:e.end()]...)
-		d.enter(e.id, e.code, e.kind, e.message, e.raw)
+		if e.inside > 0 {
+			d.enterLine(e.raw, e.from, e.inside)
+		} else {
+			d.enter(e.id, e.code, e.kind, e.message, e.raw)
+		}
 	}
 	n := d.pack(max(b.how, fastPacking), scratch)
 	n.thin, n.gone = true, gone
