@@ -102,6 +102,10 @@ func (a *app) listScenarios(output string) error {
 
 // drill runs one drill to its end: the scenario's when headless, else when the operator leaves.
 func (a *app) drill(ctx context.Context, o drillOptions) error {
+	books, _, err := a.books(nil) // before the fleet: its clock and its users run from the start, and leave a small machine little time
+	if err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "signalbox-drill-")
 	if err != nil {
 		return &unreachable{what: "making room for the drill's logs", err: err, try: "set TMPDIR to a folder with space"}
@@ -114,10 +118,6 @@ func (a *app) drill(ctx context.Context, o drillOptions) error {
 		return &unreachable{what: "starting the drill's fleet", err: err, try: "signalbox drill --list"}
 	}
 	defer func() { _ = fleet.Stop() }() // stopped below where it matters; twice does no harm
-	books, _, err := a.books(nil)
-	if err != nil {
-		return err
-	}
 	cfg := drillConfig(fleet)
 	st, err := a.openStation(ctx, plan{cfg: cfg, books: books, drill: true, extra: []string{fleet.Token()}, gateways: drillGateways(fleet)})
 	if err != nil {

@@ -209,7 +209,7 @@ func clean(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // scriptPatience is how long a script waits for something to appear; it is never waited out when all is well.
-const scriptPatience = time.Minute
+const scriptPatience = 4 * time.Minute
 
 // eventually FILE TEXT: the text appears in a file that another process writes.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
@@ -222,5 +222,11 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 			return
 		}
 	}
-	ts.Fatalf("%q did not appear in %s", args[1], args[0])
+	said := ""
+	errs, _ := filepath.Glob(filepath.Join(ts.MkAbs("."), "*.err")) // of the programs beside the script, by the scripts' habit
+	for _, f := range errs {
+		raw, err := os.ReadFile(f)
+		said += fmt.Sprintf("\n%s: %s%v", filepath.Base(f), raw, err)
+	}
+	ts.Fatalf("%q did not appear in %s within %s%s", args[1], args[0], scriptPatience, said)
 }
