@@ -3,6 +3,7 @@ package ui
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"signalbox/internal/desk"
 )
@@ -93,5 +94,26 @@ func TestARefusedPlanBringsItsFormBack(t *testing.T) {
 	press(m, "esc")
 	if len(m.stack) > 0 {
 		t.Errorf("esc leaves %T", m.top())
+	}
+}
+
+// A lever that nobody has seen end is not shown as one that ends in a moment, nor a changed one as active.
+func TestALeverSaysThatItIsNotAsItShould(t *testing.T) {
+	for says, change := range map[string]func(l *desk.LeverView){
+		"its deadline passed at 02:16:30": func(l *desk.LeverView) { l.ExpiresAt = at.Add(-time.Minute) },
+		"DRIFT, ends in ":                 func(l *desk.LeverView) { l.Drift = "cap on gw-1 should be 4 and is 9" },
+		"NOT AS BEFORE cap on gw-1 should be 50": func(l *desk.LeverView) {
+			l.Out, l.State, l.Drift = false, desk.LeverReverted, "cap on gw-1 should be 50 and is 9"
+		},
+	} {
+		s := rich()
+		s.Levers[0].Out, s.Levers[0].State = true, desk.LeverActive
+		s.Levers[0].Drift, s.Levers[0].Err, s.Levers[0].ExpiresAt = "", "", at.Add(time.Minute)
+		change(&s.Levers[0])
+		m := console(t, newFakeDesk(s), 160, 50, Options{})
+		press(m, "5", "z")
+		if got := shown(m); !strings.Contains(got, says) {
+			t.Errorf("no %q on\n%s", says, got)
+		}
 	}
 }

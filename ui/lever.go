@@ -2,6 +2,7 @@ package ui
 
 import (
 	"strings"
+	"time"
 
 	"signalbox/internal/desk"
 )
@@ -54,6 +55,9 @@ func drawLever(f frame, l *desk.LeverView, sel, brief bool) []string {
 	return lines
 }
 
+// lateEnd is how long past its deadline a lever may be read as out: its end shows with the next read.
+const lateEnd = 5 * time.Second
+
 // leverLine is what the lever is, and where it stands.
 func leverLine(f frame, l *desk.LeverView, sel bool) string {
 	one := f.selected(sel)
@@ -61,6 +65,9 @@ func leverLine(f frame, l *desk.LeverView, sel bool) string {
 	if l.Out && !l.ExpiresAt.IsZero() {
 		left := countdown(l.ExpiresAt.Sub(f.now))
 		state, ends = state+" "+left, state+", ends in "+left
+		if f.now.Sub(l.ExpiresAt) > lateEnd { // nobody has seen it end
+			state, ends = state+" OVERDUE", state+", its deadline passed at "+hms(l.ExpiresAt)
+		}
 	}
 	if ends != "" && one.room() > width(clean(l.Title))+width(clean(ends))+6 {
 		state = ends
@@ -69,7 +76,7 @@ func leverLine(f frame, l *desk.LeverView, sel bool) string {
 	if !l.Out {
 		mark, s = "    ", dim
 	}
-	one.put(warn, mark).spread(s, l.Title, leverStyle(l), state)
+	one.put(warn, mark).spread(s, l.Title, leverStyle(l, f.now), state)
 	return one.line()
 }
 
@@ -186,10 +193,12 @@ func factWords(v string) string {
 	return "pending"
 }
 
-func leverStyle(l *desk.LeverView) style {
+func leverStyle(l *desk.LeverView, now time.Time) style {
 	switch {
 	case !l.Out:
 		return dim
+	case !l.ExpiresAt.IsZero() && now.Sub(l.ExpiresAt) > lateEnd:
+		return bad
 	case l.State == desk.LeverActive && l.Drift == "":
 		return good
 	case l.Drift != "" || l.State == desk.LeverFailed || l.State == desk.LeverPartial:

@@ -172,7 +172,7 @@ func (m *model) leverEnter() tea.Cmd {
 	t := []line{
 		{strong, "lever    ", l.Title + " on " + l.Gateway},
 		{plainStyle, "change   ", strings.ReplaceAll(l.Change, "->", m.th.arrow)},
-		{leverStyle(l), "state    ", stateWord(l)},
+		{leverStyle(l, m.now()), "state    ", stateWord(l)},
 		{plainStyle, "thrown   ", "by " + l.By + " at " + stamp(l.At)},
 		{plainStyle, "accepted ", l.Accepted + " " + l.AcceptedN + ": what the gateway answered"},
 		{plainStyle, "reported ", l.Reported + ": what it says when asked again"},
