@@ -151,7 +151,10 @@ func (l *lever) view() LeverView {
 		Outcome: l.outcome, OutcomeBy: l.outcomeBy, Drift: l.drift, Err: l.err,
 		Incident: l.incident, Run: l.plan.Change.Run, Step: l.plan.Change.Step,
 	}
-	if all > 0 {
+	switch {
+	case all > 0 && ok < all && l.accepted == Yes: // an answer was lost, and reading has shown the rest
+		v.AcceptedN = fmt.Sprintf("%d/%d by its answer, the rest by reading", ok, all)
+	case all > 0:
 		v.AcceptedN = fmt.Sprintf("%d/%d", ok, all)
 	}
 	if v.Out {

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"strings"
 	"time"
 
 	"signalbox/internal/gateway"
@@ -103,7 +104,9 @@ func (d *Desk) settleDoubt(l *lever, have, back, unread int, other string) {
 	case have == all:
 		d.inForce(l, LeverActive, incident.LeverReadBack, "in doubt, read back: in force on all instances")
 	case unread == 0 && have > 0:
+		said := receiptErrors(l.receipt, nil)
 		d.inForce(l, LeverPartial, incident.LeverReadBack, "in doubt, read back: in force on some instances only; "+other)
+		l.err = strings.TrimPrefix(other+"; "+said, "; ") // which one, and what it had answered
 	case unread > 0:
 		return // asked again with the next read
 	case l.undoing:
