@@ -108,7 +108,7 @@ func (p peer) receipt(r gateway.InstanceReceipt, a answer, method string, want g
 	r.RevAfter, r.SetBy = c.Version, c.SetBy
 	if !gateway.Same(c.Value, want) {
 		r.Err, r.InDoubt = fmt.Sprintf("%s (%s): it answered value %s for %s where %s was asked; read back", p.name, p.where(), a.hide(string(c.Value), 80), c.ID, want), true
-		return r, c.ExpiresAt
+		return r, p.ours(c.ExpiresAt)
 	}
 	r.OK = true
 	if method != http.MethodDelete && c.ExpiresAt == nil {
@@ -119,7 +119,7 @@ func (p peer) receipt(r gateway.InstanceReceipt, a answer, method string, want g
 			r.Note = join(r.Note, "replica "+redact.Outside(i.Name, maxName)+" has not applied it yet")
 		}
 	}
-	return r, c.ExpiresAt
+	return r, p.ours(c.ExpiresAt)
 }
 
 func join(a, b string) string {

@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"signalbox/internal/gateway"
@@ -68,7 +69,7 @@ func New(o Options) *Driver {
 	client := gateway.Straight(o.Client)
 	d := &Driver{opts: o}
 	for _, i := range o.Instances {
-		p := peer{name: i.Name, client: client, token: o.Token, timeout: o.Timeout}
+		p := peer{name: i.Name, client: client, token: o.Token, timeout: o.Timeout, ahead: new(atomic.Int64)}
 		p.base, p.bad = parseBase(i.URL)
 		if u, err := url.Parse(i.URL); err == nil && o.Through != nil {
 			p.through = o.Through("tcp", u.Host)

@@ -28,6 +28,41 @@ type peer struct {
 	client  *http.Client
 	token   func(context.Context) (string, error)
 	timeout time.Duration
+	ahead   *atomic.Int64 // by how much its clock was ahead of ours at the last look, in nanoseconds
+}
+
+// clockSlack is how far two clocks may be apart without anybody being told.
+const clockSlack = 2 * time.Second
+
+// compare takes in what a listing says of the gateway's clock, by which its deadlines run, and words a difference.
+func (p peer) compare(body []byte, asked, heard time.Time) (odd []string) {
+	var l struct {
+		Now time.Time `json:"now"`
+	}
+	if p.ahead == nil || json.Unmarshal(body, &l) != nil || l.Now.IsZero() {
+		return nil
+	}
+	ahead := l.Now.Sub(asked.Add(heard.Sub(asked) / 2))
+	if ahead.Abs() <= clockSlack+heard.Sub(asked)/2 {
+		ahead = 0
+	}
+	p.ahead.Store(int64(ahead))
+	switch {
+	case ahead > 0:
+		return []string{fmt.Sprintf("its clock is %s ahead of ours; ends are told by ours", ahead.Round(time.Second))}
+	case ahead < 0:
+		return []string{fmt.Sprintf("its clock is %s behind ours; ends are told by ours", -ahead.Round(time.Second))}
+	}
+	return nil
+}
+
+// ours gives an end of the gateway's by our clock: a countdown here must not outlast the lever there, nor end it early.
+func (p peer) ours(end *time.Time) *time.Time {
+	if end == nil || p.ahead == nil || p.ahead.Load() == 0 {
+		return end
+	}
+	at := end.Add(-time.Duration(p.ahead.Load()))
+	return &at
 }
 
 // request is one request of the contract. An empty key or rev is not sent.
@@ -139,6 +174,7 @@ func (r request) head(h http.Header, secret string) {
 
 // controls asks for all controls.
 func (p peer) controls(ctx context.Context) (usable []control, odd []string, err error) {
+	asked := time.Now()
 	a := p.do(ctx, request{method: http.MethodGet, path: "/controls"})
 	if a.err != nil {
 		return nil, nil, a.err
@@ -149,6 +185,10 @@ func (p peer) controls(ctx context.Context) (usable []control, odd []string, err
 	usable, odd, err = parseListing(a.body)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s (%s): %s", p.name, p.where(), a.hide(err.Error(), maxText))
+	}
+	odd = append(odd, p.compare(a.body, asked, time.Now())...)
+	for i := range usable {
+		usable[i].ExpiresAt = p.ours(usable[i].ExpiresAt)
 	}
 	return usable, odd, nil
 }
