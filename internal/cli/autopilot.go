@@ -22,6 +22,7 @@ type autopilot struct {
 	// release is always waited for: going back too early is how an incident begins again.
 	patience time.Duration
 	knows    map[string]string // fields and answers, by name
+	seen     []burstSample     // of the run's burst, while it waits
 }
 
 // fly waits for a burst that a runbook fits and walks it. It ends when the runbook does, or ctx.
@@ -125,6 +126,8 @@ func (p *autopilot) block(ctx context.Context, s desk.StepView, n int, b runbook
 		return p.refused(err)
 	case b.Action != nil && b.Action.Do == runbook.DoRelease:
 		return p.release(ctx, s.Step.Slug, n)
+	case b.Action != nil && s.Blocks[n].Lever == "" && p.settling():
+		p.say("autopilot: %s is not thrown: the burst is settling", b.Action.Do)
 	case b.Action != nil && s.Blocks[n].Lever == "":
 		return p.act(ctx, n)
 	}
@@ -188,6 +191,7 @@ func (p *autopilot) act(ctx context.Context, block int) error {
 func (p *autopilot) leave(ctx context.Context, s desk.StepView) error {
 	since := time.Now()
 	for {
+		p.watch()
 		now := p.desk.Snapshot().Run
 		if now == nil || now.Finished || now.Steps[now.Current].Step.Slug != s.Step.Slug {
 			return nil // an answer or a wait has moved the walk on
@@ -206,6 +210,10 @@ func (p *autopilot) leave(ctx context.Context, s desk.StepView) error {
 		}
 		if open(st) {
 			_, err := p.desk.Do(ctx, desk.StepSkip{Reason: "autopilot: a drill has no time for a longer wait"})
+			return err
+		}
+		if slices.ContainsFunc(st.Step.Blocks, throws) && !thrown(st) && p.settling() {
+			_, err := p.desk.Do(ctx, desk.StepSkip{Reason: "autopilot: the burst is settling, its lever is not needed"})
 			return err
 		}
 		note := "by the autopilot"
