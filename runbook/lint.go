@@ -240,7 +240,7 @@ func (l *linter) block(st Step, bl Block) {
 		if a.Cost == "" && !undo {
 			l.warnBlock(bl.Line, a.Do+" has no cost", "say what it costs the users, like `cost: requests over the cap wait`")
 		}
-		if len(st.Prose) == 0 {
+		if len(st.Prose) == 0 && !undo {
 			l.warn(st.Line, "a lever without a word of prose", "say when to use it and when not")
 		}
 		if !undo && a.Verify.Within() == 0 {
