@@ -72,9 +72,12 @@ func (m *model) bandTop() string {
 		add(0, warn, "READ-ONLY", "")
 	}
 	live, out, next := m.tally()
-	if live > 0 {
+	switch {
+	case live > 0:
 		add(1, bad, "! "+plural(live, "burst", "bursts"), "")
-	} else {
+	case !s.Learning.Done():
+		add(1, warn, learningWords(s.Learning), "learning")
+	default:
 		add(2, good, "calm", "")
 	}
 	if out > 0 {

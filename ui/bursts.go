@@ -55,12 +55,52 @@ func (p *burstPane) draw(f frame) (string, []string) {
 		title += ", " + itoa(n) + " settled"
 	}
 	if len(all) == 0 {
-		return "", []string{f.say(good, "  "+f.th.ok+" no burst"), f.say(dim, "  looked until "+hms(f.snap.Watermark)+"Z")}
+		return "", noBurst(f)
 	}
 	lines := f.list(&p.pin, len(all), func(i int) string { return all[i].ID }, func(i int, sel bool) []string {
 		return drawBurst(f, &all[i], sel)
 	})
 	return title, lines
+}
+
+// noBurst says that there is none, and how much that is worth: what was wrong before the reading began may look normal.
+func noBurst(f frame) []string {
+	l := f.snap.Learning
+	looked := f.say(dim, "  looked until "+hms(f.snap.Watermark)+"Z")
+	switch {
+	case !l.Done() && l.Since.IsZero():
+		return []string{f.say(warn, "  ? "+learningWords(l)), f.say(dim, "  no burst can be told yet")}
+	case !l.Done():
+		return []string{
+			f.say(warn, "  ? no burst yet, "+learningWords(l)), looked,
+			f.say(dim, "  reading began "+hms(l.Since)+"Z: what was wrong"), f.say(dim, "  before may look normal"),
+		}
+	}
+	return []string{f.say(good, "  "+f.th.ok+" no burst"), looked}
+}
+
+// learningWords says how far what is normal is known.
+func learningWords(l desk.Learning) string {
+	if l.Since.IsZero() {
+		return "nothing to learn from yet"
+	}
+	return "learning: " + itoa(int(l.Seen/time.Second)) + " of " + itoa(int(l.Needs/time.Second)) + " s"
+}
+
+// began is when a burst began, as far as that was read.
+func began(b *desk.BurstView) string {
+	if b.Earlier {
+		return "before " + stamp(b.Onset) + ", when reading began"
+	}
+	return stamp(b.Onset)
+}
+
+// earlierMark stands before the onset of a burst that may have begun earlier.
+func earlierMark(b *desk.BurstView) string {
+	if b.Earlier {
+		return "<"
+	}
+	return ""
 }
 
 // drawBurst is two lines, and where there is room what moves beside it, what it is made of, what was changed before it
@@ -83,7 +123,7 @@ func drawBurst(f frame, b *desk.BurstView, sel bool) []string {
 	}
 	one.spread(name, b.Name+" "+burstWords(b), stateStyle(b), percent(b.Rate)+" "+state)
 	two := f.under(sel)
-	two.put(plainStyle, "    ").put(size, hms(b.Onset)+" ").put(dim, short(endOf(b, f).Sub(b.Onset))+" ")
+	two.put(plainStyle, "    ").put(size, earlierMark(b)+hms(b.Onset)+" ").put(dim, short(endOf(b, f).Sub(b.Onset))+" ")
 	two.put(size, sizeWords(b))
 	if b.Episodes > 1 {
 		two.maybe(warn, ", x"+itoa(b.Episodes))
@@ -188,7 +228,7 @@ func (m *model) burstEnter() tea.Cmd {
 	t := []line{
 		{strong, "where    ", b.Name + " (" + b.Scope.String() + ")"},
 		{stateStyle(b), "state    ", b.State + ", " + noteWords(b) + " on the " + b.Side + " side"},
-		{plainStyle, "since    ", stamp(b.Onset) + ", seen " + short(b.Detected.Sub(b.Onset)) + " later"},
+		{plainStyle, "since    ", began(b) + ", seen " + short(b.Detected.Sub(b.Onset)) + " later"},
 		{plainStyle, "size     ", sizeWords(b) + "; now " + percent(b.Rate) + ", peak " + percent(b.Peak) + ", " + percent(b.Share) + " of what is beyond the ordinary"},
 		{plainStyle, "classes  ", mix(b.Classes)},
 		{plainStyle, "codes    ", codeMix(b.Codes)},

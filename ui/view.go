@@ -127,7 +127,7 @@ func cleanAll(list []string) string {
 
 func burstSentence(b *desk.BurstView) string {
 	return b.Name + " " + classWords(b.Leading) + " " + count(b.Failed) + "/" + count(b.Total) + " failed, now " +
-		percent(b.Rate) + " " + b.State + ", since " + stamp(b.Onset)
+		percent(b.Rate) + " " + b.State + ", since " + began(b)
 }
 
 // copyStatusKey copies how things stand, as one writes it into a chat.

@@ -106,6 +106,7 @@ type Burst struct {
 	Detected time.Time       // end of the second in which it was first seen
 	Ended    time.Time       // zero while it lasts
 	State    string
+	Earlier  bool // it may have begun before its onset, which is when reading began
 
 	Failed, Total int64   // in scope since the onset, all attempts
 	Excess        float64 // failures beyond the baseline

@@ -17,6 +17,7 @@ const (
 	endAfter     = 7200 // and ends, whatever it is
 	holdAfter    = 1800 // a suspicion stops learning for no longer than this
 	holdNear     = 6    // so much evidence less than an alarm is a suspicion
+	holdYoung    = 6    // and so much is one soon after a start
 	pauseAfter   = 10   // seconds without judgement after the last burst of a signal has ended
 	reopenWithin = 120  // the same place again within this: the same burst
 	wideCount    = time.Second
@@ -94,11 +95,12 @@ func (w *watch) onset(leaves []*leaf, s signal, sec int64) int64 {
 }
 
 // hold stops leaves from learning while a small cut that they are in looks wrong but has not spoken: a slow ramp
-// would otherwise be learned.
-func (w *watch) hold(near float64) {
+// would otherwise be learned. Soon after a start a large one does, too: what is everywhere may have begun before.
+func (w *watch) hold(sec int64, near float64) {
 	var bad sigset
+	whole := len(w.leaves) <= 6 || w.young(sec)
 	for _, c := range w.loud {
-		small := len(c.leaves)*3 <= len(w.leaves) || len(w.leaves) <= 6
+		small := whole || len(c.leaves)*3 <= len(w.leaves)
 		for s := range signals {
 			if !c.loud.has(s) || !c.stats[s].reaches(near) || !small || !c.stats[s].material(traits[s].doubt) {
 				continue

@@ -9,8 +9,10 @@ import (
 // The memory of a leaf.
 const (
 	histSecs    = 900 // how far back onset and scope can look
-	guardCold   = 10  // seconds before a second is learned, while little is known
+	guardCold   = 10  // seconds before a second is learned, while little is known of a leaf
 	guardWarm   = 89  // and later: a starting burst is not learned
+	earlyFew    = 2   // failures soon after a start,
+	earlyShare  = 0.1 // and with them a share of requests: more is a fault that began before, and no habit
 	warmAt      = 300 // requests from which a leaf is warm
 	globalPrior = 200 // requests that the default rate is worth
 )
@@ -47,6 +49,7 @@ type leaf struct {
 	cuts    []int32 // numbers of the cuts that it is in
 	base    baseline
 	late    *counts // what came late since the last second, nil for nothing
+	early   *early  // what it counted soon after a start; nil later
 	cell    int     // index of its cell
 }
 
@@ -74,16 +77,48 @@ func (l *leaf) tick(sec int64) {
 	l.span = l.span*f + float64(dt)
 	l.last = sec
 	l.settle()
+	l.remember(sec)
 	l.learn(sec)
 	l.past.drop(sec - histSecs)
 	l.now = slot{sec: sec, fails: l.now.fails[:0]}
+}
+
+// early is what a leaf has counted since a start that is not long ago. It may be a fault that began before, so it is not
+// learned as soon as what a new leaf does beside others that are known.
+type early counts
+
+// calm tells whether no more of it fails than may be usual somewhere.
+func (e *early) calm() bool {
+	if e == nil {
+		return true
+	}
+	c := (*counts)(e)
+	for s := range firstMeasured {
+		if s.family() == failing && float64(c.k[s]) > earlyFew+earlyShare*float64(c.seen(s)) {
+			return false
+		}
+	}
+	return true
+}
+
+// remember adds the last second to what is early, as long as it is.
+func (l *leaf) remember(sec int64) {
+	switch {
+	case l.watch.young(sec):
+		if l.early == nil {
+			l.early = &early{}
+		}
+		(*counts)(l.early).add(&l.now.counts)
+	case l.early != nil:
+		l.early = nil
+	}
 }
 
 // learn takes what has left the guard for normal, but what was frozen.
 func (l *leaf) learn(sec int64) {
 	p := &l.past
 	lag := int64(guardWarm)
-	if !l.warm {
+	if !l.warm && l.early.calm() {
 		lag = guardCold
 	}
 	for !p.ends(p.read) {

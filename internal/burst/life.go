@@ -25,6 +25,7 @@ type live struct {
 	traffic                int64   // last second with traffic in scope
 	upTo                   int64   // last second in the numbers
 	firm                   bool
+	earlier                bool // nothing that was read shows that it had a beginning
 	quietEnd               bool // ended for lack of traffic
 
 	within  *live   // the lasting burst inside whose scope it is, nil for none
@@ -51,6 +52,8 @@ const (
 	pointSecs = 30
 	peakSecs  = 10
 	peakLeast = 5 // requests that a peak needs
+
+	beginLeast = 3 // evidence that there was less before an onset: where all is missing, so many failures
 )
 
 func (b *live) open() bool { return b.ended == 0 }
@@ -253,6 +256,7 @@ func (w *watch) revise(b *live, sec int64, f found, n named) {
 	if f.n > 0 {
 		b.p1 = f.k / f.n
 	}
+	b.earlier = w.earlier(b)
 	if !b.sums.counted || (moved && b.onset > sec-histSecs) {
 		w.recount(b, sec)
 	}
@@ -265,6 +269,28 @@ func (w *watch) revise(b *live, sec int64, f found, n named) {
 		b.traffic = sec
 		w.tell(b, sec, Reopened, "")
 	}
+}
+
+// earlier tells whether a burst may have begun before the watch did: what was read of its place before its onset is not
+// clearly better than what came after (Poisson likelihood ratio).
+func (w *watch) earlier(b *live) bool {
+	if b.onset-w.born > fresh {
+		return false
+	}
+	k, m := 0.0, 0.0
+	for _, l := range w.inside(b.place) {
+		l.slots(w.born, b.onset-1, func(x *slot) {
+			k += float64(x.k[b.sig])
+			m += float64(x.seen(b.sig)) * b.p1
+		})
+	}
+	switch {
+	case k >= m:
+		return true
+	case k > 0:
+		return k*math.Log(k/m)-k+m < beginLeast
+	}
+	return m < beginLeast
 }
 
 // recount counts a burst from its onset on, this second included.

@@ -43,6 +43,25 @@ func (s Sight) String() string {
 	return "too little traffic to see anything"
 }
 
+// Learning is how far a detector has got with what is normal. Until it is done a fault that was on before it began may be
+// taken for normal, and calm is worth no more than that.
+type Learning struct {
+	Since       time.Time     // the first second that it was given; zero: none yet
+	Seen, Needs time.Duration // how much of time it has seen since, and how much it takes
+}
+
+// Done tells whether it knows what it takes.
+func (l Learning) Done() bool { return l.Seen >= l.Needs }
+
+// Learning tells how far the detector has got.
+func (d *Detector) Learning() Learning {
+	l := Learning{Needs: fresh * time.Second}
+	if born := d.blame.born; born != 0 {
+		l.Since, l.Seen = at(born), time.Duration(d.sec-born)*time.Second
+	}
+	return l
+}
+
 // Sights says, for each combination of values that some dimensions have, how soon a fault could be seen there: first
 // the blindest. It looks at what carries blame: attempts of gateways that tell of them, else requests.
 func (d *Detector) Sights(by ...traffic.Dim) []Sight {

@@ -151,12 +151,15 @@ func (w *watch) step(sec int64) {
 	w.expect(w.touch)
 	at := w.alarmAt(int(signals))
 	near := sumAt(at - holdNear)
+	if w.young(sec) {
+		near = min(near, sumAt(holdYoung))
+	}
 	w.weigh(sec, near)
 	for s := range signals {
 		w.judge(sec, s, at+s.strict())
 	}
 	w.lookInto(sec)
-	w.hold(near)
+	w.hold(sec, near)
 	w.follow(sec)
 	w.volumes(sec)
 	w.touch, w.heard = w.touch[:0], w.heard[:0]

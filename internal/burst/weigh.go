@@ -61,6 +61,10 @@ func (w *watch) moment(sec int64) moment {
 // a busy place is soon sure of its rate, and still has not seen a quarter of an hour of it.
 const fresh = 180
 
+// young tells whether a watch has just begun: what it sees may be a fault that began before it did, and is not learned as
+// soon as what a new leaf does beside others that are known.
+func (w *watch) young(sec int64) bool { return w.born == 0 || sec-w.born < fresh }
+
 // wary is how many times as many failures as usual are normal: twice as many at first, and no more than usual in the end.
 func (w *watch) wary(sec int64) float64 {
 	return 1 + max(0, 1-float64(sec-w.born)/fresh)

@@ -13,7 +13,7 @@ import (
 func (w *watch) burst(b *live, sec int64) Burst {
 	out := Burst{
 		ID: b.id, Kind: b.kind, Side: w.sideOf(b.place), Scope: b.place.scope(w.syms),
-		Onset: at(b.onset), Detected: at(b.detected), State: b.state(sec),
+		Onset: at(b.onset), Detected: at(b.detected), State: b.state(sec), Earlier: b.earlier,
 		Failed: b.sums.failed, Total: b.sums.total, Excess: max(float64(b.sums.failed)-b.sums.expected, 0),
 		Peak: b.sums.peak, Share: b.share, Episodes: b.episodes, Clean: b.asked.clean,
 		Answers: slices.Clone(b.asked.answers), Blame: b.asked.blame,
@@ -128,8 +128,11 @@ func (b *live) reason(o Burst, besides string) string {
 	if o.Total > 0 {
 		rate = float64(o.Failed) / float64(o.Total)
 	}
-	text := fmt.Sprintf("%s %s (%d/%d) since %s, was %s; %s", outcomes, percent(rate), o.Failed, o.Total,
-		o.Onset.Format("15:04:05"), percent(o.Baseline), b.where(o))
+	since := "since " + o.Onset.Format("15:04:05") + ", was " + percent(o.Baseline)
+	if o.Earlier {
+		since = "since before " + o.Onset.Format("15:04:05") + ", when reading began"
+	}
+	text := fmt.Sprintf("%s %s (%d/%d) %s; %s", outcomes, percent(rate), o.Failed, o.Total, since, b.where(o))
 	text += besides
 	if o.Confidence == NotSeparable {
 		text += "; the scope cannot be told from others yet"

@@ -21,7 +21,7 @@ func TestConsoleDrill(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	x := openTerminal(t, dir, "drill", "--state-dir", "state")
-	x.sees(t, "DRILL", "calm", "no incident", "gpt-4o-mini", "no burst", "? keys")
+	x.sees(t, "DRILL", "learning: ", "no incident", "gpt-4o-mini", "no burst", "? keys")
 
 	s := x.sees(t, "! 1 burst", "! gpt-4o@eu-west", "FITS 502/524 burst", "r runbook")
 	if rate, ok := number(s, burstRate); !ok || rate < 20 {

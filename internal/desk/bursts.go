@@ -177,7 +177,7 @@ type burstEntry struct {
 
 func burstData(b *burstState) burstEntry {
 	data := incident.BurstData{
-		ID: b.ID, Kind: b.Kind, Scope: b.Scope, Class: b.Leading, Onset: b.Onset, Detected: b.Detected,
+		ID: b.ID, Kind: b.Kind, Scope: b.Scope, Class: b.Leading, Onset: b.Onset, Earlier: b.Earlier, Detected: b.Detected,
 		Failed: int(b.Failed), Total: int(b.Total), Excess: b.Excess, Peak: b.Peak, Share: b.Share, Episodes: b.Episodes,
 		State: b.State, Reason: b.Reason, Classes: make(map[string]int, len(b.Classes)),
 	}

@@ -12,6 +12,7 @@ import (
 type BurstReport struct {
 	ID         string           `json:"id"`
 	Start      time.Time        `json:"start"`
+	Earlier    bool             `json:"began_earlier,omitempty"` // it may have begun before start, at which reading began
 	Detected   time.Time        `json:"detected"`
 	End        *time.Time       `json:"end"`
 	PeakRate   float64          `json:"peak_rate"`
@@ -99,7 +100,7 @@ type TargetReport struct {
 func viewBurst(b burst.Burst) BurstView {
 	return BurstView{
 		ID: b.ID, Kind: b.Kind, Page: b.Pages(), Side: b.Side, Scope: b.Scope, Name: b.Scope.Short(), Aliases: b.Aliases, State: b.State,
-		Leading: b.Leading, Onset: b.Onset, Detected: b.Detected, Ended: b.Ended, Failed: b.Failed, Total: b.Total, Rate: b.Rate, Peak: b.Peak,
+		Leading: b.Leading, Onset: b.Onset, Earlier: b.Earlier, Detected: b.Detected, Ended: b.Ended, Failed: b.Failed, Total: b.Total, Rate: b.Rate, Peak: b.Peak,
 		Baseline: b.Baseline, Excess: b.Excess, Share: b.Share, Classes: b.Classes, Codes: b.Codes, Cells: b.Cells, Clean: b.Clean, Reason: b.Reason,
 		Episodes: b.Episodes, Confidence: b.Confidence, Provisional: b.Provisional,
 		Before: b.Before, Now: b.Now, Answers: answersOf(b.Answers), Blame: b.Blame.Domain, BlameWhy: b.Blame.Why,
@@ -117,7 +118,7 @@ func answersOf(all []burst.Answer) []AnswerReport {
 // Report gives the burst as scan and watch report it.
 func (b BurstView) Report() BurstReport {
 	r := BurstReport{
-		ID: b.ID, Start: b.Onset.UTC(), Detected: b.Detected.UTC(), End: ending(b.Ended), PeakRate: b.Peak, Excess: b.Excess, Classes: b.Classes,
+		ID: b.ID, Start: b.Onset.UTC(), Earlier: b.Earlier, Detected: b.Detected.UTC(), End: ending(b.Ended), PeakRate: b.Peak, Excess: b.Excess, Classes: b.Classes,
 		Kind: b.Kind, Page: b.Page, Scope: b.Scope, Aliases: slices.Clone(b.Aliases), Share: b.Share, Cells: []traffic.Scope{}, Side: b.Side, State: b.State,
 		Confidence: b.Confidence, Episodes: b.Episodes, Reason: b.Reason, Clean: b.Clean, Failed: b.Failed, Total: b.Total, Baseline: b.Baseline,
 		Codes: b.Codes, Answers: slices.Clone(b.Answers), Blame: b.Blame, BlameWhy: b.BlameWhy,

@@ -14,8 +14,9 @@ type Snapshot struct {
 	Seq       uint64    // grows with every snapshot
 	At        time.Time // by the desk's clock
 	Watermark time.Time // event time up to which bursts were looked for
-	Env       string    // environment in words: the one of the gateways, "mixed" where they differ
-	Danger    bool      // acting here needs a typed confirmation
+	Learning  Learning
+	Env       string // environment in words: the one of the gateways, "mixed" where they differ
+	Danger    bool   // acting here needs a typed confirmation
 	ReadOnly  bool
 	NoProbe   string // why neither a probe nor a rehearsal can be sent; empty when they can
 	WhyNot    string // why levers are refused altogether (read-only, journal unwritable); empty when they are not
@@ -48,6 +49,9 @@ type Snapshot struct {
 	Rehearsals []RehearsalView // the last of each model, without the requests
 }
 
+// Learning is how far the detector has got with what is normal: until it is done, calm is not shown as such.
+type Learning = burst.Learning
+
 // IncidentView is the open incident.
 type IncidentView struct {
 	ID, Title, Severity string
@@ -67,6 +71,7 @@ type BurstView struct {
 	State        string          // growing, steady, falling, settled
 	Leading      string          // leading class
 	Onset        time.Time
+	Earlier      bool // it may have begun before its onset: there the reading of its traffic begins
 	Detected     time.Time
 	Ended        time.Time // zero while live
 	Failed       int64

@@ -16,7 +16,7 @@ const maxTimeline = 500
 func (d *Desk) publish() {
 	now := d.now()
 	old := d.shot.Load()
-	s := &Snapshot{Seq: 1, At: now, Watermark: d.sig.board.Watermark(now, true), Drill: d.o.Drill, ReadOnly: d.o.ReadOnly, WhyNot: d.refusal, Actor: d.actor}
+	s := &Snapshot{Seq: 1, At: now, Watermark: d.sig.board.Watermark(now, true), Learning: d.sig.det.Learning(), Drill: d.o.Drill, ReadOnly: d.o.ReadOnly, WhyNot: d.refusal, Actor: d.actor}
 	if old != nil {
 		s.Seq = old.Seq + 1
 	}

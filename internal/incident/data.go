@@ -27,6 +27,7 @@ type BurstData struct {
 	Class    string            `json:"class,omitempty"`
 	Classes  map[string]int    `json:"classes,omitempty"`
 	Onset    time.Time         `json:"onset,omitzero"`
+	Earlier  bool              `json:"began_earlier,omitempty"` // it may have begun before its onset, at which reading began
 	Detected time.Time         `json:"detected,omitzero"`
 	Settled  *time.Time        `json:"settled,omitempty"`
 	Failed   int               `json:"failed,omitempty"`

@@ -44,6 +44,14 @@ func (n *narrator) tellIncident(e *Entry, l *Line) bool {
 	return true
 }
 
+// earlierWord stands before an onset that is only the beginning of what was read.
+func earlierWord(earlier bool) string {
+	if earlier {
+		return "before "
+	}
+	return ""
+}
+
 func (n *narrator) tellBurst(e *Entry, l *Line) bool {
 	var d BurstData
 	_ = e.Decode(&d)
@@ -54,7 +62,7 @@ func (n *narrator) tellBurst(e *Entry, l *Line) bool {
 	case BurstOpened:
 		l.Text = fmt.Sprintf("burst %s: %s, %s", d.ID, what, sizeWords(d.Failed, d.Total))
 		if !d.Onset.IsZero() && d.Onset.Before(e.At) {
-			l.Text += ", since " + d.Onset.UTC().Format("15:04:05") + " UTC"
+			l.Text += ", since " + earlierWord(d.Earlier) + d.Onset.UTC().Format("15:04:05") + " UTC"
 		}
 	case BurstRevised:
 		if !changed {

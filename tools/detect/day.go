@@ -16,17 +16,18 @@ var looks = [...]float64{0, 5, 15, 30}
 
 // day is one simulated fleet and what the detector said of it.
 type day struct {
-	seed   uint64
-	hours  float64
-	leaves int
-	fleet  *score.Fleet
-	faults []*score.Fault
-	bursts []*score.Burst
-	scopes [len(looks)]score.PR
-	byKind map[string]*score.PR // 15 s after the alarm, by kind of the first fault
-	wrong  []string             // scopes that were wrong then
-	rivals *rivals              // nil: nobody asked for them
-	found  map[string]*finding  // what was said beside the bursts, by id
+	seed     uint64
+	hours    float64
+	leaves   int
+	fleet    *score.Fleet
+	faults   []*score.Fault
+	bursts   []*score.Burst
+	scopes   [len(looks)]score.PR
+	byKind   map[string]*score.PR // 15 s after the alarm, by kind of the first fault
+	wrong    []string             // scopes that were wrong then
+	strength float64              // of the fault that a start is put into: the share of requests that it fails
+	rivals   *rivals              // nil: nobody asked for them
+	found    map[string]*finding  // what was said beside the bursts, by id
 }
 
 // plan says which days are simulated.

@@ -24,6 +24,7 @@ type options struct {
 	workers             int
 	fleets              int
 	more                int
+	starts              int
 	signalbox           string
 	rs                  string
 	dir, scanned        string
@@ -41,6 +42,7 @@ var parts = []struct {
 }{
 	{"full", full},
 	{"calm", calm},
+	{"start", starts},
 	{"peers", rivalry},
 	{"more", more},
 	{"events", events},
@@ -68,6 +70,7 @@ func parseFlags() *options {
 	flag.Float64Var(&o.plan.falses, "false", 1, "false alarms a month that the detector may raise")
 	flag.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "fleet-days simulated side by side")
 	flag.IntVar(&o.more, "more", 2, "fleet-days with other kinds of faults, with deployments and workloads")
+	flag.IntVar(&o.starts, "starts", 5, "starts inside a fault of each kind, and as many without one")
 	flag.BoolVar(&o.plan.fine, "fine", false, "leaves by deployment and workload, too")
 	flag.Int64Var(&o.plan.width, "width", 1, "seconds that one count is about: above 1 as from a scrape, without attempts and latencies")
 	flag.IntVar(&o.fleets, "fleets", 2, "logs of events, of five hours each")
