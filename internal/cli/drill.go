@@ -18,6 +18,7 @@ import (
 	"signalbox/internal/drill"
 	"signalbox/internal/gateway/contract"
 	"signalbox/internal/traffic"
+	"signalbox/runbook"
 	"signalbox/sources"
 	"signalbox/sources/scrape"
 	"signalbox/sources/tail"
@@ -43,7 +44,8 @@ func (a *app) drillCommand() *cobra.Command {
 	o := drillOptions{scenario: defaultScenario}
 	c := &cobra.Command{
 		Use: "drill [SCENARIO]", Short: "Practise on an embedded fleet: a real gateway on loopback, providers that fail on cue", Args: wantArgs(0, 1),
-		Example: "  signalbox drill\n  signalbox drill --list\n  signalbox drill provider-down --headless --autopilot",
+		Example: "  signalbox drill\n  signalbox drill --list\n  signalbox drill provider-down --headless --autopilot\n" +
+			"  signalbox drill -c signalbox.yaml    # with your own runbooks beside the shipped ones",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				o.scenario = args[0]
@@ -102,7 +104,7 @@ func (a *app) listScenarios(output string) error {
 
 // drill runs one drill to its end: the scenario's when headless, else when the operator leaves.
 func (a *app) drill(ctx context.Context, o drillOptions) error {
-	books, _, err := a.books(nil) // before the fleet: its clock and its users run from the start, and leave a small machine little time
+	books, problems, err := a.drillBooks() // before the fleet: its clock and its users run from the start, and leave a small machine little time
 	if err != nil {
 		return err
 	}
@@ -119,7 +121,7 @@ func (a *app) drill(ctx context.Context, o drillOptions) error {
 	}
 	defer func() { _ = fleet.Stop() }() // stopped below where it matters; twice does no harm
 	cfg := drillConfig(fleet)
-	st, err := a.openStation(ctx, plan{cfg: cfg, books: books, drill: true, extra: []string{fleet.Token()}, gateways: drillGateways(fleet)})
+	st, err := a.openStation(ctx, plan{cfg: cfg, books: books, problems: problems, drill: true, extra: []string{fleet.Token()}, gateways: drillGateways(fleet)})
 	if err != nil {
 		return err
 	}
@@ -138,6 +140,19 @@ func (a *app) drill(ctx context.Context, o drillOptions) error {
 		err = game.finish()
 	}
 	return errors.Join(err, st.close())
+}
+
+// drillBooks are the shipped runbooks, and those of a configuration that is named: so that a team can practise its own. Nothing else
+// of it is used.
+func (a *app) drillBooks() (all []*runbook.Book, problems []string, err error) {
+	if a.g.config == "" {
+		return a.books(nil)
+	}
+	cfg, _, err := a.loadConfig()
+	if err != nil {
+		return nil, nil, err
+	}
+	return a.books(cfg)
 }
 
 // drillEnvironment is the environment of every drill: what is done in it is marked as a drill in the record.
