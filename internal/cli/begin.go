@@ -3,7 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +21,7 @@ type beginOptions struct {
 	lines     int
 
 	from time.Time // what since means
+	most int64     // how much to read of what was there, 0: all
 }
 
 func (b *beginOptions) flags(c *cobra.Command) {
@@ -55,9 +58,42 @@ func (b *beginOptions) settle(zone *time.Location, now time.Time) error {
 	return &usageError{err: fmt.Errorf("--since %q is no time", b.since), try: "30m, 2h, 2026-01-31T10:00:00Z or \"2026-01-31 10:00\""}
 }
 
+// How much of what was there before the start a console reads of its own accord, so that it knows what is normal. The
+// memory of traffic lost takes an hour, the charts go back for two.
+const (
+	backFor  = 2 * time.Hour
+	backMost = 64 << 20
+)
+
+// lookBack has the only log of a console be read from some time before the start. Where there are several sources it is
+// not done: what one has told long ago is too late beside what another tells now.
+func (b *beginOptions) lookBack(cfg *config.Config, files []string, now time.Time) {
+	if b.given() {
+		return
+	}
+	if len(files) == 0 {
+		for _, s := range cfg.Sources {
+			switch s.Kind {
+			case config.SourceFile:
+				files = append(files, s.Path)
+			case config.SourceChanges, config.SourceWebhook:
+			default:
+				return
+			}
+		}
+	}
+	if len(files) != 1 || files[0] == "-" || strings.ContainsAny(files[0], "*?[") {
+		return
+	}
+	if info, err := os.Stat(files[0]); err == nil && !info.Mode().IsRegular() {
+		return
+	}
+	b.from, b.most = now.Add(-backFor), backMost
+}
+
 // apply says where a log begins. What the operator asks for overrules what an earlier console left.
 func (b *beginOptions) apply(o *tail.Options, once bool) {
-	o.FromStart, o.Since, o.Backfill, o.Once = b.fromStart || once && !b.given(), b.from, b.lines, once
+	o.FromStart, o.Since, o.Most, o.Backfill, o.Once = b.fromStart || once && !b.given(), b.from, b.most, b.lines, once
 	o.Afresh = b.given()
 }
 

@@ -81,7 +81,7 @@ func (a *app) watch(ctx context.Context, files []string, o watchOptions) error {
 		return err
 	}
 	var notices []string
-	if err := a.prepare(cfg, &o); err != nil {
+	if err := a.prepare(cfg, files, &o); err != nil {
 		return err
 	}
 	if o.offsets != nil {
@@ -120,7 +120,7 @@ func (a *app) watch(ctx context.Context, files []string, o watchOptions) error {
 }
 
 // prepare makes what the sources of files share.
-func (a *app) prepare(cfg *config.Config, o *watchOptions) (err error) {
+func (a *app) prepare(cfg *config.Config, files []string, o *watchOptions) (err error) {
 	if o.in, err = time.LoadLocation(o.zone); err != nil {
 		return &usageError{err: fmt.Errorf("--zone %q is not known", o.zone), try: "a name such as UTC or Europe/Berlin"}
 	}
@@ -129,6 +129,7 @@ func (a *app) prepare(cfg *config.Config, o *watchOptions) (err error) {
 	}
 	o.ledger = tail.NewLedger()
 	if !o.once {
+		o.lookBack(cfg, files, time.Now())
 		o.offsets, err = a.offsets(cfg)
 	}
 	return err

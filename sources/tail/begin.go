@@ -46,9 +46,22 @@ func (f *follower) start(t *Tail, g *generation, now time.Time) error {
 	if err := t.seekTime(g, t.opt.Since); err != nil {
 		return err
 	}
+	if t.opt.Most > 0 {
+		if err := g.notBefore(g.size - t.opt.Most); err != nil {
+			return err
+		}
+	}
 	if g.off > 0 {
 		return nil // what was rotated away is older still
 	}
+	f.startBefore(t, t.opt.Most-g.size, now)
+	return nil
+}
+
+// startBefore takes in the files that were rotated away since the time to begin by, as far as left goes where there is
+// a bound.
+func (f *follower) startBefore(t *Tail, left int64, now time.Time) {
+	bound := t.opt.Most > 0
 	f.begin(t) // as read; but not those that are read now
 	for _, s := range f.siblings() {
 		if s.info.ModTime().Before(t.opt.Since) || t.ledger.holds(s.info) {
@@ -60,11 +73,28 @@ func (f *follower) start(t *Tail, g *generation, now time.Time) error {
 		}
 		old.path = f.path
 		packed := errors.Is(err, errGzip)
-		if !packed && t.seekTime(old, t.opt.Since) != nil || !f.take(t, old, verdict{off: old.off}, now) {
+		if bound && (packed || left <= 0) || !packed && t.seekTime(old, t.opt.Since) != nil ||
+			bound && old.notBefore(old.size-left) != nil || !f.take(t, old, verdict{off: old.off}, now) {
 			old.close()
+			continue
 		}
+		left -= old.size - old.off
 	}
-	return nil
+}
+
+// notBefore moves a file on to the first line that begins at an offset or later.
+func (g *generation) notBefore(off int64) error {
+	if off <= g.off {
+		return nil
+	}
+	_, next, err := lineAt(g, off-1) // the rest of a line, or nothing
+	switch {
+	case err != nil:
+		return err
+	case next < 0:
+		return g.seek(lastLineStart(g, g.size))
+	}
+	return g.seek(next)
 }
 
 // backfill sets a file to the beginning of its last n lines.
@@ -122,7 +152,9 @@ func (t *Tail) seekTime(g *generation, since time.Time) error {
 		return err
 	}
 	if _, _, ok := d.first(0, g.size); !ok {
-		t.say(fmt.Sprintf("%s has no times to begin by: it is read from its end", g.f.Name()))
+		if t.opt.Most == 0 { // somebody asked for it
+			t.say(fmt.Sprintf("%s has no times to begin by: it is read from its end", g.f.Name()))
+		}
 		return g.seek(lastLineStart(g, g.size))
 	}
 	low, high := int64(0), g.size

@@ -40,6 +40,7 @@ type Options struct {
 	FromStart bool      // read what is there already; without it a file begins at its end
 	Backfill  int       // without FromStart: read this many of the last lines first
 	Since     time.Time // without FromStart: read first the lines from this time on, of rotated files too
+	Most      int64     // with Since: read no more than about so many bytes of what was there before, and nothing packed; 0: all
 	Once      bool      // stop at the end instead of following; begins at the start unless Backfill or Since is set
 	Poll      time.Duration
 	NoNotify  bool // poll only
