@@ -115,7 +115,7 @@ func (f *finder) isStep(i int) bool {
 	switch {
 	case f.isIntroduction(i):
 		return false
-	case hasCommands(s.Prose) && !(s.Role == RoleNone && !directs(s.Title) && demonstrates(s.Prose) && !acts(s.Prose)), !f.known:
+	case hasCommands(s.Prose) && !justShows(s), !f.known:
 		return true
 	case !stepHead.MatchString(s.Title) && (f.introduces(i) || silent(s.Prose) && roleOf(s.Title) == RoleNone && !imperativeStrict(s.Title)):
 		return false
@@ -123,6 +123,11 @@ func (f *finder) isStep(i int) bool {
 		return strings.Contains(s.Title, " ") || s.Role != RoleNone || acts(s.Prose) // "Send" alone may name a part of a system
 	}
 	return isAlertName(s.Title) || purpose(s.Title) || acts(s.Prose) || roleOf(s.Title) != RoleNone && lists(s.Prose)
+}
+
+// justShows tells a section whose commands stand there for what they print: nothing in it tells to do anything.
+func justShows(s Section) bool {
+	return s.Role == RoleNone && !directs(s.Title) && demonstrates(s.Prose) && !acts(s.Prose)
 }
 
 // isIntroduction tells the words under the title of a file that goes on.

@@ -21,13 +21,13 @@ var rolesAbroad = []struct {
 		"関連", "参考", "参照", "履歴", "リンク", "目次", "用語", "付録", "テンプレート", "相关", "参考", "附录", "目录", "更新记录", "变更记录", "修订", "版本历史", "链接", "术语",
 	}},
 	{RolePrereq, []string{
-		"voraussetzung", "vorbereitung", "vorbedingung", "prérequis", "pré-requis", "préalable", "requisitos previos", "prerrequisito", "antes de empezar", "前提条件", "事前準備", "前置条件", "前提", "准备",
+		"voraussetzung", "vorbereitung", "vorbedingung", "prérequis", "pré-requis", "préalable", "requisitos prev", "prerrequisito", "antes de empezar", "前提条件", "事前準備", "前置条件", "前提", "准备",
 	}},
 	{RoleContext, []string{
 		"auslöser", "metadaten", "übersicht", "überblick", "zweck", "ziel", "zusammenfassung", "beschreibung", "hintergrund", "ursache", "mögliche ursache", "auswirkung", "bedeutung", "einleitung", "einführung",
 		"wissen", "erwartet", "beispiel", "hinweis", "architektur", "aufbau", "geltungsbereich", "zuständigkeit", "verantwortlich", "grundlagen", "warum", "wann ",
-		"vue d'ensemble", "vue d’ensemble", "contexte", "objectif", "résumé", "symptôme", "définition", "quand utiliser", "périmètre", "présentation", "métadonnées", "responsabilité", "livrable", "sévérité", "niveaux", "résultat attendu", "exemple", "pourquoi",
-		"resumen", "descripción", "síntoma", "propósito", "objetivo", "alcance", "contexto", "causa", "responsable", "ejemplo", "introducción",
+		"vue d'ensemble", "vue d’ensemble", "contexte", "objectif", "résumé", "symptôme", "définition", "quand utiliser", "périmètre", "présentation", "métadonnées", "responsabilité", "livrable", "sévérité", "niveaux", "résultat attendu", "exempl", "pourquoi",
+		"resumen", "descripción", "síntoma", "propósito", "objetivo", "alcance", "contexto", "causa", "responsab", "ejemplo", "introducción",
 		"常见", "现象", "症状", "影响", "影響", "案例", "红线", "原则", "原則", "速查", "概述", "概要", "简介", "介绍", "背景", "目的", "目标", "目標", "架构", "原理", "分类", "分類", "定义", "定義", "说明", "适用", "总结", "指标", "阈值", "对比", "工具箱",
 		"模型", "含义", "意味", "仕様", "要件", "一覧", "入力", "出力", "基準", "権限", "構成", "アーキテクチャ", "フロー図", "トリガー", "ポリシー", "補足", "役割", "責任", "対象",
 	}},
@@ -39,7 +39,7 @@ var rolesAbroad = []struct {
 	}},
 	{RoleAct, []string{
 		"behebung", "fehlerbehebung", "maßnahme", "massnahme", "sofortmaßnahme", "schritt", "vorgehen", "ablauf", "anleitung", "durchführung", "lösung", "wiederherstell", "wartung", "neustart", "notfall",
-		"procédure", "résolution", "étape", "remédiation", "rétablissement", "redémarr", "contournement", "mode opératoire", "déploiement", "restauration", "procedimiento", "solución", "resolución", "pasos", "mitigación", "reinici",
+		"procédure", "résolution", "étape", "remédiation", "rétablissement", "redémarr", "contournement", "mode opératoire", "déploiement", "restaur", "procedimiento", "solución", "resolución", "pasos", "mitigación", "reinici",
 		"手順", "対応", "対処", "復旧", "解決", "作業", "クイックスタート", "復元", "再起動", "处理", "解决", "修复", "恢复", "步骤", "应急", "处置", "止损", "缓解", "重启", "清理", "扩容",
 	}},
 }
