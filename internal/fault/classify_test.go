@@ -319,6 +319,7 @@ func TestClassifyReferenceGateway(t *testing.T) {
 		{502, "connection_error", "upstream_connect_error", "upstream connect error: dial tcp 127.0.0.1:1: connect: connection refused", Connection},
 		{0, "connection_error", "upstream_connect_error", "upstream connect error: EOF", Connection},
 		{499, "client_closed_request", "cancelled", "the client closed the request", Cancelled},
+		{499, "", "client_disconnected", "client closed the connection before the stream ended", Cancelled}, // the callback of LiteLLM
 		{503, "no_healthy_upstream", "no_healthy_upstream", "no healthy upstream: every deployment of gpt-4o is out or its breaker is open", NoHealthyUpstream},
 		{503, "queue_full", "overloaded", "the queue of azure-eu is full", Overloaded},
 		{503, "queue_timeout", "overloaded", "waited too long in the queue", Overloaded},

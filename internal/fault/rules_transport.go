@@ -23,7 +23,7 @@ var streamRules = []rule{
 			a: []string{"mid response", "mid stream", "midstream", "mid generation", "mid answer", "mid sentence", "mid turn", "mid reply", "mid flight"}, within: 64,
 			b: []string{"drop", "|cut", "|failed", "|lost", "closed", "disconnect", "terminat", "interrupt", "stopped", "died", "abort", "|broke|"},
 		}},
-		not: []string{"client prematurely closed", "stream disconnected before completion", "skip truncated", "prompt was truncated", "input was truncated", "message was truncated", "log was truncated"},
+		not: []string{"client prematurely closed", "client closed the", "client disconnect", "client went away", "client left", "stream disconnected before completion", "skip truncated", "prompt was truncated", "input was truncated", "message was truncated", "log was truncated"},
 	},
 	{
 		name: "finish reason of a limit", class: Truncated, confidence: sure, domain: ByCaller, retry: RetryNever, from: "OpenAI, Anthropic, Google response schemas", doc: []string{
