@@ -115,12 +115,13 @@ func (w *world) stranger(inst, value int) {
 	k.version++
 }
 
-// givenBack tells whether an instance shows what an undo gave back to the stranger: nobody's lever, and it ends by itself.
+// givenBack tells whether an instance shows what an undo gave back to the stranger: nobody's lever. It ends by itself, but on a
+// gateway that ends nothing; there it is just as the stranger had left it.
 func (w *world) givenBack(inst int) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	k := w.instances[inst]
-	if k.endless || k.ends.IsZero() || !strings.HasPrefix(k.reason, "undo") {
+	if !k.endless && k.ends.IsZero() || !strings.HasPrefix(k.reason, "undo") {
 		return false
 	}
 	return slices.ContainsFunc(w.effects, func(e effect) bool { return e.inst == k.name && e.by == faultStranger && e.is == k.value })
