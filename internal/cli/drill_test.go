@@ -49,10 +49,12 @@ type drillLever struct {
 
 type drillCounts struct{ OK, Failed int }
 
-func (c drillCounts) share() float64 { return float64(c.Failed) / float64(max(c.OK+c.Failed, 1)) }
-
 // comparedScenario is the one in which users must be better off with the autopilot than with nobody at the levers.
 const comparedScenario = "azure-eu-502"
+
+// walkOn is how much longer than its faults a drill of the autopilot lasts: a busy machine finds the burst late, and what the
+// book waits for comes late then.
+const walkOn = "20s"
 
 // playedDrill is one drill that ran to its end.
 type playedDrill struct {
@@ -67,7 +69,7 @@ type playedDrill struct {
 func TestDrillScenarios(t *testing.T) {
 	only := os.Getenv("SIGNALBOX_DRILL")
 	if only == "" {
-		t.Skip("the scenarios take twice 45 s of real time; SIGNALBOX_DRILL=1 runs them")
+		t.Skip("the scenarios take twice 65 s of real time; SIGNALBOX_DRILL=1 runs them")
 	}
 	var scenarios []drill.Scenario
 	for _, s := range drill.Scenarios() {
@@ -80,7 +82,7 @@ func TestDrillScenarios(t *testing.T) {
 	pilot := func(first bool) {
 		for _, s := range scenarios {
 			if s.Runbook != "" && (s.Name == comparedScenario) == first {
-				piloted[s.Name] = startDrill(t, &all, s.Name, "--autopilot")
+				piloted[s.Name] = startDrill(t, &all, s.Name, "--autopilot", "--after", walkOn)
 			}
 		}
 	}
@@ -127,10 +129,10 @@ func (p *playedDrill) checkWalk(t *testing.T, s drill.Scenario, alone *playedDri
 	}
 	checkLevers(t, with.Levers, s.Length)
 	checkDrillRecord(t, p.dir, len(with.Levers))
-	a, b := with.Requests["interactive"].share(), without.Requests["interactive"].share()
-	t.Logf("failed interactive requests: %.1f%% with nobody at the levers, %.1f%% with the autopilot", 100*b, 100*a)
+	a, b := with.Requests["interactive"].Failed, without.Requests["interactive"].Failed // no share: one of the drills is longer
+	t.Logf("failed interactive requests: %d with nobody at the levers, %d with the autopilot", b, a)
 	if s.Name == comparedScenario && a >= b {
-		t.Errorf("the levers did not help: %.1f%% failed with the autopilot, %.1f%% without", 100*a, 100*b)
+		t.Errorf("the levers did not help: %d failed with the autopilot, %d without", a, b)
 	}
 }
 
