@@ -477,7 +477,7 @@ func loadLog(m *model, d *fakeDesk) {
 
 // loadKinds gives the log its failures, each as a kind of its own.
 func loadKinds(m *model, d *fakeDesk) {
-	page := desk.RecordPage{Looked: 1290, Since: at.Add(-4 * time.Minute)}
+	page := desk.RecordPage{Sorted: 1290, Since: at.Add(-4 * time.Minute)}
 	for i := range d.records {
 		if l := &d.records[i]; failed(l) {
 			n := 1200 / (1 + 3*len(page.Lines))

@@ -58,6 +58,11 @@ func drawLever(f frame, l *desk.LeverView, sel, brief bool) []string {
 // lateEnd is how long past its deadline a lever may be read as out: its end shows with the next read.
 const lateEnd = 5 * time.Second
 
+// overdue tells a lever whose deadline passed that long ago.
+func overdue(l *desk.LeverView, now time.Time) bool {
+	return !l.ExpiresAt.IsZero() && now.Sub(l.ExpiresAt) > lateEnd
+}
+
 // leverLine is what the lever is, and where it stands.
 func leverLine(f frame, l *desk.LeverView, sel bool) string {
 	one := f.selected(sel)
@@ -65,7 +70,7 @@ func leverLine(f frame, l *desk.LeverView, sel bool) string {
 	if l.Out && !l.ExpiresAt.IsZero() {
 		left := countdown(l.ExpiresAt.Sub(f.now))
 		state, ends = state+" "+left, state+", ends in "+left
-		if f.now.Sub(l.ExpiresAt) > lateEnd { // nobody has seen it end
+		if overdue(l, f.now) { // nobody has seen it end
 			state, ends = state+" OVERDUE", state+", its deadline passed at "+hms(l.ExpiresAt)
 		}
 	}
@@ -197,7 +202,7 @@ func leverStyle(l *desk.LeverView, now time.Time) style {
 	switch {
 	case !l.Out:
 		return dim
-	case !l.ExpiresAt.IsZero() && now.Sub(l.ExpiresAt) > lateEnd:
+	case overdue(l, now):
 		return bad
 	case l.State == desk.LeverActive && l.Drift == "":
 		return good

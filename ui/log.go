@@ -186,7 +186,7 @@ func (p *logPane) take(m *model, msg recordsMsg) tea.Cmd {
 		p.newer = msg.newer
 	default:
 		p.lines, p.fails, p.loaded = msg.page.Lines, msg.fails, true
-		p.sorted = sorting{msg.page.Kinds, msg.page.Looked, msg.page.Since}
+		p.sorted = sorting{msg.page.Kinds, msg.page.Sorted, msg.page.Since}
 		switch {
 		case p.follow:
 			p.cur, p.first = 0, 0

@@ -147,7 +147,7 @@ func TestKindsOfFailure(t *testing.T) {
 	reset, refused := d.records[0], d.records[0]
 	reset.Text, refused.Text = "upstream reset", "connection refused"
 	load := func(n int, lines []desk.RecordLine, kinds ...desk.FailureKind) {
-		msg := recordsMsg{gen: m.log.gen, page: desk.RecordPage{Lines: lines, Kinds: kinds, Looked: n, Since: at}, at: -1}
+		msg := recordsMsg{gen: m.log.gen, page: desk.RecordPage{Lines: lines, Kinds: kinds, Sorted: n, Since: at}, at: -1}
 		for i, k := range kinds {
 			if m.log.cur < len(m.log.sorted.kinds) && m.log.sorted.kinds[m.log.cur].ID == k.ID {
 				msg.at = i

@@ -8,14 +8,14 @@ import (
 
 // sorting is what an answer says of kinds of failure, each by the line at its place.
 type sorting struct {
-	kinds  []desk.FailureKind
-	looked int
-	since  time.Time
+	kinds []desk.FailureKind
+	of    int // failures that were told apart
+	since time.Time
 }
 
 // words say how much was told apart.
 func (s *sorting) words() string {
-	return plural(s.looked, "failure", "failures") + " since " + hms(s.since) + "Z"
+	return plural(s.of, "failure", "failures") + " since " + hms(s.since) + "Z"
 }
 
 // kindRow is one kind of failure: how many, since when, and the newest of them.
@@ -24,11 +24,7 @@ func (p *logPane) kindRow(f frame, i int, s subject) string {
 	r := f.selected(i == p.cur)
 	r.right(strong, count(int64(k.N)), 5)
 	r.put(strong, "x ")
-	status := "---"
-	if l.Status > 0 {
-		status = itoa(l.Status)
-	}
-	r.put(bad, status+" ")
+	r.put(bad, statusWord(l)+" ")
 	wide := f.w >= 100
 	if wide {
 		r.field(bad, classWords(l.Class), 16).put(plainStyle, " ").field(dim, sideWord(l), 7)

@@ -17,7 +17,7 @@ func (p *logPane) title(s subject) string {
 	}
 	t += ", " + orderNames[p.order]
 	if p.order == byKind && len(p.lines) > 0 {
-		t += ", " + count(int64(p.sorted.looked)) + " since " + hms(p.sorted.since) + "Z"
+		t += ", " + count(int64(p.sorted.of)) + " since " + hms(p.sorted.since) + "Z"
 	}
 	if p.text != "" {
 		t += ", search " + p.text
@@ -94,10 +94,7 @@ func (p *logPane) row(f frame, l *desk.RecordLine, sel bool, s subject) string {
 	} else {
 		r.put(dim, "  ")
 	}
-	status, word := "---", classWords(l.Class)
-	if l.Status > 0 {
-		status = itoa(l.Status)
-	}
+	word := classWords(l.Class)
 	if !failed(l) {
 		word = "ok"
 	}
@@ -105,7 +102,7 @@ func (p *logPane) row(f frame, l *desk.RecordLine, sel bool, s subject) string {
 	if f.w >= 100 {
 		class = 16
 	}
-	r.put(st, status+" ").field(st, word, class).put(plainStyle, " ")
+	r.put(st, statusWord(l)+" ").field(st, word, class).put(plainStyle, " ")
 	side := sideWord(l)
 	if f.w >= 100 {
 		r.field(dim, side, 7)
@@ -128,6 +125,14 @@ func (p *logPane) row(f frame, l *desk.RecordLine, sel bool, s subject) string {
 		r.field(plainStyle, modelAt(l.Labels), min(24, f.w/4)).put(plainStyle, " ")
 	}
 	return p.say(r, f, l)
+}
+
+// statusWord is the status of a record in three columns.
+func statusWord(l *desk.RecordLine) string {
+	if l.Status > 0 {
+		return itoa(l.Status)
+	}
+	return "---"
 }
 
 // say ends a row with the words of its record.

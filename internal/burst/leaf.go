@@ -49,7 +49,7 @@ type leaf struct {
 	cuts    []int32 // numbers of the cuts that it is in
 	base    baseline
 	late    *counts // what came late since the last second, nil for nothing
-	early   *early  // what it counted soon after a start; nil later
+	early   *counts // what it counted soon after a start; nil later
 	cell    int     // index of its cell
 }
 
@@ -83,18 +83,14 @@ func (l *leaf) tick(sec int64) {
 	l.now = slot{sec: sec, fails: l.now.fails[:0]}
 }
 
-// early is what a leaf has counted since a start that is not long ago. It may be a fault that began before, so it is not
-// learned as soon as what a new leaf does beside others that are known.
-type early counts
-
-// calm tells whether no more of it fails than may be usual somewhere.
-func (e *early) calm() bool {
-	if e == nil {
+// beganCalm tells whether no more has failed since a start that is not long ago than may be usual somewhere. More may be a fault
+// that began before, so it is not learned as soon as what a new leaf does beside others that are known.
+func (l *leaf) beganCalm() bool {
+	if l.early == nil {
 		return true
 	}
-	c := (*counts)(e)
 	for s := range firstMeasured {
-		if s.family() == failing && float64(c.k[s]) > earlyFew+earlyShare*float64(c.seen(s)) {
+		if s.family() == failing && float64(l.early.k[s]) > earlyFew+earlyShare*float64(l.early.seen(s)) {
 			return false
 		}
 	}
@@ -103,22 +99,21 @@ func (e *early) calm() bool {
 
 // remember adds the last second to what is early, as long as it is.
 func (l *leaf) remember(sec int64) {
-	switch {
-	case l.watch.young(sec):
-		if l.early == nil {
-			l.early = &early{}
-		}
-		(*counts)(l.early).add(&l.now.counts)
-	case l.early != nil:
+	if !l.watch.young(sec) {
 		l.early = nil
+		return
 	}
+	if l.early == nil {
+		l.early = &counts{}
+	}
+	l.early.add(&l.now.counts)
 }
 
 // learn takes what has left the guard for normal, but what was frozen.
 func (l *leaf) learn(sec int64) {
 	p := &l.past
 	lag := int64(guardWarm)
-	if !l.warm && l.early.calm() {
+	if !l.warm && l.beganCalm() {
 		lag = guardCold
 	}
 	for !p.ends(p.read) {

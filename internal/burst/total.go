@@ -33,24 +33,14 @@ func (p *past) count(from cursor, sec int64, t *counts) cursor {
 		t.n += int32(p.words[to.word] & low16) //nolint:gosec // 16 bits
 		to.word++
 	}
-	ok, all := t.n, t.n
+	t.ok = t.n
+	all := t.n
 	for ; to.odd < len(p.odds) && p.odds[to.odd].sec == low; to.odd++ {
-		switch o := &p.odds[to.odd]; {
-		case o.sig == good:
-			all += int32(o.again)
-		case o.sig >= firstMeasured:
-			t.k[o.sig] += int32(o.first) | int32(o.again)<<16
-			t.measured[o.sig-firstMeasured] += int32(o.out) //nolint:gosec // was one
-		default:
-			all += int32(o.again)
-			ok -= int32(o.first)
-			t.k[o.sig] += int32(o.first)
-		}
+		all += p.odds[to.odd].into(t)
 	}
-	t.ok = ok
 	for i, since := range p.since {
 		if since != 0 && sec >= since {
-			t.measured[i] += usually(firstMeasured+signal(i), ok, all) //nolint:gosec // a small index
+			t.measured[i] += usually(firstMeasured+signal(i), t.ok, all) //nolint:gosec // a small index
 		}
 	}
 	return to
@@ -72,18 +62,21 @@ func (p *past) sum(from, to cursor) (t counts, all int32) {
 	}
 	t.ok, all = t.n, t.n
 	for i := from.odd; i < to.odd; i++ {
-		o := &p.odds[i]
-		switch {
-		case o.sig == good:
-			all += int32(o.again)
-		case o.sig >= firstMeasured:
-			t.k[o.sig] += int32(o.first) | int32(o.again)<<16
-			t.measured[o.sig-firstMeasured] += int32(o.out) //nolint:gosec // was one
-		default:
-			all += int32(o.again)
-			t.ok -= int32(o.first)
-			t.k[o.sig] += int32(o.first)
-		}
+		all += p.odds[i].into(&t)
 	}
 	return t, all
+}
+
+// into adds to counts what did not go well at the first attempt, and gives how many more attempts there were.
+func (o *odd) into(t *counts) (more int32) {
+	switch {
+	case o.sig >= firstMeasured && o.sig != good:
+		t.k[o.sig] += int32(o.first) | int32(o.again)<<16
+		t.measured[o.sig-firstMeasured] += int32(o.out) //nolint:gosec // was one
+		return 0
+	case o.sig != good:
+		t.ok -= int32(o.first)
+		t.k[o.sig] += int32(o.first)
+	}
+	return int32(o.again)
 }

@@ -124,12 +124,12 @@ func reachedOf(x *desk.Reach) reachedLever {
 	}
 	words := []string{"signalbox", "control", "plan", x.Verb}
 	for _, dim := range slices.Sorted(maps.Keys(x.Scope)) {
-		words = append(words, gateway.Word(safe(dim+"="+x.Scope[dim])))
+		words = append(words, safe(dim+"="+x.Scope[dim]))
 	}
 	if v := sampleValue[gateway.Verb(x.Verb)]; v != "" {
-		words = append(words, "--value", gateway.Word(v))
+		words = append(words, "--value", v)
 	}
-	l.Plan = strings.Join(words, " ")
+	l.Plan = gateway.Line(words)
 	return l
 }
 

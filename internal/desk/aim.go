@@ -66,8 +66,7 @@ func (d *Desk) aim(w *wire, verb gateway.Verb, scope traffic.Scope, exact bool) 
 	if v := scope["instance"]; v != "" {
 		out["instance"] = v
 	}
-	named := scope.Clone()
-	maps.DeleteFunc(named, func(dim, _ string) bool { return dim == "gateway" || dim == "env" || dim == "instance" })
+	named := narrowed(scope)
 	if w.takes(ability, named) {
 		maps.Copy(out, named)
 		return out, nil
@@ -207,4 +206,11 @@ func (w *wire) deployments() []string {
 		}
 	}
 	return sortedKeys(found)
+}
+
+// narrowed is what a scope says beside where the gateway is: what a lever can be narrowed to.
+func narrowed(scope traffic.Scope) traffic.Scope {
+	out := scope.Clone()
+	maps.DeleteFunc(out, func(dim, _ string) bool { return dim == "gateway" || dim == "env" || dim == "instance" })
+	return out
 }

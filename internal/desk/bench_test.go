@@ -161,8 +161,8 @@ func BenchmarkKindsOfFailure(b *testing.B) {
 	d.records.Store(&view)
 	began := cpuTime(b)
 	for b.Loop() {
-		if p, err := d.Records(b.Context(), RecordQuery{Kinds: true, Limit: 400}); err != nil || p.Looked != kindLook {
-			b.Fatal(err, p.Looked)
+		if p, err := d.Records(b.Context(), RecordQuery{Kinds: true, Limit: 400}); err != nil || p.Sorted != kindLook {
+			b.Fatal(err, p.Sorted)
 		}
 	}
 	b.ReportMetric(float64((cpuTime(b)-began).Microseconds())/1e3/float64(b.N), "cpu-ms/op")

@@ -247,9 +247,10 @@ type RecordPage struct {
 	More   bool         // the rest is still to be looked at: ask again with Next
 	LetGo  int64        // successes among those kept whose raw line was let go to make room
 	Next   *RecordSearch
-	// Kinds says of each line, where kinds were asked for, how many it stands for. Looked counts failures then.
-	Kinds []FailureKind
-	Since time.Time // the oldest failure that was told apart by kind
+	// Kinds says of each line, where kinds were asked for, how many of the failures that were told apart it stands for.
+	Kinds  []FailureKind
+	Sorted int       // failures that were told apart by kind
+	Since  time.Time // the oldest of them
 }
 
 // RecordLine is one record, sanitised and redacted for a screen.

@@ -2,7 +2,6 @@ package desk
 
 import (
 	"cmp"
-	"context"
 	"hash/maphash"
 	"slices"
 	"time"
@@ -41,17 +40,14 @@ type kind struct {
 	places map[[4]traffic.Sym]bool
 }
 
-// kinds answers with each kind of failure once, by its newest record, the most frequent first. It looks at the newest failures
-// only, each time anew, so that what an operator reads is what happens.
-func (s *RecordSearch) kinds(ctx context.Context, view board.Records) RecordPage {
-	end := view.First() + int64(view.Len())
-	from := max(view.First(), end-s.reach(furtherLook, view))
-	hits, _ := s.search(ctx, view, s.find, from, end)
+// kinds fills a page with each kind of failure once, by its newest record, the most frequent first. Only the newest failures are
+// sorted, so that what an operator reads is what happens.
+func (s *RecordSearch) kinds(view board.Records, p *RecordPage) {
+	p.Sorted = len(s.hits)
 	at, all := map[kindKey]int{}, []*kind{}
-	p := RecordPage{Of: view.Len(), Looked: len(hits), LetGo: view.LetGo(), Next: s}
 	reader := view.Reader()
 	var gist []byte
-	for _, h := range hits {
+	for _, h := range s.hits {
 		rec, ok := reader.Seq(h.Seq)
 		if !ok {
 			continue
@@ -78,7 +74,6 @@ func (s *RecordSearch) kinds(ctx context.Context, view board.Records) RecordPage
 		p.Kinds = append(p.Kinds, k.FailureKind)
 	}
 	p.Made = len(p.Lines)
-	return p
 }
 
 func (k *kind) add(rec traffic.Record) {

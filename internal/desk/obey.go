@@ -76,11 +76,16 @@ func (d *Desk) prove(l *lever) proof {
 
 // governs is what a lever acts on, as the signals name it.
 func (l *lever) governs() traffic.Scope {
-	scope := l.plan.Change.Scope.Clone()
-	delete(scope, "instance")
-	delete(scope, "env")
+	scope := narrowed(l.plan.Change.Scope)
 	scope["gateway"] = l.plan.Gateway
 	return scope
+}
+
+// lately is the newest span of traffic that a lever is looked for in; false where some of it is from before it was accepted.
+func (d *Desk) lately(l *lever) (from, to time.Time, ok bool) {
+	to = d.sig.edge(d.now())
+	from = to.Add(-obeySpan)
+	return from, to, !from.Before(l.acceptAt)
 }
 
 // proveCap wants the in-flight gauge at or under the cap for a while, and a sign that more would run if it could: some of
@@ -138,9 +143,8 @@ type capped struct {
 
 // proveQuiet wants no new attempt in the scope while the gateway serves others.
 func (d *Desk) proveQuiet(l *lever) proof {
-	to := d.sig.edge(d.now())
-	from := to.Add(-obeySpan)
-	if from.Before(l.acceptAt) {
+	from, to, ok := d.lately(l)
+	if !ok {
 		return notYet("looking for %s without traffic", obeySpan)
 	}
 	part := d.sig.countSide(l.governs().Selector(d.syms), from, to)

@@ -39,9 +39,8 @@ func (d *Desk) proveRoute(l *lever) proof {
 	if json.Unmarshal(l.plan.Change.Value, &target) != nil || target == "" || model == "" {
 		return blind("the route names no target")
 	}
-	end := d.sig.edge(d.now())
-	from := end.Add(-obeySpan)
-	if from.Before(l.acceptAt) {
+	from, end, ok := d.lately(l)
+	if !ok {
 		return notYet("looking for %s without attempts elsewhere", obeySpan)
 	}
 	scope := traffic.Scope{"gateway": l.plan.Gateway, "model": model}
@@ -74,9 +73,8 @@ func (d *Desk) proveRetry(l *lever) proof {
 	if json.Unmarshal(l.plan.Change.Value, &v) != nil || v.MaxAttempts != 1 {
 		return blind("no signal of %s shows %s", l.plan.Gateway, gateway.RetrySet)
 	}
-	to := d.sig.edge(d.now())
-	from := to.Add(-obeySpan)
-	if from.Before(l.acceptAt) {
+	from, to, ok := d.lately(l)
+	if !ok {
 		return notYet("looking for %s without retries", obeySpan)
 	}
 	sel := l.governs().Selector(d.syms)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -100,12 +99,7 @@ func resolveValue(ctx context.Context, drv gateway.Driver, c gateway.Change, v j
 	if err != nil {
 		return nil, fmt.Errorf("reading the cap in force: %w", err)
 	}
-	bare := func(s traffic.Scope) traffic.Scope {
-		s = s.Clone()
-		maps.DeleteFunc(s, func(dim, _ string) bool { return dim == "gateway" || dim == "instance" || dim == "env" })
-		return s
-	}
-	aim := bare(c.Scope)
+	aim := narrowed(c.Scope)
 	what, known, names := string(c.Verb)+" on "+scopeWords(c.Scope), false, []string(nil)
 	for _, i := range state.Instances {
 		for _, ctl := range i.Controls {
@@ -113,7 +107,7 @@ func resolveValue(ctx context.Context, drv gateway.Driver, c gateway.Change, v j
 				continue
 			}
 			var now float64
-			switch at := bare(ctl.Scope); {
+			switch at := narrowed(ctl.Scope); {
 			case !at.Equal(aim):
 				names = append(names, at.String())
 			case json.Unmarshal(ctl.Value, &now) == nil && now > 0:

@@ -55,17 +55,9 @@ func (d *Desk) Records(ctx context.Context, q RecordQuery) (RecordPage, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var p RecordPage
-	if s.sorts {
-		p = s.kinds(ctx, *view)
-	} else {
-		s.look(ctx, *view)
-	}
-	switch {
-	case ctx.Err() != nil:
+	s.look(ctx, *view)
+	if ctx.Err() != nil {
 		return RecordPage{}, context.Cause(ctx)
-	case s.sorts:
-		return p, nil
 	}
 	return s.page(*view), nil
 }
@@ -262,6 +254,10 @@ func (s *RecordSearch) page(view board.Records) RecordPage {
 	p.Looked = int(s.top - s.bottom)
 	if !p.More {
 		p.Looked = p.Of
+	}
+	if s.sorts {
+		s.kinds(view, &p)
+		return p
 	}
 	hits := s.hits
 	if s.first {

@@ -205,7 +205,7 @@ func TestKindsOfFailure(t *testing.T) {
 	}
 	d.put(fail(999, "gpt-4o", traffic.SideUpstream, "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCD is \x1b[31mno key"))
 	p, _ := finish(t, d, RecordQuery{Kinds: true, Limit: 10})
-	if len(p.Lines) != 3 || len(p.Kinds) != 3 || p.Looked != 51 || p.Kinds[0].N != 40 || p.Kinds[1].N != 10 || p.Kinds[2].N != 1 {
+	if len(p.Lines) != 3 || len(p.Kinds) != 3 || p.Sorted != 51 || p.Kinds[0].N != 40 || p.Kinds[1].N != 10 || p.Kinds[2].N != 1 {
 		t.Fatalf("%+v", p)
 	}
 	if p.Kinds[0].Places != 2 || ids(p.Lines[:1]) != "291" || !p.Since.Equal(p.Kinds[0].First) {
@@ -227,7 +227,7 @@ func TestKindsOfFailure(t *testing.T) {
 	for i := range kindLook {
 		d.put(fail(9000+i, "gpt-4o", traffic.SideUpstream, "one and the same"))
 	}
-	if p, _ := finish(t, d, RecordQuery{Kinds: true, Limit: 10}); p.Looked != kindLook || len(p.Kinds) != 1 || p.Kinds[0].N != kindLook {
-		t.Errorf("more than is looked at: looked at %d, %+v", p.Looked, p.Kinds)
+	if p, _ := finish(t, d, RecordQuery{Kinds: true, Limit: 10}); p.Sorted != kindLook || len(p.Kinds) != 1 || p.Kinds[0].N != kindLook {
+		t.Errorf("more than is looked at: looked at %d, %+v", p.Sorted, p.Kinds)
 	}
 }

@@ -153,12 +153,18 @@ func (o *options) day(seed uint64, p plan) *day {
 // simulate runs days of consecutive seeds, some of them side by side, and gives them in order of their seeds.
 func (o *options) simulate(first uint64, n int, p plan) []*day {
 	out := make([]*day, n)
+	o.beside(n, func(i int) { out[i] = o.day(first+uint64(i), p) }) //nolint:gosec // a count
+	return out
+}
+
+// beside does n pieces of work, as many side by side as there are workers, and waits for all.
+func (o *options) beside(n int, work func(i int)) {
 	jobs := make(chan int)
 	var wg sync.WaitGroup
 	for range max(1, min(o.workers, n)) {
 		wg.Go(func() {
 			for i := range jobs {
-				out[i] = o.day(first+uint64(i), p) //nolint:gosec // a count
+				work(i)
 			}
 		})
 	}
@@ -167,5 +173,4 @@ func (o *options) simulate(first uint64, n int, p plan) []*day {
 	}
 	close(jobs)
 	wg.Wait()
-	return out
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"sync"
 
 	"signalbox/tools/detect/score"
 )
@@ -23,22 +22,11 @@ const (
 // starts measures what a detector without any past says of faults that began before it did, and of calm.
 func starts(o *options, r *report) error {
 	inside, calm := make([]*day, len(startKinds)*o.starts), make([]*day, len(startKinds)*o.starts)
-	jobs := make(chan int)
-	var wg sync.WaitGroup
-	for range max(1, o.workers) {
-		wg.Go(func() {
-			for i := range jobs {
-				seed := o.seed + uint64(i) //nolint:gosec // a count
-				inside[i] = start(seed, o.plan, startKinds[i%len(startKinds)], startSecs)
-				calm[i] = start(seed, o.plan, "", startCalm)
-			}
-		})
-	}
-	for i := range inside {
-		jobs <- i
-	}
-	close(jobs)
-	wg.Wait()
+	o.beside(len(inside), func(i int) {
+		seed := o.seed + uint64(i) //nolint:gosec // a count
+		inside[i] = start(seed, o.plan, startKinds[i%len(startKinds)], startSecs)
+		calm[i] = start(seed, o.plan, "", startCalm)
+	})
 	r.title("Starts inside a fault: %d, scale %s, seeds %d to %d", len(inside), num(o.plan.scale), o.seed, o.seed+uint64(len(inside))-1) //nolint:gosec // a count
 	r.say("Of those that an oracle with a past sees within %d s: found so many seconds after the start.", startOracle)
 	rows := [][]string{{"", "visible", "10 s", "30 s", "60 s", "median", "scope F1 at 15 s"}}

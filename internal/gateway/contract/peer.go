@@ -35,14 +35,11 @@ type peer struct {
 const clockSlack = 2 * time.Second
 
 // compare takes in what a listing says of the gateway's clock, by which its deadlines run, and words a difference.
-func (p peer) compare(body []byte, asked, heard time.Time) (odd []string) {
-	var l struct {
-		Now time.Time `json:"now"`
-	}
-	if p.ahead == nil || json.Unmarshal(body, &l) != nil || l.Now.IsZero() {
+func (p peer) compare(now, asked, heard time.Time) (odd []string) {
+	if p.ahead == nil || now.IsZero() {
 		return nil
 	}
-	ahead := l.Now.Sub(asked.Add(heard.Sub(asked) / 2))
+	ahead := now.Sub(asked.Add(heard.Sub(asked) / 2))
 	if ahead.Abs() <= clockSlack+heard.Sub(asked)/2 {
 		ahead = 0
 	}
@@ -173,7 +170,7 @@ func (r request) head(h http.Header, secret string) {
 }
 
 // controls asks for all controls.
-func (p peer) controls(ctx context.Context) (usable []control, odd []string, err error) {
+func (p peer) controls(ctx context.Context) ([]control, []string, error) {
 	asked := time.Now()
 	a := p.do(ctx, request{method: http.MethodGet, path: "/controls"})
 	if a.err != nil {
@@ -182,15 +179,15 @@ func (p peer) controls(ctx context.Context) (usable []control, odd []string, err
 	if a.status != http.StatusOK {
 		return nil, nil, p.refused(a)
 	}
-	usable, odd, err = parseListing(a.body)
+	l, odd, err := parseListing(a.body)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s (%s): %s", p.name, p.where(), a.hide(err.Error(), maxText))
 	}
-	odd = append(odd, p.compare(a.body, asked, time.Now())...)
-	for i := range usable {
-		usable[i].ExpiresAt = p.ours(usable[i].ExpiresAt)
+	odd = append(odd, p.compare(l.Now, asked, time.Now())...)
+	for i := range l.Controls {
+		l.Controls[i].ExpiresAt = p.ours(l.Controls[i].ExpiresAt)
 	}
-	return usable, odd, nil
+	return l.Controls, odd, nil
 }
 
 // refused turns an answer that is no success into an error: what, where, and what to try.

@@ -134,23 +134,24 @@ type listing struct {
 }
 
 // parseListing reads GET /controls. Controls that cannot be used are left out and told in odd.
-func parseListing(b []byte) (usable []control, odd []string, err error) {
-	var l struct {
+func parseListing(b []byte) (l listing, odd []string, err error) {
+	var raw struct {
 		listing
 		Controls *[]json.RawMessage `json:"controls"`
 	}
-	if err := json.Unmarshal(b, &l); err != nil {
-		return nil, nil, fmt.Errorf("the answer is no JSON of the contract: %w", err)
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return listing{}, nil, fmt.Errorf("the answer is no JSON of the contract: %w", err)
 	}
-	if l.Controls == nil {
-		return nil, nil, errors.New(`the answer has no "controls"; is this the address of the control contract?`)
+	if raw.Controls == nil {
+		return listing{}, nil, errors.New(`the answer has no "controls"; is this the address of the control contract?`)
 	}
-	if len(*l.Controls) > maxControls {
-		return nil, nil, fmt.Errorf("the answer lists %d controls, more than %d", len(*l.Controls), maxControls)
+	if len(*raw.Controls) > maxControls {
+		return listing{}, nil, fmt.Errorf("the answer lists %d controls, more than %d", len(*raw.Controls), maxControls)
 	}
+	l = raw.listing
 	seen := make(map[string]bool)
-	for _, raw := range *l.Controls {
-		c, err := parseControl(raw)
+	for _, one := range *raw.Controls {
+		c, err := parseControl(one)
 		switch {
 		case err != nil && len(odd) < 5:
 			odd = append(odd, "a control was left out: "+redact.Outside(err.Error(), maxText))
@@ -158,10 +159,10 @@ func parseListing(b []byte) (usable []control, odd []string, err error) {
 			odd = append(odd, "control "+c.ID+" is listed twice; the first is used")
 		case err == nil:
 			seen[c.ID] = true
-			usable = append(usable, c)
+			l.Controls = append(l.Controls, c)
 		}
 	}
-	return usable, odd, nil
+	return l, odd, nil
 }
 
 func parseControl(b []byte) (control, error) {
