@@ -20,6 +20,7 @@ const (
 	DefaultMaxRecords = 1_000_000
 	DefaultMaxText    = 100 << 20
 	DefaultMaxBuckets = 1_000_000
+	DefaultMaxFlood   = 4 << 20
 )
 
 // skewLimit is how far in the future an event time may lie before it is taken for a wrong clock.
@@ -31,6 +32,7 @@ type Options struct {
 	MaxKeys    int // series; keys beyond it are folded into "other"
 	MaxRecords int // records held; the oldest go first; negative: none
 	MaxText    int // bytes of record text held, packed; successes lose their raw lines first, then the oldest records go; negative: none
+	MaxFlood   int // bytes of the raw lines of successes that are kept of one second of log time, evenly chosen where more come; negative: all
 	MaxBuckets int // time buckets held over all series; the finest resolutions get shorter when there are more
 }
 
@@ -46,6 +48,7 @@ func (o Options) filled() Options {
 		{&o.MaxKeys, DefaultMaxKeys},
 		{&o.MaxRecords, DefaultMaxRecords},
 		{&o.MaxText, DefaultMaxText},
+		{&o.MaxFlood, DefaultMaxFlood},
 		{&o.MaxBuckets, DefaultMaxBuckets},
 	} {
 		if *v.have == 0 {
@@ -62,6 +65,7 @@ type Board struct {
 	times  clock
 	rights authority
 	recs   records
+	flood  flood
 	recent recent
 	states gauges
 	facts  factList
@@ -80,6 +84,7 @@ func New(o Options) *Board {
 		times:  newClock(),
 		rights: newAuthority(),
 		recs:   newRecords(o.MaxRecords, o.MaxText),
+		flood:  newFlood(o.MaxFlood),
 		recent: newRecent(),
 		states: newGauges(o.MaxKeys),
 	}
@@ -103,6 +108,7 @@ func (b *Board) Apply(batch traffic.Batch, now time.Time) Applied {
 		kind = traffic.LogSource
 	}
 	src := b.times.source(batch.Source)
+	b.flood.look(b.times.newest, now)
 	b.records(&batch, kind, now, src, &a)
 	for i := range batch.Counts {
 		b.count(batch.Counts[i], kind, now, src, &a)
@@ -126,6 +132,7 @@ func (b *Board) look(src *source, a *Applied, now time.Time) {
 	if !a.Newest.IsZero() {
 		b.times.saw(src, a.Newest, now)
 		b.series.advance(b.times.newest.Unix(), b.times.closedTo())
+		b.flood.look(b.times.newest, now)
 	}
 }
 
@@ -193,7 +200,8 @@ func (b *Board) record(in *traffic.Record, kind traffic.SourceKind, now time.Tim
 		m.fall(rec.FallbackFrom)
 		m.take(first && !rec.Outcome.Failed(), rec.Known, int64(rec.Latency), int64(rec.TTFT), rec.TokensIn, rec.TokensOut)
 	}
-	at := b.recs.append(&rec)
+	whole := rec.Outcome.Failed() || rec.Raw == "" || b.flood.keeps(len(rec.Raw))
+	at := b.recs.append(&rec, whole)
 	if text, ok := b.recent.note(&rec, at); ok {
 		b.recs.explain(at, text)
 	}

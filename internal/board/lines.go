@@ -101,7 +101,7 @@ func (b *Board) line(l *traffic.Lines, x *traffic.Line, kind traffic.SourceKind,
 		m.fall(x.From)
 		m.take(first, x.Known, x.Latency, x.TTFT, x.TokensIn, x.TokensOut)
 	}
-	seq := b.recs.appendLine(l, x, &src.lines, at, flags)
+	seq := b.recs.appendLine(l, x, &src.lines, at, flags, b.flood.keeps(int(x.Size)))
 	if text, ok := b.recent.succeeded(hash, id, seq); ok {
 		b.recs.explain(seq, text)
 	}
@@ -115,8 +115,9 @@ func (k *bucket) addLine(x *traffic.Line, first bool) {
 	k.tokC += x.TokensCached
 }
 
-// appendLine adds the record that a line is in short, and gives its sequence number.
-func (r *records) appendLine(l *traffic.Lines, x *traffic.Line, at *numbered, ns int64, flags uint8) int64 {
+// appendLine adds the record that a line is in short, and gives its sequence number. Where it is not whole, the request id is kept
+// of its text.
+func (r *records) appendLine(l *traffic.Lines, x *traffic.Line, at *numbered, ns int64, flags uint8, whole bool) int64 {
 	s := r.room()
 	if s == nil {
 		return r.next - 1
@@ -130,17 +131,26 @@ func (r *records) appendLine(l *traffic.Lines, x *traffic.Line, at *numbered, ns
 		s.shapes()[i] = x.Shape
 	}
 	s.n++
-	size := 0
-	if r.withText {
-		size = int(x.Size)
-	}
-	r.open(size)
-	if r.withText {
-		raw, _ := l.Raw(x)
-		r.draft.text = append(r.draft.text, raw...)
-		r.draft.enterLine(int(x.Size), int(x.ID), int(x.IDSize))
-	} else {
+	raw, id := l.Raw(x)
+	switch {
+	case !r.withText:
+		r.open(0)
 		r.draft.enter(0, 0, 0, 0, 0)
+	case whole:
+		r.open(len(raw))
+		r.draft.text = append(r.draft.text, raw...)
+		r.draft.enterLine(len(raw), int(x.ID), len(id))
+	default:
+		r.open(len(id))
+		r.draft.text = append(r.draft.text, id...)
+		r.draft.enter(len(id), 0, 0, 0, 0)
+		r.letGo()
 	}
 	return r.next - 1
+}
+
+// letGo counts that the newest record has no raw line.
+func (r *records) letGo() {
+	r.draft.gone++
+	r.letGoN++
 }

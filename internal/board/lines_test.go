@@ -105,7 +105,7 @@ func TestLinesCountAsRecords(t *testing.T) {
 		w := &lineWriter{syms: syms, places: traffic.NewPlaces(1000), source: syms.Intern("log"), at: time.Unix(1_800_000_000, 0).UTC()}
 		opts := Options{
 			Symbols: syms, MaxKeys: rapid.SampledFrom([]int{0, 3}).Draw(t, "keys"), MaxText: rapid.SampledFrom([]int{0, -1}).Draw(t, "text"),
-			MaxRecords: rapid.SampledFrom([]int{0, 20, -1}).Draw(t, "most"),
+			MaxRecords: rapid.SampledFrom([]int{0, 20, -1}).Draw(t, "most"), MaxFlood: rapid.SampledFrom([]int{0, 300, -1}).Draw(t, "flood"),
 		}
 		short, whole := New(opts), New(opts)
 		for range rapid.IntRange(1, 6).Draw(t, "batches") {

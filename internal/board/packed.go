@@ -36,8 +36,8 @@ type block struct {
 	dir   int32
 	size  int32 // of the text, unpacked
 	how   packing
-	thin  bool  // successes have lost their raw lines
-	gone  int32 // how many those are
+	thin  bool  // all successes have lost their raw lines
+	gone  int32 // how many have
 	data  []byte
 }
 
@@ -82,7 +82,8 @@ type draft struct {
 	n     int
 	dir   []byte
 	text  []byte
-	seen  bool // by a view: the buffers may not be used again
+	gone  int32 // how many successes came without their raw lines
+	seen  bool  // by a view: the buffers may not be used again
 }
 
 // fits tells whether a record's text belongs into this block.
@@ -132,7 +133,7 @@ func (d *draft) enterLine(raw, at, id int) {
 
 // reset makes room for the next block.
 func (d *draft) reset(first int64) {
-	d.first, d.n = first, 0
+	d.first, d.n, d.gone = first, 0, 0
 	if d.seen || d.text == nil || cap(d.text) > 2*blockText {
 		d.text, d.dir = make([]byte, 0, blockText), make([]byte, 0, 4*blockRecords)
 		d.seen = false
@@ -143,7 +144,7 @@ func (d *draft) reset(first int64) {
 
 // pack gives the draft as a block. scratch is kept between calls.
 func (d *draft) pack(how packing, scratch *[]byte) *block {
-	b := &block{first: d.first, n: int32(d.n), dir: int32(len(d.dir)), size: int32(len(d.text)), how: how} //nolint:gosec // bounded
+	b := &block{first: d.first, n: int32(d.n), dir: int32(len(d.dir)), size: int32(len(d.text)), how: how, gone: d.gone} //nolint:gosec // bounded
 	var packed []byte
 	switch how {
 	case fastPacking:
@@ -256,7 +257,7 @@ func (u *unpacked) texts(seq int64) texts {
 func (b *block) thinned(u *unpacked, d *draft, scratch *[]byte, drop func(seq int64) bool) *block {
 	u.open(b)
 	d.reset(b.first)
-	var gone int32
+	gone := b.gone
 	for i := range u.entries {
 		e := &u.entries[i]
 		switch {

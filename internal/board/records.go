@@ -17,7 +17,7 @@ type records struct {
 	draft   draft
 	thinned int // blocks from the oldest on that are thin
 	loose   int // blocks from the oldest on that are as tight as they get
-	sealed  int // blocks since text was last packed tighter
+	sealed  int // blocks that came of late, see Tighten
 
 	explained
 	maxN, maxText     int
@@ -32,8 +32,8 @@ func newRecords(maxN, maxText int) records {
 	return records{maxN: maxN, maxText: maxText, index: newSegmentIndex(), withText: maxText > 0, withAny: maxN > 0}
 }
 
-// append adds a record and gives its sequence number.
-func (r *records) append(rec *traffic.Record) int64 {
+// append adds a record and gives its sequence number. Where it is not whole, its raw line is let go.
+func (r *records) append(rec *traffic.Record, whole bool) int64 {
 	s := r.room()
 	if s == nil {
 		return r.next - 1
@@ -43,8 +43,14 @@ func (r *records) append(rec *traffic.Record) int64 {
 	if r.withText {
 		t = textsOf(rec)
 	}
+	if !whole {
+		t.raw = ""
+	}
 	r.open(t.size())
 	r.draft.add(t)
+	if r.withText && !whole {
+		r.letGo()
+	}
 	return r.next - 1
 }
 
@@ -122,7 +128,7 @@ func (r *records) thin() {
 		}
 		thin := b.thinned(&r.unpacked, &spare, &r.scratch, func(seq int64) bool { return seq < r.base || !r.failedAt(seq) })
 		r.text += thin.bytes() - b.bytes()
-		r.letGoN += int64(thin.gone)
+		r.letGoN += int64(thin.gone - b.gone)
 		r.blocks[r.thinned] = thin
 	}
 }
@@ -159,17 +165,23 @@ func (r *records) dropTo(base int64) {
 	}
 }
 
+// calmBlocks is how many blocks of text may come between two calls of Tighten that are no flood, and floodBlocks how many more are
+// remembered: so long a flood must be over.
+const (
+	calmBlocks  = 2
+	floodBlocks = 20 * calmBlocks
+)
+
 // Tighten packs up to n of the oldest blocks of text as tight as they get, where more than half of the room for text is taken. It
-// costs about half a millisecond a block, and is for when there is time: where more blocks have come than that since it was last
-// asked, it lets it be, because in a flood what it packs is soon thrown away. It tells whether there is more to do.
+// costs about half a millisecond a block, and is for when there is time: where more blocks come than a few between two calls, it
+// lets it be, because in a flood what it packs is soon thrown away. It tells whether there is more to do.
 func (b *Board) Tighten(n int) bool {
 	r := &b.recs
-	came := r.sealed
-	r.sealed = 0
+	r.sealed = min(max(r.sealed-calmBlocks, 0), floodBlocks)
 	if r.text <= r.maxText/2 || r.loose >= len(r.blocks) {
 		return false
 	}
-	if came > n {
+	if r.sealed > calmBlocks {
 		return true
 	}
 	r.blocks = append(make([]*block, 0, len(r.blocks)+len(r.blocks)/8+16), r.blocks...)

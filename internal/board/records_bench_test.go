@@ -43,7 +43,7 @@ func filled(n int, o Options) (*Board, Records) {
 	b := New(o)
 	for i := range n {
 		rec := gatewayLine(o.Symbols, i)
-		b.recs.append(&rec)
+		b.recs.append(&rec, true)
 	}
 	return b, b.Records()
 }
@@ -60,7 +60,7 @@ func TestRecordsFitTheirRoom(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	b := New(Options{Symbols: syms})
 	for i := range n {
-		b.recs.append(&lines[i%len(lines)])
+		b.recs.append(&lines[i%len(lines)], true)
 	}
 	v := b.Records()
 	runtime.GC()
@@ -146,7 +146,7 @@ func BenchmarkAppendRecord(b *testing.B) {
 	b.ReportAllocs()
 	i, began := 0, cpuTime(b)
 	for b.Loop() {
-		board.recs.append(&recs[i%len(recs)])
+		board.recs.append(&recs[i%len(recs)], true)
 		i++
 	}
 	b.ReportMetric(float64((cpuTime(b)-began).Nanoseconds())/float64(b.N), "cpu-ns/op")

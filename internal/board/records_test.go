@@ -175,15 +175,27 @@ func TestTightenWaitsForTheFloodToEnd(t *testing.T) {
 	for i := range 3000 {
 		rec := traffic.Record{Time: at(0), Outcome: gw502, Raw: fmt.Sprint(i, raw)}
 		rec.Raw += fmt.Sprint(i*7919%104729, i*31, i*i)
-		b.recs.append(&rec)
+		b.recs.append(&rec, true)
 	}
 	sealed := b.recs.sealed
 	if sealed < 4 || b.recs.text <= b.recs.maxText/8 {
 		t.Fatalf("%d blocks of %d bytes", sealed, b.recs.text)
 	}
 	b.recs.maxText = b.recs.text
-	if !b.Tighten(sealed-1) || b.recs.loose != 0 {
-		t.Errorf("%d blocks were packed in a flood", b.recs.loose)
+	for b.recs.sealed = 1000; ; b.recs.sealed += 4 { // two more than in quiet times, for as long as it lasts
+		if !b.Tighten(100) || b.recs.loose != 0 {
+			t.Fatalf("%d blocks were packed in a flood", b.recs.loose)
+		}
+		if b.recs.sealed == floodBlocks {
+			break
+		}
+	}
+	calls := 1
+	for b.Tighten(2) && b.recs.loose == 0 {
+		calls++
+	}
+	if calls*calmBlocks > floodBlocks {
+		t.Errorf("the flood is over after %d calls", calls)
 	}
 	for b.Tighten(2) {
 		continue

@@ -41,7 +41,8 @@ func (r Records) Len() int { return r.n }
 // First is the sequence number of At(0). Sequence numbers grow by one a record and are never given twice.
 func (r Records) First() int64 { return r.base }
 
-// LetGo is the number of successes among the records held that have lost their raw line to make room.
+// LetGo is the number of successes among the records held that have lost their raw line to make room, or have not kept it in a
+// flood.
 func (r Records) LetGo() int64 { return r.letGo }
 
 // Explained gives the sequence numbers of the records that other lines explained since the mark, and the new mark. It gives false
