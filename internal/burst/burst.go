@@ -116,7 +116,7 @@ type Burst struct {
 	Share         float64 // of all excess failures, those in scope
 	Classes       map[string]int64
 	Codes         map[int]int64
-	Leading       string    // the most frequent failure class, or what else it is about: slow, slow_first_token, tokens, retries, loss, surge
+	Leading       string    // the most frequent failure class (of two that are about as frequent, the one that led first), or what else it is about: slow, slow_first_token, tokens, retries, loss, surge
 	Before, Now   Quantiles // of latency, or of the time to first token: what was usual, and the last half minute
 	Cells         []Cell
 	Clean         string   // what is clean beside it, with numbers

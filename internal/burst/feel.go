@@ -342,7 +342,7 @@ func (b *live) leading() string {
 	case again:
 		return LeadingRetries
 	}
-	return b.sums.leading()
+	return b.sums.leading(b.told.leading)
 }
 
 // carries tells whether a burst says in its sentence what another signal shows in a place.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/internal/fault"
 	"signalbox/internal/traffic"
 )
 
@@ -304,6 +305,36 @@ func TestWhoFailsByItsOwnFault(t *testing.T) {
 		}
 		if says := strings.Contains(list[0].Reason, "of them from team-b"); says != alone {
 			t.Errorf("one caller %v: %s", alone, list[0].Reason)
+		}
+	}
+}
+
+// A provider that fails in turns in two ways does not rename its burst with every second; one way that takes over does.
+func TestLeadingClassKeepsItsPlace(t *testing.T) {
+	reset := traffic.NewOutcome(fault.Connection, 0)
+	for _, x := range []struct {
+		name         string
+		was          string
+		resets, bads int64
+		want         string
+	}{
+		{"nothing failed", "", 0, 0, ""},
+		{"as many, none told", "", 5, 5, "bad_gateway"},
+		{"more, none told", "", 6, 5, "connection"},
+		{"as many", "connection", 5, 5, "connection"},
+		{"one more", "bad_gateway", 203, 202, "bad_gateway"},
+		{"a quarter more", "bad_gateway", 125, 100, "bad_gateway"},
+		{"clearly more", "bad_gateway", 126, 100, "connection"},
+		{"what was told is gone", "timeout", 3, 2, "connection"},
+	} {
+		sums := tallies{}
+		for o, n := range map[traffic.Outcome]int64{reset: x.resets, gw502: x.bads} {
+			if n > 0 {
+				sums.outcomes = append(sums.outcomes, OutcomeN{Outcome: o, N: n})
+			}
+		}
+		if got := sums.leading(x.was); got != x.want {
+			t.Errorf("%s: %q, not %q", x.name, got, x.want)
 		}
 	}
 }

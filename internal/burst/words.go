@@ -76,20 +76,28 @@ func (w *watch) sideOf(p place) string {
 	return side
 }
 
-// leading is the most frequent class.
-func (t *tallies) leading() string {
+// leadClear is how many times as frequent a class has to be to take the lead from the one that was told: two that
+// fail in turns would rename a burst with every second.
+const leadClear = 1.25
+
+// leading is the most frequent class, or the one that was told before where no other is clearly more frequent.
+func (t *tallies) leading(was string) string {
 	var byClass [256]int64
-	class, most := "", int64(0)
 	for _, o := range t.outcomes {
-		c := o.Outcome.Class()
-		byClass[uint8(c)] += o.N
-		n := byClass[uint8(c)]
-		if n < most {
-			continue
+		byClass[uint8(o.Outcome.Class())] += o.N
+	}
+	class, most, still := "", int64(0), int64(0)
+	for _, o := range t.outcomes {
+		name, n := o.Outcome.Class().String(), byClass[uint8(o.Outcome.Class())]
+		if name == was {
+			still = n
 		}
-		if name := c.String(); n > most || name < class {
+		if n > most || (n == most && name < class) {
 			class, most = name, n
 		}
+	}
+	if still > 0 && float64(most) <= leadClear*float64(still) {
+		return was
 	}
 	return class
 }

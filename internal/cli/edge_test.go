@@ -285,7 +285,7 @@ func newStandIn(t *testing.T, latency time.Duration) *standIn {
 
 func (p *standIn) addr() string { return p.Listener.Addr().String() }
 
-// answer takes its time, and fails in turns with a 502 of its own and by hanging up without one.
+// answer takes its time, and fails with two 502 of its own for each time that it hangs up without one: what leads is no matter of chance.
 func (p *standIn) answer(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	select {
@@ -298,7 +298,7 @@ func (p *standIn) answer(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, `{"object":"chat.completion","choices":[{"finish_reason":"stop"}]}`)
 		return
 	}
-	if p.failed.Add(1)%2 == 0 {
+	if p.failed.Add(1)%3 == 0 {
 		panic(http.ErrAbortHandler)
 	}
 	http.Error(w, `{"error":{"message":"upstream is not well","type":"server_error"}}`, http.StatusBadGateway)
