@@ -193,7 +193,7 @@ func burstData(b *burstState) burstEntry {
 
 func (d *Desk) burstView(b *burstState) BurstView {
 	v := viewBurst(b.Burst)
-	v.Incident, v.Changes = b.incident, d.sig.suspects(b.Scope, b.Onset)
+	v.Incident, v.Changes = b.incident, d.before(b)
 	if b.spread.Kind == burst.OneShape || b.spread.Kind == burst.Spreads {
 		v.OneShape, v.Spread = b.spread.Kind == burst.OneShape, b.spread.Reason
 	}

@@ -27,7 +27,7 @@ const (
 // ChangeView is one change for a client, safe for a screen.
 type ChangeView struct {
 	At, Until time.Time // Until is zero where nobody said
-	Kind      string    // deploy, config, flag, other
+	Kind      string    // deploy, config, flag, other; of a burst also lever
 	Text      string
 	Who       string
 	Scope     traffic.Scope // empty: it may be about everything
@@ -51,6 +51,38 @@ func changeViews(facts []traffic.Fact) []ChangeView {
 // suspects are the changes shortly before a burst that can have touched it.
 func (s *signals) suspects(scope traffic.Scope, onset time.Time) []ChangeView {
 	return changeViews(s.board.Changes(scope, onset.Add(-changesBefore), onset))
+}
+
+// changeLever is the kind of change that levers are: what was thrown or taken back here can have moved traffic, made it wait,
+// or refused it.
+const changeLever = "lever"
+
+// moves are the levers that were thrown or taken back here shortly before a burst and reach where it is.
+func (d *Desk) moves(scope traffic.Scope, onset time.Time) (out []ChangeView) {
+	before := func(at time.Time) bool { return !at.IsZero() && !at.After(onset) && onset.Sub(at) <= changesBefore }
+	for _, l := range d.levers {
+		where := d.leverWhere(l)
+		if l.acceptAt.IsZero() || !where.Overlaps(scope) {
+			continue
+		}
+		c := ChangeView{Kind: changeLever, Text: safe(leverTitle(l.plan.Change), maxLine), Who: l.by, Scope: where}
+		if before(l.acceptAt) {
+			c.At = l.acceptAt
+			out = append(out, c)
+		}
+		if before(l.endedAt) {
+			c.At, c.Text = l.endedAt, c.Text+" ended"
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// before is what was changed shortly before a burst, by whomever, the newest first.
+func (d *Desk) before(b *burstState) []ChangeView {
+	all := append(d.sig.suspects(b.Scope, b.Onset), d.moves(b.Scope, b.Onset)...)
+	slices.SortStableFunc(all, func(x, y ChangeView) int { return y.At.Compare(x.At) })
+	return all[:min(len(all), maxChanges)]
 }
 
 // cleanFacts makes what sources tell fit for screen and journal. The batch is the desk's by now.

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,20 +97,23 @@ func TestObeyedFallbackIsSeenInTheTraffic(t *testing.T) {
 		after       time.Duration // after the gateway accepted
 		class       fault.Class
 		fell        bool
+		workload    string
 	}
 	const up, user = traffic.SideUpstream, traffic.SideClient
 	for name, c := range map[string]struct {
 		lines []line
 		want  string
 	}{
-		"one fell":                      {[]line{{user, "m", 5 * time.Second, fault.None, true}}, Yes},
-		"requests fail":                 {[]line{{user, "m", 5 * time.Second, fault.RateLimited, false}}, No},
-		"all is served":                 {[]line{{user, "m", 5 * time.Second, fault.None, false}}, CannotTell},
+		"what a pause refuses fails":    {[]line{{user, "m", 5 * time.Second, fault.Overloaded, false, "batch"}}, CannotTell},
+		"what is not paused fails, too": {[]line{{user, "m", 5 * time.Second, fault.Overloaded, false, "batch"}, {user, "m", 5 * time.Second, fault.RateLimited, false, ""}}, No},
+		"one fell":                      {[]line{{user, "m", 5 * time.Second, fault.None, true, ""}}, Yes},
+		"requests fail":                 {[]line{{user, "m", 5 * time.Second, fault.RateLimited, false, ""}}, No},
+		"all is served":                 {[]line{{user, "m", 5 * time.Second, fault.None, false, ""}}, CannotTell},
 		"nothing came":                  {nil, CannotTell},
-		"an attempt was repeated":       {[]line{{up, "m", 5 * time.Second, fault.RateLimited, false}, {user, "m", 6 * time.Second, fault.None, false}}, CannotTell},
-		"a log of attempts alone":       {[]line{{up, "m", 5 * time.Second, fault.RateLimited, false}}, No},
-		"it was on its way":             {[]line{{user, "m", time.Second, fault.RateLimited, false}}, CannotTell},
-		"another model's requests fail": {[]line{{user, "n", 5 * time.Second, fault.RateLimited, false}}, CannotTell},
+		"an attempt was repeated":       {[]line{{up, "m", 5 * time.Second, fault.RateLimited, false, ""}, {user, "m", 6 * time.Second, fault.None, false, ""}}, CannotTell},
+		"a log of attempts alone":       {[]line{{up, "m", 5 * time.Second, fault.RateLimited, false, ""}}, No},
+		"it was on its way":             {[]line{{user, "m", time.Second, fault.RateLimited, false, ""}}, CannotTell},
+		"another model's requests fail": {[]line{{user, "n", 5 * time.Second, fault.RateLimited, false, ""}}, CannotTell},
 	} {
 		d, at := sighted(), time.Now().Truncate(time.Second)
 		now := at.Add(10 * time.Second)
@@ -118,7 +122,7 @@ func TestObeyedFallbackIsSeenInTheTraffic(t *testing.T) {
 		for _, x := range c.lines {
 			r := traffic.Record{
 				Time: at.Add(x.after), Outcome: traffic.NewOutcome(x.class, 200), Attempt: 1,
-				Key: d.key(map[traffic.Dim]string{traffic.Side: x.side, traffic.Gateway: "edge", traffic.Model: x.model}),
+				Key: d.key(map[traffic.Dim]string{traffic.Side: x.side, traffic.Gateway: "edge", traffic.Model: x.model, traffic.Workload: x.workload}),
 			}
 			if x.fell {
 				r.FallbackFrom = d.syms.Intern("openai-m")
@@ -127,6 +131,9 @@ func TestObeyedFallbackIsSeenInTheTraffic(t *testing.T) {
 		}
 		b.Records = append(b.Records, traffic.Record{Time: now, Key: d.key(map[traffic.Dim]string{traffic.Gateway: "other"})}) // time goes on
 		d.sig.apply(b, now)
+		d.levers = append(d.levers, &lever{state: LeverActive, plan: gateway.Plan{
+			Gateway: "edge", Change: gateway.Change{Verb: gateway.WorkloadPause, Scope: traffic.Scope{"workload": "batch"}},
+		}})
 		l := &lever{acceptAt: at, plan: gateway.Plan{
 			Gateway: "edge", Change: gateway.Change{Verb: gateway.FallbackOn, Scope: traffic.Scope{"model": "m"}},
 		}}
@@ -292,5 +299,34 @@ func TestLogsAnswerAsOfTheirEnd(t *testing.T) {
 		if r.Truth != want || len(r.Terms) != 1 || (want == runbook.Unknown) != (r.Why != "") {
 			t.Errorf("%s: %+v, want %v", src, r, want)
 		}
+	}
+}
+
+// A burst that begins after a lever of ours where the lever reaches may be its doing, and says so; what was thrown against the
+// burst came after it began.
+func TestLeversBeforeABurstStandBesideIt(t *testing.T) {
+	d, onset := sighted(), time.Now()
+	ago := func(m int) time.Time { return onset.Add(-time.Duration(m) * time.Minute) }
+	add := func(verb gateway.Verb, region string, accepted, ended time.Time) {
+		d.levers = append(d.levers, &lever{acceptAt: accepted, endedAt: ended, by: "ben", plan: gateway.Plan{
+			Gateway: "edge", Change: gateway.Change{Verb: verb, Scope: traffic.Scope{"gateway": "edge", "model": "m", "region": region}},
+		}})
+	}
+	add(gateway.CapSet, "eu", ago(3), time.Time{})
+	add(gateway.TargetOut, "eu", ago(20), ago(1))
+	add(gateway.ShedSet, "eu", ago(40), ago(35))            // long ago
+	add(gateway.BreakerOpen, "us", ago(2), time.Time{})     // elsewhere
+	add(gateway.FallbackOn, "eu", ago(-1), time.Time{})     // the answer to it
+	add(gateway.RouteForce, "eu", time.Time{}, time.Time{}) // refused
+	d.sig.apply(traffic.Batch{Source: "deploys", Facts: []traffic.Fact{{Kind: traffic.ChangeDeploy, Text: "v12", From: ago(2)}}}, onset)
+	b := &burstState{}
+	b.Scope, b.Onset = traffic.Scope{"model": "m", "region": "eu"}, onset
+	var got []string
+	for _, c := range d.before(b) {
+		got = append(got, c.Kind+" "+c.Text+" "+c.Who)
+	}
+	want := []string{"lever target.out m@eu ended ben", "deploy v12 ", "lever cap.set m@eu ben", "lever target.out m@eu ben"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"encoding/json"
+	"time"
 
 	"signalbox/internal/gateway"
 	"signalbox/internal/traffic"
@@ -22,6 +23,9 @@ func (d *Desk) proveFallback(l *lever) proof {
 		return blind("%d attempts fell back since; of which model their requests were is not logged", n)
 	}
 	from := l.acceptAt.Add(obeySettle)
+	if held := d.heldBack(l.plan.Gateway, from); len(held) > 0 {
+		model = model.And(traffic.Term{Dim: traffic.Workload, Any: held, Not: true})
+	}
 	asked := d.sig.count(d.sig.side(model, traffic.SideClient), from, to)
 	if asked.Req == 0 { // a log of attempts alone
 		asked = d.sig.count(model, from, to)
@@ -30,6 +34,19 @@ func (d *Desk) proveFallback(l *lever) proof {
 		return blind("nothing failed that could have fallen back")
 	}
 	return notSeen("%d of %d requests failed, and none fell back", asked.Err, asked.Req)
+}
+
+// heldBack are the workloads that a lever of a gateway keeps from providers, or has kept since a time: the gateway answers their
+// requests itself, so that they fail, and no other target is asked for them.
+func (d *Desk) heldBack(gatewayName string, since time.Time) (workloads []traffic.Sym) {
+	for _, l := range d.levers {
+		holds := l.plan.Change.Verb == gateway.WorkloadPause || l.plan.Change.Verb == gateway.ShedSet
+		workload := l.plan.Change.Scope["workload"]
+		if holds && workload != "" && l.plan.Gateway == gatewayName && l.void == "" && (l.out() || l.endedAt.After(since)) {
+			workloads = append(workloads, d.syms.Intern(workload))
+		}
+	}
+	return workloads
 }
 
 // proveRoute wants the attempts of the model at the one target, and none elsewhere but for fallbacks, which stay.
