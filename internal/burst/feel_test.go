@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"signalbox/internal/fault"
 	"signalbox/internal/traffic"
 )
 
@@ -311,7 +310,7 @@ func TestWhoFailsByItsOwnFault(t *testing.T) {
 
 // A provider that fails in turns in two ways does not rename its burst with every second; one way that takes over does.
 func TestLeadingClassKeepsItsPlace(t *testing.T) {
-	reset := traffic.NewOutcome(fault.Connection, 0)
+	reset := outcome("connection", 0)
 	for _, x := range []struct {
 		name         string
 		was          string
