@@ -15,6 +15,7 @@ func (b *bench) peers(box, python string) []peer {
 	all := []peer{
 		{name: "signalbox scan --output json", of: &b.whole, argv: []string{box, "scan", "--output", "json", b.whole.path}, finds: 1, check: b.whole.scanned},
 		{name: "signalbox scan, text", of: &b.whole, argv: []string{box, "scan", b.whole.path}, finds: 1, check: b.whole.told},
+		b.duck("DuckDB, the same job as far as SQL goes", python, duckJob),
 		b.duck("DuckDB, 10 fields by cell and second", python, duckCells),
 		b.duck("DuckDB, count by model, region, status", python, duckCount),
 		{name: "wc -l", of: &b.whole, pack: "coreutils", argv: []string{"wc", "-l", b.whole.path}, check: b.whole.lines},
