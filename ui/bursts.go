@@ -225,6 +225,16 @@ func (m *model) burstEnter() tea.Cmd {
 	if b == nil {
 		return m.burstKey(+1)
 	}
+	id := b.ID
+	return m.open(newLivePage("burst", func() []line { return m.burstLines(id) }), byKey)
+}
+
+// burstLines say everything about a burst as it stands now.
+func (m *model) burstLines(id string) []line {
+	b := m.burst(id)
+	if b == nil {
+		return nil
+	}
 	t := []line{
 		{strong, "where    ", b.Name + " (" + b.Scope.String() + ")"},
 		{stateStyle(b), "state    ", b.State + ", " + noteWords(b) + " on the " + b.Side + " side"},
@@ -257,8 +267,7 @@ func (m *model) burstEnter() tea.Cmd {
 	if b.Runbook != "" {
 		t = append(t, line{accent, "runbook  ", b.Runbook + " (r starts it)"})
 	}
-	t = append(t, line{dim, "id       ", b.ID})
-	return m.open(newPage("burst", t), byKey)
+	return append(t, line{dim, "id       ", b.ID})
 }
 
 // spreadLine says whether one request fails again and again, or many.

@@ -130,7 +130,8 @@ type page struct {
 	sheet
 	title string
 	text  []line
-	plain string // for the clipboard
+	plain string        // for the clipboard
+	now   func() []line // what it says now, for a page of what goes on; none: its subject is gone, and the last words stay
 }
 
 // line is text with a style, wrapped when it is drawn.
@@ -144,6 +145,11 @@ func (p *page) mode() mode                            { return modePage }
 func (p *page) input(*model, tea.KeyPressMsg) tea.Cmd { return nil }
 
 func (p *page) draw(f frame) (string, []string) {
+	if p.now != nil {
+		if text := p.now(); len(text) > 0 {
+			p.say(text)
+		}
+	}
 	return p.title, p.scroll(f, f.lines(p.text), f.h)
 }
 
@@ -169,6 +175,19 @@ func (f frame) lines(text []line) []string {
 // newPage makes a page of labelled lines; lines without a text are left out.
 func newPage(title string, text []line) *page {
 	p := &page{title: title}
+	p.say(text)
+	return p
+}
+
+// newLivePage makes a page whose text is made anew each time that it is drawn: who keeps it open watches what becomes of it.
+func newLivePage(title string, now func() []line) *page {
+	p := newPage(title, now())
+	p.now = now
+	return p
+}
+
+func (p *page) say(text []line) {
+	p.text, p.plain = nil, ""
 	for _, l := range text {
 		if l.text == "" {
 			continue
@@ -176,5 +195,4 @@ func newPage(title string, text []line) *page {
 		p.text = append(p.text, l)
 		p.plain += l.label + " " + clean(l.text) + "\n"
 	}
-	return p
 }

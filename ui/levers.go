@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -169,6 +170,16 @@ func (m *model) leverEnter() tea.Cmd {
 			return nil
 		}
 	}
+	id := l.ID
+	return m.open(newLivePage("lever", func() []line { return m.leverLines(id) }), byKey)
+}
+
+// leverLines say everything about a lever as it stands now.
+func (m *model) leverLines(id string) []line {
+	l := m.lever(id)
+	if l == nil {
+		return nil
+	}
 	t := []line{
 		{strong, "lever    ", l.Title + " on " + l.Gateway},
 		{plainStyle, "change   ", strings.ReplaceAll(l.Change, "->", m.th.arrow)},
@@ -177,7 +188,7 @@ func (m *model) leverEnter() tea.Cmd {
 		{plainStyle, "accepted ", l.Accepted + " " + l.AcceptedN + ": what the gateway answered"},
 		{plainStyle, "reported ", l.Reported + ": what it says when asked again"},
 		{plainStyle, "obeyed   ", strings.ReplaceAll(l.Obeyed, "_", " ") + ": " + l.ObeyedWhy},
-		{outcomeStyle(l.Outcome), "outcome  ", l.Outcome + " " + l.OutcomeBy},
+		{outcomeStyle(l.Outcome), "outcome  ", cmp.Or(strings.TrimSpace(l.Outcome+" "+l.OutcomeBy), "not judged yet")},
 		{bad, "drift    ", l.Drift},
 		{bad, "error    ", l.Err},
 	}
@@ -194,14 +205,14 @@ func (m *model) leverEnter() tea.Cmd {
 	for _, u := range l.Undo {
 		t = append(t, line{dim, "undo     ", u})
 	}
-	id := l.ID
+	whose := l.ID
 	for _, x := range []struct{ what, is string }{{"incident", l.Incident}, {"run", l.Run}, {"step", l.Step}} {
 		if x.is != "" {
-			id += ", " + x.what + " " + x.is
+			whose += ", " + x.what + " " + x.is
 		}
 	}
-	t = append(t, line{dim, "id       ", id})
-	return m.open(newPage("lever", t), byKey)
+	t = append(t, line{dim, "id       ", whose})
+	return t
 }
 
 // heldLine says of one control of one instance whether it is as the lever set it.

@@ -118,6 +118,10 @@ func findingsHint(n int) string {
 
 // findingsKey shows what is wrong or odd, and how each source is.
 func (m *model) findingsKey() tea.Cmd {
+	return m.open(newLivePage("what is wrong or odd", m.findingLines), byKey)
+}
+
+func (m *model) findingLines() []line {
 	s := m.snap
 	text := []line{{bad, "journal ", s.Journal.Err}}
 	for _, f := range s.Findings {
@@ -130,5 +134,5 @@ func (m *model) findingsKey() tea.Cmd {
 	for i := range s.Sources {
 		text = append(text, sourceLines(&s.Sources[i], m.now())...)
 	}
-	return m.open(newPage("what is wrong or odd", text), byKey)
+	return text
 }

@@ -119,7 +119,7 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 	}
 	i, blocked := obviousBlock(r, s, m.book.block)
 	if i < 0 {
-		return onward(s, blocked)
+		return onward(r, s, blocked)
 	}
 	b := &s.Step.Blocks[i]
 	var v desk.BlockView
@@ -135,7 +135,7 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 		return "answer: " + b.Ask.Question, func(m *model) tea.Cmd { return m.answer(b.Ask) }
 	case b.Action != nil && v.Disabled != "":
 		if x := openField(r); x != nil {
-			return "fill " + x.Name, func(m *model) tea.Cmd { return m.fill(*x) }
+			return fillWords(r, x), func(m *model) tea.Cmd { return m.fillOpen(*x) }
 		}
 		return "", func(m *model) tea.Cmd { m.say(sayRefused, v.Action+": "+v.Disabled); return nil }
 	case b.Action != nil:
@@ -164,7 +164,10 @@ func (m *model) obvious() (words string, act func(*model) tea.Cmd) {
 func leads(v *desk.BlockView) string { return cmp.Or(v.Leads, v.Goto) }
 
 // onward is what enter does where no block waits for the operator.
-func onward(s *desk.StepView, blocked string) (words string, act func(*model) tea.Cmd) {
+func onward(r *desk.RunView, s *desk.StepView, blocked string) (words string, act func(*model) tea.Cmd) {
+	if x := openField(r); x != nil && blocked != "" { // what is not filled is why the checks cannot tell
+		return fillWords(r, x), func(m *model) tea.Cmd { return m.fillOpen(*x) }
+	}
 	if blocked != "" {
 		text := blocked + ": d marks the step done all the same, s skips it, :jump goes elsewhere"
 		return "", func(m *model) tea.Cmd { m.say(sayHint, text); return nil }
@@ -341,43 +344,6 @@ func (m *model) answer(a *runbook.Ask) tea.Cmd {
 		title: a.Question, label: "answer", fields: []field{textField(a.Var, "", "")},
 		submit: func(m *model, v []string) (tea.Cmd, string) {
 			return m.do("answering "+a.Var, desk.Choose{Var: a.Var, Value: v[0]}, nil), ""
-		},
-	}, byKey)
-}
-
-// fieldKey fills a variable of the run; with several it asks which.
-func (m *model) fieldKey() tea.Cmd {
-	r, _ := m.running()
-	switch len(r.Fields) {
-	case 0:
-		m.say(sayHint, "this runbook has no fields")
-		return nil
-	case 1:
-		return m.fill(r.Fields[0])
-	}
-	d := &choice{title: "which field?"}
-	for i, x := range r.Fields {
-		label := x.Name + " = " + x.Value
-		if x.Value == "" {
-			label = x.Name + " (open)"
-		}
-		d.options = append(d.options, option{label, x.Prompt, func(m *model) tea.Cmd { return m.fill(x) }})
-		if x.Value == "" && r.Fields[d.cur].Value != "" {
-			d.cur = i
-		}
-	}
-	return m.open(d, byKey)
-}
-
-func (m *model) fill(x desk.FieldView) tea.Cmd {
-	f := textField(x.Name, x.Value, "")
-	if len(x.Values) > 0 {
-		f = choiceField(x.Name, x.Value, x.Values)
-	}
-	return m.open(&form{
-		title: "field " + x.Name, head: []line{{plainStyle, "", x.Prompt}}, label: "fill it", fields: []field{f},
-		submit: func(m *model, v []string) (tea.Cmd, string) {
-			return m.do("filling "+x.Name, desk.Choose{Var: x.Name, Value: v[0]}, nil), ""
 		},
 	}, byKey)
 }

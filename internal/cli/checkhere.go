@@ -202,6 +202,11 @@ func (i *inspection) heard(ctx context.Context, c *controls) {
 		named[src.Name] = true
 		i.source(src, fresh[of[src.Name]])
 	}
+	for _, g := range s.Gateways {
+		if g.Astray != "" {
+			i.add("gateway", g.Name, checkBad, "the gateway: key of the source in the configuration", "%s", g.Astray)
+		}
+	}
 	for _, src := range c.station.sources {
 		if !named[src.Name()] {
 			i.add("source", src.Name(), checkAway, "look at its address", "has told nothing within %s", i.wait)

@@ -181,7 +181,7 @@ func (c *controls) printThrown(l desk.LeverView, output string) error {
 		p.line("%s  %s", l.ID, safe(l.Title))
 		p.line("accepted  %s %s", l.Accepted, l.AcceptedN)
 		p.line("reported  %s", l.Reported)
-		p.line("obeyed    %s  %s", l.Obeyed, safe(l.ObeyedWhy))
+		p.line("obeyed    %s  %s", spoken(l.Obeyed), safe(l.ObeyedWhy))
 		if l.Outcome != "" {
 			p.line("outcome   %s  %s", l.Outcome, safe(l.OutcomeBy))
 		}

@@ -226,7 +226,16 @@ func (a *app) printConform(r conform.Report, output string) error {
 	}
 	p := printer{w: a.Out}
 	p.line("%s  gateway %s  instance %s", safe(r.URL), safe(r.Gateway), safe(r.Instance))
+	skips := map[string][]string{} // by why, told once
+	var whys []string
 	for _, c := range r.Checks {
+		if c.Verdict == conform.Skip && c.Control == "" {
+			if skips[c.Why] == nil {
+				whys = append(whys, c.Why)
+			}
+			skips[c.Why] = append(skips[c.Why], c.Name)
+			continue
+		}
 		name := c.Name
 		if c.Control != "" {
 			name += "  " + c.Control
@@ -245,6 +254,10 @@ func (a *app) printConform(r conform.Report, output string) error {
 				p.line("        < %s", safe(e.Got))
 			}
 		}
+	}
+	for _, why := range whys {
+		p.line("  %-4s  %s", conform.Skip, safe(strings.Join(skips[why], ", ")))
+		p.line("        %s", safe(why))
 	}
 	p.line("%d passed, %d failed, %d skipped", passed, failed, skipped)
 	return p.err

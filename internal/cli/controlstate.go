@@ -282,11 +282,14 @@ func controlWords(c controlLine) string {
 	return t
 }
 
+// spoken gives a word of the JSON as people read it.
+func spoken(word string) string { return strings.ReplaceAll(word, "_", " ") }
+
 // leverWords says where a lever stands: its three facts, who threw it and when it ends.
 func leverWords(l leverLine) string {
-	t := fmt.Sprintf("%s; accepted %s, reported %s, obeyed %s", l.State, l.Accepted, l.Reported, l.Obeyed)
+	t := fmt.Sprintf("%s; accepted %s, reported %s, obeyed %s", l.State, spoken(l.Accepted), spoken(l.Reported), spoken(l.Obeyed))
 	if l.Outcome != "" {
-		t += ", " + l.Outcome
+		t += ", outcome " + l.Outcome
 	}
 	t += "; by " + l.By
 	if l.ExpiresAt != nil {

@@ -108,7 +108,7 @@ func (g *game) table(r drillReport, score drill.Score) {
 	}
 	for _, l := range r.Levers {
 		g.say("lever %s %s  requested %.1f s  obeyed %s  outcome %s", l.Verb, safe(traffic.Scope(l.Scope).String()), l.Requested,
-			l.Obeyed, orDash(l.Outcome))
+			spoken(l.Obeyed), orDash(l.Outcome))
 	}
 	g.say("")
 	g.say("%-12s %8s %8s %8s", "requests", "ok", "failed", "failed %")

@@ -168,10 +168,13 @@ func (d *Desk) deployment(w *wire, what string, scope traffic.Scope, exact bool)
 		return names[0], nil
 	case 0:
 		known := w.deployments()
-		return "", &Refused{
-			What: what, Why: "no deployment of " + w.spec.Name + " is known for it", NoTarget: len(known) > 0,
-			Try: "name one: " + strings.Join(gateway.Near(place.Short(), known), ", "),
+		no := &Refused{What: what, Why: "no deployment of " + w.spec.Name + " is known for it", Try: "name one as deployment=NAME"}
+		if len(known) > 0 {
+			no.NoTarget, no.Try = true, "name one: "+strings.Join(gateway.Near(place.Short(), known), ", ")
+		} else if w.err != "" {
+			no.Why += ", and it could not be read: " + w.err
 		}
+		return "", no
 	}
 	return "", &Refused{What: what, Why: "it means several deployments: " + strings.Join(names, ", "), Try: "choose one of them"}
 }

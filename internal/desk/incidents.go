@@ -78,10 +78,15 @@ func (d *Desk) defaultTitle() string {
 	return "incident of " + d.now().UTC().Format("2006-01-02 15:04 UTC")
 }
 
-// ensureIncident opens an incident where none is open: the first run or lever does.
+// ensureIncident opens an incident where none is open, here or in a console beside this one: the first run or lever does.
 func (d *Desk) ensureIncident(title string) error {
 	if d.record.open != "" {
 		return nil
+	}
+	d.follow()
+	if i, ok := d.beside(); ok {
+		_, err := d.reopen(i.ID)
+		return err
 	}
 	for _, b := range d.bursts {
 		if b.Ended.IsZero() && b.Pages() {
@@ -277,6 +282,9 @@ func (d *Desk) incidentID() string { return d.record.open }
 func (d *Desk) comingIncident() string {
 	if d.record.open != "" {
 		return d.record.open
+	}
+	if i, ok := d.beside(); ok {
+		return i.ID
 	}
 	if d.record.next == "" {
 		d.record.next = incident.NewID("inc", d.now(), nil)

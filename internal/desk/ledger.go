@@ -174,6 +174,7 @@ func (d *Desk) see(e incident.Entry) {
 	}
 	d.record.stale = true
 	d.dirty = true
+	d.learnIncident(e)
 	d.learnChange(e)
 	d.learnRehearsal(e)
 	d.takeLever(e)

@@ -61,3 +61,24 @@ func (d *Desk) failing(w *wire, dep string) (bad bool, failed, all int64) {
 	n := d.sig.countSide(scope.Selector(d.syms), now.Add(-blastSpan), now)
 	return n.Req >= mistakenLeast && float64(n.Err) >= mistakenFails*float64(n.Req), n.Err, n.Req
 }
+
+// looseCap says of a cap that it holds nothing back as things are: a share of a gateway's greatest number is no cap, and looks like one.
+func looseCap(p gateway.Plan) string {
+	if p.Change.Verb != gateway.CapSet || p.Blast.OfAll == 0 {
+		return ""
+	}
+	var room float64 // of all instances
+	for _, i := range p.Instances {
+		var n float64
+		if i.Skip == "" && json.Unmarshal(i.After, &n) == nil {
+			room += n
+		}
+	}
+	switch {
+	case p.Blast.Inflight >= 0 && room > 4*max(p.Blast.Inflight, 1):
+		return fmt.Sprintf("room for %.0f at a time, and %.0f are in flight now: it holds nothing back until there are far more", room, p.Blast.Inflight)
+	case p.Blast.Inflight < 0 && p.Blast.Requests > 0 && room > float64(p.Blast.Requests):
+		return fmt.Sprintf("room for %.0f at a time, and all of the last minute were %d: it holds nothing back", room, p.Blast.Requests)
+	}
+	return ""
+}

@@ -57,3 +57,31 @@ func TestPlanSaysWhatSpeaksAgainstIt(t *testing.T) {
 		}
 	})
 }
+
+// A cap that is a share of no cap holds nothing back, and the plan says so.
+func TestLooseCap(t *testing.T) {
+	plan := func(verb gateway.Verb, value string, instances int, b gateway.Blast) gateway.Plan {
+		p := gateway.Plan{Change: gateway.Change{Verb: verb}, Blast: b}
+		for range instances {
+			p.Instances = append(p.Instances, gateway.InstancePlan{After: gateway.Value(value)})
+		}
+		return p
+	}
+	for name, c := range map[string]struct {
+		plan gateway.Plan
+		want string
+	}{
+		"half of no cap":          {plan(gateway.CapSet, "5000", 1, gateway.Blast{Inflight: -1, Requests: 87, OfAll: 300}), "room for 5000 at a time, and all of the last minute were 87"},
+		"of several instances":    {plan(gateway.CapSet, "50", 2, gateway.Blast{Inflight: -1, Requests: 87, OfAll: 300}), "room for 100"},
+		"a tight one":             {plan(gateway.CapSet, "4", 2, gateway.Blast{Inflight: -1, Requests: 87, OfAll: 300}), ""},
+		"over what is in flight":  {plan(gateway.CapSet, "100", 1, gateway.Blast{Inflight: 7, Requests: 87, OfAll: 300}), "7 are in flight now"},
+		"near what is in flight":  {plan(gateway.CapSet, "8", 1, gateway.Blast{Inflight: 7, Requests: 87, OfAll: 300}), ""},
+		"nothing is seen":         {plan(gateway.CapSet, "5000", 1, gateway.Blast{Inflight: -1}), ""},
+		"no cap at all":           {plan(gateway.ShedSet, "5000", 1, gateway.Blast{Inflight: -1, Requests: 87, OfAll: 300}), ""},
+		"a value that is no cap ": {plan(gateway.CapSet, `"x"`, 1, gateway.Blast{Inflight: -1, Requests: 87, OfAll: 300}), ""},
+	} {
+		if got := looseCap(c.plan); !strings.Contains(got, c.want) || c.want == "" && got != "" {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

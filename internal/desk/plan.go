@@ -135,7 +135,7 @@ func clampTTL(ttl time.Duration) time.Duration {
 // planned keeps the plan that the driver made and shows it.
 func (d *Desk) planned(w *wire, p gateway.Plan, block int, err error, reply func(Result, error)) {
 	if err != nil {
-		reply(Result{}, asRefused("plan", err))
+		reply(Result{}, asRefused(err))
 		return
 	}
 	if p.ID == "" {
@@ -189,6 +189,9 @@ func (d *Desk) fillBlast(w *wire, p *gateway.Plan, undoes string) {
 		b.Inflight = v
 	}
 	b.Text = fmt.Sprintf("%d of %d requests of the last minute (%.0f%%)", b.Requests, b.OfAll, 100*b.Share)
+	if b.OfAll == 0 {
+		b.Text = "no request of " + w.spec.Name + " was seen in the last minute"
+	}
 	if b.Requests > 0 {
 		b.Text += ", " + failedWords(sidePart.Err)
 	}
@@ -251,6 +254,12 @@ func (d *Desk) planView(w *wire, p gateway.Plan) PlanView {
 	if w.spec.Typed || p.Blast.Share > wideShare {
 		v.Confirm, v.Phrase = ConfirmTyped, d.phrase(p.Change.Scope)
 	}
+	if text := looseCap(p); text != "" {
+		v.Caveats = append(v.Caveats, text)
+	}
+	if text := d.astray(w); text != "" {
+		v.Caveats = append(v.Caveats, text)
+	}
 	if v.Rehearsal = d.rehearsed(p.Change); v.Rehearsal != nil {
 		v.Caveats = append(v.Caveats, v.Rehearsal.Words)
 	}
@@ -274,7 +283,7 @@ func (d *Desk) phrase(s traffic.Scope) string {
 }
 
 // asRefused gives a driver's refusal the desk's shape; other errors stay what they are.
-func asRefused(what string, err error) error {
+func asRefused(err error) error {
 	var r *gateway.Refusal
 	if errors.As(err, &r) {
 		return &Refused{What: string(r.Verb) + " on " + scopeWords(r.Scope), Why: r.Why, Try: r.Try, NoTarget: r.NoTarget}
@@ -283,7 +292,7 @@ func asRefused(what string, err error) error {
 	if errors.As(err, &own) {
 		return own
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	return err
 }
 
 func isRefusal(err error) bool {

@@ -194,6 +194,10 @@ func (a *reacher) through(g *GatewayView) {
 	case unnamed:
 		a.gap("%s: no source says whether this goes through it; give the source of these lines gateway: %s", g.Name, g.Name)
 	case a.seen:
+		if g.Astray != "" {
+			a.gap("%s: nothing of this went through it in the last %d min: %s", g.Name, int(recentSpan.Minutes()), g.Astray)
+			return
+		}
 		a.gap("%s: nothing of this went through it in the last %d min", g.Name, int(recentSpan.Minutes()))
 		return
 	default:

@@ -116,11 +116,15 @@ func (d *Desk) resumable() []ResumeView {
 	var out []ResumeView
 	for _, i := range d.record.all {
 		if i.Status == incident.StatusOpen && i.ID != d.record.open && d.mayResume(i) {
-			out = append(out, ResumeView{Incident: i.ID, Text: "incident " + i.Title + " was left open at " + i.Opened.UTC().Format("2006-01-02 15:04 UTC")})
+			left := " was left open at "
+			if i.FirstSeq > d.record.since {
+				left = " was opened by " + i.OpenedBy.ID + " in another console at "
+			}
+			out = append(out, ResumeView{Incident: i.ID, Text: "incident " + i.Title + left + i.Opened.UTC().Format("2006-01-02 15:04 UTC")})
 		}
 	}
 	for _, r := range d.runs {
-		if r.walk.Live() && r.id != d.current && r.incident != d.record.open {
+		if r.walk.Live() && r.id != d.current && r.incident != d.record.open && !d.closed(r.incident) {
 			s, n := r.book.Step(r.walk.Current)
 			out = append(out, ResumeView{Incident: r.incident, Run: r.id, Text: fmt.Sprintf("runbook %s stands at step %d, %s", r.walk.Fill(r.book.Title), n+1, r.walk.Fill(s.Title))})
 		}

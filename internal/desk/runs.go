@@ -28,6 +28,8 @@ type run struct {
 	stops    map[string]int         // by lever: how often in a row its stop-if was true
 	fresh    *runbook.Book          // the version on disk, where it is another; nil: the same
 	verified map[string]verdict     // by lever: what the action's verify says
+	proposed map[string]string      // what a burst says of open fields
+	askedAt  time.Time              // when it was asked
 }
 
 func (d *Desk) run() *run {

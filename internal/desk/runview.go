@@ -30,8 +30,13 @@ func (d *Desk) runView(now time.Time) *RunView {
 		end := r.ended()
 		v.End, v.Current = &end, max(0, end.N-1)
 	}
+	proposed := d.proposals(r, now)
 	for _, x := range r.book.Vars {
-		v.Fields = append(v.Fields, FieldView{Name: x.Name, Value: r.walk.Vars[x.Name], Prompt: x.Prompt, Values: x.Values, Optional: x.Optional})
+		f := FieldView{Name: x.Name, Value: r.walk.Vars[x.Name], Prompt: x.Prompt, Values: x.Values, Optional: x.Optional}
+		if f.Value == "" && x.From != "" {
+			f.Proposed = proposed[x.Name]
+		}
+		v.Fields = append(v.Fields, f)
 	}
 	return v
 }

@@ -224,6 +224,7 @@ type GatewayView struct {
 	Levers          bool // configured to have levers
 	WhyNot          string
 	Err             string // why it could not be read, although it has levers; empty: it could, at least in part
+	Astray          string // why no request of late is known to go through it, though requests are seen; empty: nothing to say
 	Instances       []InstanceView
 	ReadAt          time.Time
 	Abilities       []AbilityView
@@ -341,6 +342,7 @@ type FieldView struct {
 	Name, Value, Prompt string
 	Values              []string // allowed ones, empty: any
 	Optional            bool     // the book can do without it
+	Proposed            string   // of an open one: what the burst that is live now says
 }
 
 // OpenRun is an unfinished run of the open incident. ResumeRun makes it the current one.

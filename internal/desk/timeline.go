@@ -68,6 +68,12 @@ func (d *Desk) findings(now time.Time, sources []SourceView) []string {
 		if text := d.wires[name].trouble(); text != "" {
 			out = append(out, redact.Terminal(text))
 		}
+		if text := d.astray(d.wires[name]); text != "" && d.wires[name].spec.Driver != nil {
+			out = append(out, redact.Terminal("gateway "+name+": "+text))
+		}
+	}
+	if i, ok := d.beside(); ok {
+		out = append(out, redact.Terminal("incident "+i.Title+" was opened by "+i.OpenedBy.ID+" in another console: R takes it up here"))
 	}
 	for _, l := range d.levers {
 		if text := l.alarm(); text != "" {

@@ -116,6 +116,9 @@ func (d *Desk) gatewayView(w *wire) GatewayView {
 		Name: w.spec.Name, Kind: w.spec.Kind, Env: w.spec.Env, Levers: w.spec.Driver != nil, WhyNot: d.whyNot(w), Err: w.err,
 		ReadAt: w.state.At, Deployments: w.deployments(), Knobs: w.knobs, LeastCap: w.spec.LeastCap,
 	}
+	if v.Levers {
+		v.Astray = d.astray(w)
+	}
 	for _, i := range w.state.Instances {
 		v.Instances = append(v.Instances, InstanceView{Name: i.Name, Reachable: i.Reachable, Err: i.Err})
 	}

@@ -50,11 +50,17 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	fs.Float64Var(&l.batch, "batch", 0.3, "share of batch requests (header x-workload), 0 to 1")
 	fs.Float64Var(&l.streamed, "stream", 0.5, "share of streamed requests, 0 to 1")
 	fs.Float64Var(&l.long, "long", 0.1, "share of requests with 30 kB of messages, 0 to 1")
+	keyFrom := fs.String("key-from", "", "environment variable with the key that the gateway wants")
 	fs.BoolVar(&l.header, "x-model", false, "say the model in the header x-model too, for a gateway that reads no bodies")
 	if err := fs.Parse(args); err != nil {
 		return fmt.Errorf("reading the flags: %w", err)
 	}
 	l.models = strings.Split(*models, ",")
+	if *keyFrom != "" {
+		if l.key = os.Getenv(*keyFrom); l.key == "" {
+			return fmt.Errorf("the variable %s is not set or empty; export it, or leave -key-from out", *keyFrom)
+		}
+	}
 	if *rate <= 0 || *rate > maxRate || *length <= 0 || *length > maxTime {
 		return fmt.Errorf("a rate of %g for %s is out of bounds; see -h", *rate, *length)
 	}
@@ -71,6 +77,7 @@ type load struct {
 	models                []string
 	batch, streamed, long float64
 	header                bool
+	key                   string
 
 	mu      sync.Mutex
 	tally   map[string]map[string]int // model, outcome
@@ -133,6 +140,9 @@ func (l *load) one(client *http.Client, model string) string {
 	req.Header.Set("X-Workload", "interactive")
 	if rand.Float64() < l.batch {
 		req.Header.Set("X-Workload", "batch")
+	}
+	if l.key != "" {
+		req.Header.Set("Authorization", "Bearer "+l.key)
 	}
 	if l.header {
 		req.Header.Set("X-Model", model)

@@ -133,7 +133,7 @@ func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gat
 			return gateway.Plan{}, &gateway.Refusal{Verb: c.Verb, Scope: c.Scope, Why: i.Name + ": " + why, Try: Load}
 		}
 	}
-	return p, fmt.Errorf("planning on LiteLLM: %w", err)
+	return p, err //nolint:wrapcheck // it names the instances
 }
 
 // without reads an instance that serves no contract, where it is LiteLLM that answers; it tells whether its database was read.
