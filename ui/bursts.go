@@ -76,7 +76,11 @@ func noBurst(f frame) []string {
 			f.say(dim, "  reading began "+hms(l.Since)+"Z: what was wrong"), f.say(dim, "  before may look normal"),
 		}
 	}
-	return []string{f.say(good, "  "+f.th.ok+" no burst"), looked}
+	lines := []string{f.say(good, "  "+f.th.ok+" no burst"), looked}
+	if recent(l) {
+		lines = append(lines, f.say(dim, "  "+normalWords(l, f.snap.At)))
+	}
+	return lines
 }
 
 // learningWords says how far what is normal is known.
@@ -85,6 +89,14 @@ func learningWords(l desk.Learning) string {
 		return "nothing to learn from yet"
 	}
 	return "learning: " + itoa(int(l.Seen/time.Second)) + " of " + itoa(int(l.Needs/time.Second)) + " s"
+}
+
+// recent tells whether reading has just begun, and what is normal is what an earlier console knew.
+func recent(l desk.Learning) bool { return !l.Known.IsZero() && l.Read < l.Needs }
+
+// normalWords says how old what is normal was when reading began with it.
+func normalWords(l desk.Learning, now time.Time) string {
+	return "normal of " + short(max(0, now.Sub(l.Known))) + " ago"
 }
 
 // began is when a burst began, as far as that was read.

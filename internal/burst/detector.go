@@ -19,6 +19,7 @@ package burst
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"signalbox/internal/traffic"
 )
@@ -28,6 +29,7 @@ type Options struct {
 	Symbols       *traffic.Symbols
 	FalsePerMonth float64 // false alarms a month that the operator puts up with; 0: one
 	IDPrefix      string  // of burst ids
+	Normal        *Normal // what an earlier detector of the same traffic has learned, of the same symbols; nil: nothing
 }
 
 // Detector finds bursts. It is owned by one goroutine.
@@ -40,6 +42,7 @@ type Detector struct {
 	sec      int64
 	count    int
 	held     map[signal]hold
+	known    time.Time // until when what it began with was learned; zero: it began with nothing
 }
 
 // hold remembers since when impact is looked at without opening a burst.
@@ -56,9 +59,14 @@ func New(o Options) *Detector {
 	d := &Detector{
 		opts: o, table: newSignalTable(), upstream: make(map[traffic.Sym]bool), held: make(map[signal]hold),
 	}
+	d.begin()
+	return d
+}
+
+// begin makes the watches.
+func (d *Detector) begin() {
 	d.blame, d.impact = newWatch(d, d.name), newWatch(d, d.name)
 	d.impact.allow = d.ownFault
-	return d
 }
 
 func (d *Detector) name(onset int64) string {
@@ -82,6 +90,9 @@ func (d *Detector) Step(sec int64, leaves []Leaf) []Event {
 		for _, w := range []*watch{d.blame, d.impact} {
 			w.forget(func(l *leaf) bool { return l.last < sec-idleLeaf })
 		}
+	}
+	if d.opts.Normal != nil && (d.sec == 0 || sec-d.sec > normalBefore) {
+		d.adopt(sec)
 	}
 	d.idle(sec)
 	d.sec = sec

@@ -68,9 +68,10 @@ func (l *leaf) settle() {
 	if l.marks == nil {
 		return
 	}
+	relived := l.watch.relived(l.now.sec)
 	for v := range values {
 		e := &l.watch.eps[beyond[v]]
-		learn := !l.base.holding.has(beyond[v]) && (!e.on || l.now.sec-e.begun >= forgiveAfter)
+		learn := !relived && !l.base.holding.has(beyond[v]) && (!e.on || l.now.sec-e.begun >= forgiveAfter)
 		l.marks[v].settle(learn, l.seen/max(l.span, 1))
 	}
 }

@@ -51,6 +51,7 @@ type leaf struct {
 	late    *counts // what came late since the last second, nil for nothing
 	early   *counts // what it counted soon after a start; nil later
 	cell    int     // index of its cell
+	known   int64   // until when an earlier detector has learned it; 0 for never
 }
 
 // keeps is how much of the count of requests is left after so many seconds.
@@ -122,7 +123,9 @@ func (l *leaf) learn(sec int64) {
 			return
 		}
 		var x counts
-		p.read = p.count(p.read, at, &x)
+		if p.read = p.count(p.read, at, &x); at <= l.known {
+			continue
+		}
 		fade := 1.0
 		if l.learned != 0 {
 			fade = l.fade(at - l.learned)

@@ -274,12 +274,12 @@ func (w *watch) revise(b *live, sec int64, f found, n named) {
 // earlier tells whether a burst may have begun before the watch did: what was read of its place before its onset is not
 // clearly better than what came after (Poisson likelihood ratio).
 func (w *watch) earlier(b *live) bool {
-	if b.onset-w.born > fresh {
+	if b.onset-w.began > fresh {
 		return false
 	}
 	k, m := 0.0, 0.0
 	for _, l := range w.inside(b.place) {
-		l.slots(w.born, b.onset-1, func(x *slot) {
+		l.slots(w.began, b.onset-1, func(x *slot) {
 			k += float64(x.k[b.sig])
 			m += float64(x.seen(b.sig)) * b.p1
 		})

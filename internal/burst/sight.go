@@ -47,7 +47,9 @@ func (s Sight) String() string {
 // taken for normal, and calm is worth no more than that.
 type Learning struct {
 	Since       time.Time     // the first second that it was given; zero: none yet
-	Seen, Needs time.Duration // how much of time it has seen since, and how much it takes
+	Known       time.Time     // until when what it began with was learned by an earlier one; zero: it began with nothing
+	Seen, Needs time.Duration // how much of time was learned from, by earlier ones too, and how much it takes
+	Read        time.Duration // how much of it by this one
 }
 
 // Done tells whether it knows what it takes.
@@ -55,9 +57,9 @@ func (l Learning) Done() bool { return l.Seen >= l.Needs }
 
 // Learning tells how far the detector has got.
 func (d *Detector) Learning() Learning {
-	l := Learning{Needs: fresh * time.Second}
-	if born := d.blame.born; born != 0 {
-		l.Since, l.Seen = at(born), time.Duration(d.sec-born)*time.Second
+	l := Learning{Needs: fresh * time.Second, Known: d.known}
+	if w := d.blame; w.began != 0 {
+		l.Since, l.Seen, l.Read = at(w.began), time.Duration(d.sec-w.born)*time.Second, time.Duration(d.sec-w.began)*time.Second
 	}
 	return l
 }

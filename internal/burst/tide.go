@@ -43,6 +43,9 @@ func (f *tide) open() bool { return f.ended == 0 }
 // volumes closes the second for the amount of traffic: evidence, alarms, scopes, ends. It must see every second, the
 // empty ones too.
 func (w *watch) volumes(sec int64) {
+	if w.relived(sec) {
+		return // what was usual then is not what is usual before it
+	}
 	for i, c := range w.cuts {
 		n := 0.0
 		if w.sums[i].at == sec {
@@ -134,7 +137,7 @@ func (w *watch) place(f *tide, sec int64, x found, n named) {
 // usualOf are the requests a second that a leaf had before an onset: in the quarter of an hour at hand, or where that
 // is short or was not usual itself, in the last hours.
 func (w *watch) usualOf(l *leaf, onset, sec int64) float64 {
-	from := max(sec-histSecs, l.last-int64(l.span))
+	from := max(sec-histSecs, l.last-int64(l.span), w.began)
 	other := func(f *tide) bool { return f.onset < onset && f.place.covers(l.key) }
 	if onset-from < tidePast || slices.ContainsFunc(w.tides, other) {
 		return l.seen / max(l.span, 1)
@@ -148,7 +151,7 @@ func (w *watch) usualOf(l *leaf, onset, sec int64) float64 {
 // since which it is most beyond the boundary (Poisson likelihood ratio).
 func (w *watch) turned(c *cut, t turn, sec int64) int64 {
 	var n [histSecs + 1]float64
-	floor := sec - histSecs + 1
+	floor := max(sec-histSecs+1, w.began)
 	for _, l := range c.leaves {
 		l.slots(floor, sec, func(s *slot) { n[sec-s.sec] += float64(s.n) })
 	}

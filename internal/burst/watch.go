@@ -1,6 +1,7 @@
 package burst
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -35,8 +36,11 @@ type watch struct {
 	frozen   [signals]spans // seconds that are not learned
 	frozenTo int64          // the last of them
 
-	born    int64 // the first second that was stepped
-	stretch int64 // what is stepped is in, since the beginning of time
+	began   int64   // the first second that was stepped
+	born    int64   // since when what is normal has been learned: before that, where it began with what was known
+	knownTo int64   // until when that was learned
+	doubt   float64 // how far off it may be by now
+	stretch int64   // what is stepped is in, since the beginning of time
 	eps     [signals]episode
 	tides   []*tide
 	lives   []*live // lasting and lately settled ones, in order of opening
@@ -144,8 +148,8 @@ func (w *watch) cellOf(key traffic.Key) int {
 
 // step closes the second: evidence, alarms, scopes, ends.
 func (w *watch) step(sec int64) {
-	if w.born == 0 {
-		w.born = sec
+	if w.began == 0 {
+		w.began, w.born = sec, cmp.Or(w.born, sec)
 	}
 	w.record(sec)
 	w.expect(w.touch)

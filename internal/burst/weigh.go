@@ -16,7 +16,7 @@ func (w *watch) weigh(sec int64, near float64) {
 		if sec >= w.eps[s].pausedTil && sec >= w.born+traits[s].quiet {
 			judged = judged.with(s)
 		}
-		if !w.eps[s].on {
+		if !w.eps[s].on && !w.relived(sec) {
 			learn = learn.with(s)
 		}
 	}
@@ -66,8 +66,9 @@ const fresh = 180
 func (w *watch) young(sec int64) bool { return w.born == 0 || sec-w.born < fresh }
 
 // wary is how many times as many failures as usual are normal: twice as many at first, and no more than usual in the end.
+// So it is after a gap of which nobody knows how much it has changed.
 func (w *watch) wary(sec int64) float64 {
-	return 1 + max(0, 1-float64(sec-w.born)/fresh)
+	return 1 + max(0, 1-float64(sec-w.born)/fresh) + w.doubt*max(0, 1-float64(sec-w.began)/doubtFades)
 }
 
 // gather adds up what the cuts saw. What a burst explains is left out.

@@ -104,3 +104,61 @@ func firstBurst(t *testing.T, dir, log string) startBurst {
 	}
 	return found
 }
+
+// TestConsoleKnowsWhatWasNormal: what one console has learned the next one knows, though the log that told it is gone. A
+// fault of one request in eight looks like a habit to who has never seen the gateway.
+func TestConsoleKnowsWhatWasNormal(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	log := filepath.Join(dir, "gateway.log")
+	write := func(secs int, bad int) {
+		var b strings.Builder
+		now := time.Now()
+		for sec := -secs; sec < 0; sec++ {
+			for i := range 40 {
+				status := 200
+				if bad > 0 && i%bad == 0 {
+					status = 502
+				}
+				fmt.Fprintf(&b, `{"time":%q,"request_id":"r%d-%d","model":"m%d","status":%d}`+"\n",
+					now.Add(time.Duration(sec)*time.Second).UTC().Format(time.RFC3339), now.Unix()+int64(sec), i, i%4, status)
+			}
+		}
+		if err := os.WriteFile(log, []byte(b.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(400, 0)
+	first := signalbox(t, "watch", "--from-start", "--output", "json", "--state-dir", filepath.Join(dir, "state"), log)
+	out, err := first.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	timeout := time.AfterFunc(patience, func() { _ = first.Process.Kill() })
+	defer timeout.Stop()
+	asked := false
+	for sc := bufio.NewScanner(out); sc.Scan(); {
+		if !asked && strings.Contains(sc.Text(), `"lines":16000`) {
+			asked = true // a second signal would not let it end in order
+			_ = first.Process.Signal(syscall.SIGTERM)
+		}
+	}
+	_ = first.Wait() // it ends by the signal
+	list, err := filepath.Glob(filepath.Join(dir, "state", "normal", "*"))
+	if err != nil || len(list) != 1 {
+		t.Fatalf("what is normal is in %v, %v", list, err)
+	}
+	if err := os.Remove(log); err != nil {
+		t.Fatal(err)
+	}
+	write(30, 9)
+	if b := firstBurst(t, dir, log); !b.Earlier || !strings.Contains(b.Reason, "502 bad_gateway 12%") {
+		t.Errorf("%+v", b)
+	}
+	write(5, 0)
+	x := openTerminal(t, dir, "watch", "gateway.log", "--state-dir", "state")
+	x.sees(t, "normal of")
+}

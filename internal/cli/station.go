@@ -44,11 +44,12 @@ type plan struct {
 	books       []*runbook.Book
 	drill       bool
 	sensitivity float64
-	extra       []string       // secrets that the station itself holds, redacted wherever they appear
-	gateways    []desk.Gateway // in place of the configuration's
-	problems    []string       // of runbook files: shown, never fatal
-	brief       bool           // for one command: see desk.Options
-	incident    string         // that the command belongs to
+	extra       []string                                 // secrets that the station itself holds, redacted wherever they appear
+	gateways    []desk.Gateway                           // in place of the configuration's
+	problems    []string                                 // of runbook files: shown, never fatal
+	brief       bool                                     // for one command: see desk.Options
+	incident    string                                   // that the command belongs to
+	normal      func(*station) (*desk.NormalFile, error) // where what is normal is kept; nil: nowhere
 }
 
 // openStation opens the journal, wires gateways and sources and folds what earlier consoles left.
@@ -81,11 +82,18 @@ func (a *app) openStation(ctx context.Context, p plan) (*station, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.journal.Close())
 	}
+	var normal *desk.NormalFile
+	if p.normal != nil {
+		if normal, err = p.normal(s); err != nil {
+			return nil, errors.Join(err, s.journal.Close())
+		}
+	}
 	s.desk, err = desk.New(desk.Options{
 		Symbols: s.kit.Symbols, Journal: s.journal, Now: time.Now, Gateways: s.gates, Books: p.books,
 		Actor: a.who(p.cfg), ReadOnly: a.g.readOnly, Unjournaled: a.g.unjournaled, Drill: p.drill,
 		Sensitivity: p.sensitivity, Problems: p.problems, ExportDir: filepath.Join(dir, "exports"),
 		Brief: p.brief, Incident: p.incident, Inventory: deploymentsOf(p.cfg), Probes: probePoints(p.cfg), Rehearse: rehearser(p.cfg), RehearsalAge: p.cfg.RehearsalAge, Prometheus: prom, PromEvery: p.cfg.Prometheus.Every,
+		Normal: normal,
 	})
 	if err != nil {
 		return nil, errors.Join(err, s.journal.Close())

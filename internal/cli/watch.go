@@ -29,6 +29,7 @@ type watchOptions struct {
 	once   bool
 	plain  bool
 	output string
+	anew   bool // what earlier consoles have learned is left aside
 
 	in      *time.Location // what zone names
 	ledger  *tail.Ledger
@@ -47,6 +48,7 @@ func (a *app) watchCommand() *cobra.Command {
 	f.StringVar(&o.zone, "zone", "UTC", "zone of times that name none")
 	o.beginOptions.flags(c)
 	f.BoolVar(&o.once, "once", false, "read to the end of the files and stop; exit 1 when a burst was found")
+	f.BoolVar(&o.anew, "learn-anew", false, "learn what is normal anew, whatever an earlier console has learned of these sources")
 	f.BoolVar(&o.plain, "plain", false, "plain lines in place of the console")
 	outputFlag(c, &o.output)
 	f.Lookup("output").Usage = "text or json; json is one object a line in place of the console: events, and each source as it is"
@@ -94,7 +96,10 @@ func (a *app) watch(ctx context.Context, files []string, o watchOptions) error {
 			notices = append(notices, notice)
 		}
 	}
-	st, err := a.openStation(ctx, plan{cfg: cfg, books: books, sensitivity: sensitivity(cfg), problems: slices.Concat(problems, notices)})
+	st, err := a.openStation(ctx, plan{
+		cfg: cfg, books: books, sensitivity: sensitivity(cfg), problems: slices.Concat(problems, notices),
+		normal: func(st *station) (*desk.NormalFile, error) { return a.normalOf(cfg, files, &o, st) },
+	})
 	if err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ type Options struct {
 	RehearsalAge time.Duration // how old the rehearsal of a fallback may be; 0 is DefaultRehearsalAge
 	Prometheus   Prometheus    // nil: promql in runbooks is unknown
 	PromEvery    time.Duration // at least between asking it the same twice
+	Normal       *NormalFile   // what is normal, over restarts; nil: it is learned anew each time
 	Pulse        time.Duration
 }
 
@@ -99,6 +100,7 @@ type Desk struct {
 	life       context.Context // of Run: it ends what is on its way to an endpoint
 	current    string          // id of the current run
 	record     ledger
+	normal     keeping
 	sources    map[string]*sourceState
 	laid       laid
 	refusal    string // why no lever may be thrown at all
@@ -157,6 +159,7 @@ func New(o Options) (*Desk, error) {
 	for i, text := range o.Problems {
 		d.finding(fmt.Sprintf("problem %d", i+1), text)
 	}
+	d.recall()
 	d.appear()
 	d.resume()
 	if o.Incident != "" {
@@ -221,6 +224,7 @@ func (d *Desk) shutdown(wg *sync.WaitGroup) {
 	for len(d.results) > 0 {
 		(<-d.results)()
 	}
+	d.leaveNormal()
 	d.writeStopped()
 	d.publish()
 	d.leave()
@@ -278,6 +282,7 @@ func (d *Desk) tick() {
 		d.tickRuns()
 		d.follow()
 		d.sample(now)
+		d.keepNormal(now)
 		d.dirty = true
 	}
 	d.sig.board.Tighten(tightenBlocks)

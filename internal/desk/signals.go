@@ -41,7 +41,7 @@ func newSignals(syms *traffic.Symbols, falsePerMonth float64, born time.Time) *s
 	return &signals{
 		syms:        syms,
 		board:       board.New(board.Options{Symbols: syms}),
-		det:         burst.New(burst.Options{Symbols: syms, FalsePerMonth: falsePerMonth, IDPrefix: idPrefix(born)}),
+		det:         newDetector(syms, falsePerMonth, born, nil),
 		look:        burst.NewLookout(syms),
 		clientSym:   syms.Intern(traffic.SideClient),
 		upstreamSym: syms.Intern(traffic.SideUpstream),
@@ -49,6 +49,11 @@ func newSignals(syms *traffic.Symbols, falsePerMonth float64, born time.Time) *s
 		upstream:    map[traffic.Sym]bool{},
 		learnt:      map[*traffic.Places]int{},
 	}
+}
+
+// newDetector begins with what is normal, where that is known.
+func newDetector(syms *traffic.Symbols, falsePerMonth float64, born time.Time, normal *burst.Normal) *burst.Detector {
+	return burst.New(burst.Options{Symbols: syms, FalsePerMonth: falsePerMonth, IDPrefix: idPrefix(born), Normal: normal})
 }
 
 // idPrefix keeps the bursts of two consoles on one journal apart; the detector adds the onset and a count.
