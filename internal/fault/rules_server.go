@@ -2,7 +2,7 @@ package fault
 
 var requestRules = []rule{
 	{name: "a program's own mistake with a value", class: ServerError, from: "Python, V8", doc: []string{
-		"object is not iterable", "object is not subscriptable", "object is not callable", "object has no attribute", "is not JSON serializable", "not supported between instances of", "Cannot read properties of", "can't be used in 'await' expression", "can only concatenate",
+		"object is not iterable", "object is not subscriptable", "object is not callable", "object has no attribute", "is not JSON serializable", "not supported between instances of", "Cannot read properties of", "can't be used in 'await' expression", "can only concatenate", "No module named", "import failed", "run `pip install",
 	}},
 	{
 		name: "parameter words", class: BadRequest, own: true, faint: []string{"is required", "should be", "must be a|", "must be an|", "参数", "must contain", "not supported", "a maximum of", "not allowed", "must have", "must match", "must include", "unsupported", "is invalid|", "should be", "array too long", "string too long", "maximum length"},
@@ -14,15 +14,15 @@ var requestRules = []rule{
 			"invalid input", "failed to parse request", "does not match any variant", "invalid image", "unsupported image", "unsupported file", "could not process image", "invalid base64", "param incorrect", "invalid param", "malformed request", "not compatible", "incompatible", "missing field", "unknown field", "unknown parameter", "unknown variant",
 			"cannot both", "mutually exclusive", "at the same time", "use only one", "only one of", "be used together", "cannot be combined", "cannot be used with", "can t be used with", "not enabled for", "is not a supported", "not match pattern", "match the expected pattern", "invalid combination", "api version not supported", "unsupported api version", "invalid api version", "failed to download", "parse the json body", "invalid json in",
 			"only supported by", "only supported for", "only supported with", "only supports", "only works with", "only works in", "can only be", "may only be", "no tool output found", "no tool call found", "duplicate tool", "duplicate function", "must be unique", "should be non empty", "must be in range", "not in range",
-			"without its required following item", "previous response with id", "cannot unmarshal", "may be provided", "参数错误", "无效的请求", "请求格式", "不合法",
+			"without its required following item", "previous response with id", "cannot unmarshal", "may be provided", "set simultaneously", "call parameters", "parameter not received", "data type for", "missing headers or body", "only support stream", "not specified in", "expected last role", "unexpected role", "must be set to", "must provide", "no longer allowed", "text field in the content block", "following must be satisfied", "invalid field", "参数错误", "参数有误", "参数非法", "无效的请求", "请求格式", "不合法",
 		},
-		near: []near{{a: []string{"tool use", "tool result", "tool calls", "tool call id", "tool message"}, b: []string{"without", "must", "missing", "found", "corresponding", "preceding"}, within: 96}, {a: []string{"function call", "function response"}, b: []string{"turn comes", "number of", "immediately after", "equal to"}, within: 48}, {a: []string{"|expected|", "|expects|"}, b: []string{"but found", "but got", "but received", "|got a", "instead of"}, within: 64}},
+		near: []near{{a: []string{"tool use", "tool result", "tool calls", "tool call id", "tool message"}, b: []string{"without", "must", "missing", "found", "corresponding", "preceding"}, within: 96}, {a: []string{"function call", "function response"}, b: []string{"turn comes", "number of", "immediately after", "equal to"}, within: 48}, {a: []string{"|expected|", "|expects|"}, b: []string{"but found", "but got", "but received", "|got a", "instead of"}, within: 64}, {a: []string{"|invalid|", "incorrect"}, b: []string{"|parameter|", "|parameters|", "|param|"}, within: 24}},
 		not:  []string{"server error"},
 	},
 	{
-		name: "request code", class: BadRequest, confidence: likely, weak: true, from: "OpenAI, Anthropic, Google, AWS, LiteLLM error references", doc: []string{
+		name: "request code", class: BadRequest, confidence: likely, weak: true, from: "OpenAI, Anthropic, Google, AWS, LiteLLM, one-api, llama.cpp error references, gRPC", doc: []string{
 			"invalid_request_error", "unsupported_parameter", "UnsupportedParams", "unsupported_value", "INVALID_ARGUMENT", "invalid_value", "missing_required_parameter", "invalid_prompt", "ValidationException", "validation_error", "invalid_parameter", "unknown_parameter", "unprocessable",
-			"BadRequestError", "InvalidRequestError", "invalid_request", "bad_request", "invalid_type", "InvalidParameter", "extra_forbidden", "UnsupportedOperation", "NotImplementedError", "FAILED_PRECONDITION", "UnsupportedFunctionality", "UnprocessableEntity", "InvalidPrompt", "unable to submit request because", "enable-auto-tool-choice",
+			"BadRequestError", "InvalidRequestError", "invalid_request", "bad_request", "invalid_type", "InvalidParameter", "extra_forbidden", "UnsupportedOperation", "NotImplementedError", "FAILED_PRECONDITION", "UnsupportedFunctionality", "UnprocessableEntity", "InvalidPrompt", "unable to submit request because", "enable-auto-tool-choice", "code = Unimplemented", "12 UNIMPLEMENTED", "convert_request_failed", "read_request_body_failed", "bad_request_body", "requires --jinja", "contents is not specified",
 		},
 	},
 }
@@ -36,6 +36,7 @@ var serverRules = []rule{
 		},
 		any: []string{"out of memory", "is not a function", "cuda failure", "cannot be allocated", "failed to allocate", "could not allocate", "unable to allocate", "unhandled exception", "has no attribute", "cannot read propert", "died unexpectedly", "crashed", "failed to load model", "error loading model", "sigquit", "sigkill", "sigsegv", "illegal memory access", "abort was called", "assertion failed", "child failed", "stack trace"}, near: []near{{a: []string{"ggml"}, b: []string{"failed", "error", "abort", "assert"}, within: 64}, {a: []string{"process", "|server|", "|worker|", "runner", "|engine|", "container"}, b: []string{"exited with", "exit code", "exit status", "was killed", "|died|", "terminated by signal", "killed by signal"}, within: 40}},
 	},
+	{name: "advice about the network", class: Connection, domain: ByNetwork, weak: true, any: []string{"check your network", "check your internet", "check network", "network connection"}},
 	{name: "bad gateway words", class: BadGateway, from: "nginx, Cloudflare, Kong, ALB, Envoy", doc: []string{
 		"bad gateway", "BadGateway", "invalid response from upstream", "invalid response from an upstream", "an invalid response was received from", "upstream sent too big header", "too large header", "upstream_error", "upstream sent invalid header", "web server reported a bad gateway",
 	}, any: []string{"too big header", "invalid header", "returned an invalid response", "invalid response from server", "invalid response from the server", "unusable response", "invalid response was received", "bad response from upstream", "网关错误"}, weak: true},
