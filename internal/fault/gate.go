@@ -107,7 +107,7 @@ var tellers = append([]teller{
 		"error", "fail", "exception", "traceback", "timeout", "timed out", "abort", "panic", "cannot", "closed", "terminated", "invalid", "unable", "denied", "exceeded", "reset by",
 		"finish reason", "filter", "disconnect", "rejected",
 	}, kinds: markTrouble},
-	{words: []string{"|error|", "|errors|", "error:", "error]", "|fail", "exception", "abort", "refused", "cancel", "client disconnect", "client has disconnect", "错误", "失败"}, kinds: markFailing},
+	{words: []string{"|error|", "|errors|", "error:", "error]", "|fail", "exception", "abort", "refused", "cancel", "client disconnect", "client prematurely closed", "client closing the connection", "client has disconnect", "错误", "失败"}, kinds: markFailing},
 	{words: waitWords},
 	{words: upWords},
 	{words: pleaWords},

@@ -1,0 +1,77 @@
+package fault
+
+import "testing"
+
+// checkTexts says which of the texts are not taken for what they are.
+func checkTexts(t *testing.T, tests map[string]Class) {
+	t.Helper()
+	for text, want := range tests {
+		if v := Classify(Input{Text: text}); v.Class != want {
+			t.Errorf("got %s (%s), want %s: %s", v.Class, v.Why, want, text)
+		}
+	}
+}
+
+// What providers and gateways publish as the codes and messages of allowances, loads, accounts and policies.
+func TestClassifyDocumentedLimits(t *testing.T) {
+	checkTexts(t, map[string]Class{
+		`{"error":{"code":"SetLimitExceeded","message":"Your account [x] has reached the set inference limit for the [m-1] model"}}`: QuotaExhausted,
+		"ResourceUnavailable.ResourcePackExhausted":                                             QuotaExhausted,
+		"exceeded_current_quota_error: you exceeded your current token quota":                   QuotaExhausted,
+		"tokens are limited to 1000 per 86400s":                                                 QuotaExhausted,
+		"429 You are using a Trial key, which is limited to 20 API calls / minute":              RateLimited,
+		"Throttling.BurstRate":                                                                  RateLimited,
+		"LimitExceeded: QpsOverFlow":                                                            RateLimited,
+		"RequestLimitExceeded.EngineServerLimitExceeded":                                        Overloaded,
+		"io.github.resilience4j.bulkhead.BulkheadFullException: Bulkhead 'm' is full":           Overloaded,
+		"java.util.concurrent.RejectedExecutionException: task of the pool":                     Overloaded,
+		"No more data centers to forward the request to":                                        Overloaded,
+		"litellm.ServiceUnavailableError: it is overloaded, rpm: 10, limits: rate limit of key": Overloaded,
+		"Your account is currently inactive, check your account information":                    AccountSuspended,
+		"Permission denied: Consumer 'api_key:AIzaXXXXXXXXXXXXXXXXXXXXXXXX' has been suspended": AccountSuspended,
+		"InputTextSensitiveContentDetected":                                                     ContentFiltered,
+		"status_code: 1026, status_msg: input new_sensitive":                                    ContentFiltered,
+		"get_channel_failed: group default":                                                     NoHealthyUpstream,
+		"upstream connect error or disconnect/reset before headers. reset reason: overflow":     NoHealthyUpstream,
+		"rpc error: received message larger than max (5000000 vs. 4194304)":                     ContextOverflow,
+	})
+}
+
+// What they publish for names, identities, requests and outputs.
+func TestClassifyDocumentedRequests(t *testing.T) {
+	checkTexts(t, map[string]Class{
+		"This Model is marked by provider as Legacy and you have not been actively using it":       ModelNotFound,
+		"No matching route: the provider foo is not registered":                                    ModelNotFound,
+		"m-9 is not available on your plan":                                                        Auth,
+		"AuthFailure.SecretIdNotFound":                                                             Auth,
+		"ModelNotOpen: your account has not activated the model m-1":                               Auth,
+		"Requests to this API generativelanguage.googleapis.com method google.ai.Chat are blocked": Auth,
+		"The model m-2 is blocked at the organization level":                                       Auth,
+		"ModelNotReadyException":                                                                   Unavailable,
+		"Bad Request: Endpoint is paused, ask a maintainer to restart it":                          Unavailable,
+		"rpc error: code = Unimplemented desc = unknown method":                                    BadRequest,
+		"Invalid API parameter, please check the documentation":                                    BadRequest,
+		"tool call validation failed: attempted to call tool 'x' which was not in request":         InvalidOutput,
+		"AI_NoTextGeneratedError: it gave nothing":                                                 InvalidOutput,
+		"ZodError: Invalid input: expected string, received undefined":                             InvalidOutput,
+		"IncompleteOutputException: The output is incomplete due to a max_tokens length lim":       Truncated,
+		"ImportError: No module named foo; run `pip install foo`":                                  ServerError,
+	})
+}
+
+// What network libraries and engines say when a call is cut, given up or never got through.
+func TestClassifyDocumentedNetwork(t *testing.T) {
+	checkTexts(t, map[string]Class{
+		"Error: Did not receive done or success response in stream.":            Truncated,
+		"HttpException: Connection closed while receiving data":                 Truncated,
+		"okhttp3.internal.http2.StreamResetException: stream was reset: CANCEL": Cancelled,
+		"AxiosError: canceled":                                                                  Cancelled,
+		"Error Domain=NSURLErrorDomain Code=-999":                                               Cancelled,
+		"HandshakeException: Handshake error in client":                                         Connection,
+		"org.apache.http.NoHttpResponseException: api.example.com:443 failed to respond":        Connection,
+		`host not found in upstream "llm" in /etc/nginx/conf.d/a.conf:9`:                        Connection,
+		"Something went wrong, check your internet connection":                                  Connection,
+		"403 Forbidden: check your network settings":                                            Auth,
+		"EngineDeadError: EngineCore met an issue. See the stack trace above. Aborted request.": ServerError,
+	})
+}
