@@ -49,8 +49,8 @@ func (w *watch) ask(b *live, sec int64) {
 	for _, d := range askedDims {
 		out.answers = append(out.answers, quizOf(b.place, d, seen, w.syms).Answer())
 	}
-	usual, now := w.classes(b, from-usualSecs, from-1), w.classes(b, from, sec)
-	out.answers = append(out.answers, now.answer(usual, seen))
+	now := w.classes(b, from, sec)
+	out.answers = append(out.answers, now.answer(w.usual(b, sec), seen))
 	switch {
 	case b.sig >= firstMeasured:
 		out.what = beyondNames[b.sig-firstMeasured]
@@ -165,6 +165,24 @@ func quizOf(p place, d traffic.Dim, seen []seenLeaf, syms *traffic.Symbols) Quiz
 		q.Beside = far
 	}
 	return q
+}
+
+// usual counts the failures in the scope of a burst before its onset. It counts anew where the onset or the scope is another
+// one, as long as all of that time is remembered: later only a part of it would be, and after a quarter of an hour it would
+// be the burst itself.
+func (w *watch) usual(b *live, sec int64) classCounts {
+	from, u := b.onset-usualSecs, &b.before
+	if u.counts == nil || (u.onset != b.onset || u.place != b.place) && from > sec-histSecs {
+		*u = before{b.onset, b.place, w.classes(b, max(from, sec-histSecs), b.onset-1)}
+	}
+	return u.counts
+}
+
+// before are the failures in a place before an onset.
+type before struct {
+	onset  int64
+	place  place
+	counts classCounts
 }
 
 // classCounts are first failures by outcome.

@@ -34,6 +34,7 @@ type live struct {
 
 	sums   tallies
 	asked  asked
+	before before
 	feel   feel
 	told   told
 	toldAt int64

@@ -71,7 +71,12 @@ type sim struct {
 func newSim(seed uint64, p plan) *sim {
 	cfg := gen.Default(seed)
 	cfg.Scale, cfg.Latency, cfg.TTFT, cfg.Tokens, cfg.Fine = p.scale, true, true, true, p.fine
-	s := &sim{g: gen.New(cfg), day: &day{seed: seed, hours: p.hours, byKind: map[string]*score.PR{}, found: map[string]*finding{}}, byID: map[string]*score.Burst{}}
+	return simOf(gen.New(cfg), seed, p)
+}
+
+// simOf goes on with a fleet, after nobody has looked at it for a while or before it has begun.
+func simOf(g *gen.Gen, seed uint64, p plan) *sim {
+	s := &sim{g: g, day: &day{seed: seed, hours: p.hours, byKind: map[string]*score.PR{}, found: map[string]*finding{}}, byID: map[string]*score.Burst{}}
 	if p.gap > 0 {
 		s.g.PlanFaults(int64(p.quiet*3600), int64(p.hours*3600), p.gap, p.pair, p.kinds)
 	}

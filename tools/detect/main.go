@@ -43,6 +43,7 @@ var parts = []struct {
 	{"full", full},
 	{"calm", calm},
 	{"start", starts},
+	{"again", again},
 	{"peers", rivalry},
 	{"more", more},
 	{"events", events},

@@ -53,14 +53,19 @@ func starts(o *options, r *report) error {
 	}
 	r.say("False alarms in %d starts of %d s without a fault: %d (one a month would be %s)", len(calm), startCalm, alarms, num(float64(secs)/2_592_000))
 	if o.verbose {
-		for _, d := range inside {
-			found, _, _ := score.Match(d.faults, d.bursts)
-			if f := found[0]; visible(f.Fault) && !(f.Delay <= startOracle) {
-				r.say("late: %s by %s, %s of requests fail", f.Fault.Text, num(f.Delay), num(d.strength))
-			}
-		}
+		lateStarts(r, inside)
 	}
 	return nil
+}
+
+// lateStarts lists the faults that were not seen in time.
+func lateStarts(r *report, inside []*day) {
+	for _, d := range inside {
+		found, _, _ := score.Match(d.faults, d.bursts)
+		if f := found[0]; visible(f.Fault) && !(f.Delay <= startOracle) {
+			r.say("late: %s by %s, %s of requests fail", f.Fault.Text, num(f.Delay), num(d.strength))
+		}
+	}
 }
 
 // start simulates the first seconds after a start; kind is of the fault that is on from before them, empty for none.
@@ -69,14 +74,20 @@ func start(seed uint64, p plan, kind string, secs int64) *day {
 	if kind != "" {
 		p.gap, p.kinds = math.MaxInt32, []string{kind} // the first, and no other
 	}
-	s := newSim(seed, p)
-	for s.g.T < secs && (kind == "" || s.g.T < s.g.Faults[0].End) {
-		s.second()
-	}
-	describe(s.faults, s.tr.Lim, seed)
-	if kind != "" {
+	return newSim(seed, p).watchFor(secs)
+}
+
+// watchFor simulates so many seconds, or until the fault is over.
+func (s *sim) watchFor(secs int64) *day {
+	end := s.g.T + secs
+	if len(s.g.Faults) > 0 {
+		end = min(end, s.g.Faults[0].End)
 		s.strength = s.g.Faults[0].Eps
 	}
+	for s.g.T < end {
+		s.second()
+	}
+	describe(s.faults, s.tr.Lim, s.seed)
 	return s.day
 }
 
