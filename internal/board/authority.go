@@ -122,7 +122,7 @@ type minutes struct {
 
 func (b *Board) tell(w where, kind traffic.SourceKind, from int64) minutes {
 	m := minutes{first: 1 << 62, newest: minSecond}
-	for _, s := range b.series.all {
+	for _, s := range b.series.counted() {
 		if s.kind != kind || (where{s.key[traffic.Gateway], s.key[traffic.Side]}) != w {
 			continue
 		}

@@ -41,8 +41,9 @@ type FellN = struct {
 func (b *Board) Leaves(sec int64) []Leaf {
 	var out []Leaf
 	var bins []traffic.Bin
+	all := b.series.counted()
 	b.series.asked = max(b.series.asked, sec)
-	for n, s := range b.series.all {
+	for n, s := range all {
 		s.seen(b.series.asked)
 		list := s.levels[0]
 		if n := len(list); n == 0 || list[n-1].start < sec || list[0].start > sec || !b.rights.counts(s.ident) {
@@ -90,7 +91,7 @@ func (k *bucket) leaf(key traffic.Key) Leaf {
 // idle ones.
 func (b *Board) NextSecond(sec int64) (int64, bool) {
 	next, ok := int64(1<<62), false
-	for _, s := range b.series.all {
+	for _, s := range b.series.counted() {
 		list := s.levels[0]
 		if len(list) == 0 || list[len(list)-1].start < sec || !b.rights.counts(s.ident) {
 			continue

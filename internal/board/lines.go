@@ -94,25 +94,15 @@ func (b *Board) line(l *traffic.Lines, x *traffic.Line, kind traffic.SourceKind,
 	_, id := l.Raw(x)
 	hash := b.recent.hashOf(id)
 	first := x.Known&traffic.HasAttempt == 0 || x.Attempt <= 1 || b.recent.moved(hash, &l.Keys[x.Place], x.From != traffic.Unknown)
-	if k := b.series.at(s, sec); k != nil {
-		k.addLine(x, first)
-	}
-	if m := s.measure(sec, max(b.series.asked, b.series.floor[0])); m != nil {
-		m.fall(x.From)
-		m.take(first, x.Known, x.Latency, x.TTFT, x.TokensIn, x.TokensOut)
+	one := tallyOf(x, s, sec, first)
+	b.series.later(one)
+	if flags&flagLate != 0 {
+		b.late(sec, s, one.count)
 	}
 	seq := b.recs.appendLine(l, x, &src.lines, at, flags, b.flood.keeps(int(x.Size)))
 	if text, ok := b.recent.succeeded(hash, id, seq); ok {
 		b.recs.explain(seq, text)
 	}
-}
-
-// addLine counts a success.
-func (k *bucket) addLine(x *traffic.Line, first bool) {
-	k.request(x.Outcome, x.Known, int(x.Attempt), first, x.From != traffic.Unknown, time.Duration(x.Latency), time.Duration(x.TTFT))
-	k.tokIn += x.TokensIn // 0 where they are not known
-	k.tokOut += x.TokensOut
-	k.tokC += x.TokensCached
 }
 
 // appendLine adds the record that a line is in short, and gives its sequence number. Where it is not whole, the request id is kept

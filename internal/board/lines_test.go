@@ -3,6 +3,7 @@ package board
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -84,6 +85,7 @@ func (w *lineWriter) shorten(l *traffic.Lines, rec traffic.Record, records int) 
 // answersOf is what a board says of everything that it was told.
 func answersOf(b *Board, to time.Time) []any {
 	out := []any{b.Newest(), b.Watermark(to, false)}
+	b.LateSeconds(func(sec int64, leaves []Leaf) { out = append(out, "late", sec, slices.Clone(leaves)) })
 	for sec := to.Add(-10 * time.Minute).Unix(); sec <= to.Unix()+1; sec++ {
 		if l := b.Leaves(sec); len(l) > 0 {
 			out = append(out, sec, l)

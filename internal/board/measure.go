@@ -35,8 +35,10 @@ type measured struct {
 
 func (m *measured) reset() { m.each, m.sums, m.fell = m.each[:0], nil, m.fell[:0] }
 
-func (m *measured) add(what measure, v float64) {
-	m.each = append(m.each, uint16(what)<<measureShift|uint16(traffic.BinOf(v))) //nolint:gosec // at most MaxBin
+func (m *measured) add(what measure, v float64) { m.bin(what, traffic.BinOf(v)) }
+
+func (m *measured) bin(what measure, at int16) {
+	m.each = append(m.each, uint16(what)<<measureShift|uint16(at)) //nolint:gosec // at most MaxBin
 	if len(m.each) == mostValues {
 		m.fold()
 	}

@@ -29,12 +29,13 @@ type series struct {
 	ident
 	levels [levels][]bucket
 	fresh  []secondMeasured // by second: what detection has not asked for yet
+	slot   uint32           // where it stands in store.all
 }
 
 // store holds the series. Empty seconds cost nothing: neither memory nor, after a jump in time, work.
 type store struct {
 	byKey   map[ident]*series
-	all     []*series // in order of appearance
+	all     []*series // in order of appearance; who asks what they have counted, asks counted for them
 	maxKeys int
 	maxBkts int
 	buckets int
@@ -46,6 +47,9 @@ type store struct {
 	foldedN int64
 	tooOld  int64
 	gone    int // how many series have gone
+
+	waiting       []tally  // what is not counted yet, see later
+	begins, turns []uint32 // of settle, used again
 }
 
 func newStore(maxKeys, maxBuckets int) store {
@@ -75,7 +79,7 @@ func (s *store) of(key traffic.Key, kind traffic.SourceKind) *series {
 			return have
 		}
 	}
-	made := &series{ident: id}
+	made := &series{ident: id, slot: uint32(len(s.all))} //nolint:gosec // as many as there are keys
 	s.byKey[id] = made
 	s.all = append(s.all, made)
 	return made
@@ -148,6 +152,7 @@ func (s *store) squeeze() bool {
 }
 
 func (s *store) roll(newest, closed int64) {
+	s.settle()
 	for l := range levels {
 		step := steps[l]
 		if l+1 < levels {
@@ -173,6 +178,9 @@ func (s *store) roll(newest, closed int64) {
 		}
 		return held == 0
 	})
+	for i, one := range s.all {
+		one.slot = uint32(i) //nolint:gosec // as many as there are keys
+	}
 	if len(s.byKey) < s.maxKeys && len(s.folded) > 0 {
 		clear(s.folded)
 	}

@@ -29,6 +29,7 @@ const bucketBytes = 260
 
 // Stats gives the board's state.
 func (b *Board) Stats() Stats {
+	b.series.settle()
 	s := b.stats
 	s.Keys, s.Folded, s.FoldedN = len(b.series.byKey), len(b.series.folded), b.series.foldedN
 	s.TooOld = b.series.tooOld

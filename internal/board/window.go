@@ -61,7 +61,7 @@ func (w Window) Rate() float64 {
 // Window sums up a span. A bucket belongs to it when it begins in it.
 func (b *Board) Window(q Query) Window {
 	sum := b.gather(q)
-	for _, s := range b.series.all {
+	for _, s := range b.series.counted() {
 		if b.reads(s, q.Sel) {
 			sum.take(s)
 		}
@@ -186,7 +186,7 @@ type Part struct {
 // Split sums up a span for each combination of the dimensions, in one pass, sorted by key.
 func (b *Board) Split(q Query, dims ...traffic.Dim) []Part {
 	sums := make(map[traffic.Key]*gathering)
-	for _, s := range b.series.all {
+	for _, s := range b.series.counted() {
 		if !b.reads(s, q.Sel) {
 			continue
 		}
@@ -239,7 +239,7 @@ func (b *Board) SeriesBy(sel traffic.Selector, from time.Time, step time.Duratio
 	n = max(n, 0)
 	out := make(map[traffic.Key][]Point)
 	begin := from.Unix()
-	for _, s := range b.series.all {
+	for _, s := range b.series.counted() {
 		if !b.reads(s, sel) {
 			continue
 		}
@@ -261,7 +261,7 @@ func (b *Board) SeriesBy(sel traffic.Selector, from time.Time, step time.Duratio
 // Keys lists the keys that the board holds traffic of, sorted.
 func (b *Board) Keys(sel traffic.Selector) []traffic.Key {
 	var out []traffic.Key
-	for _, s := range b.series.all {
+	for _, s := range b.series.counted() {
 		if b.reads(s, sel) {
 			out = append(out, s.key)
 		}
