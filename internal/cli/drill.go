@@ -160,7 +160,7 @@ const drillEnvironment = "drill"
 
 // drillAnswers is how long an instance of the fleet may take for an answer about its levers: it shares this machine with all
 // that is practised on.
-const drillAnswers = 10 * time.Second
+const drillAnswers = 30 * time.Second
 
 // drillConfig is what an operator would have written for this fleet.
 func drillConfig(f *drill.Fleet) *config.Config {
@@ -181,7 +181,7 @@ func drillGateways(f *drill.Fleet) []desk.Gateway {
 	for _, i := range f.Instances() {
 		o.Instances = append(o.Instances, contract.Instance{Name: i.Name, URL: strings.TrimSuffix(i.ControlsURL, "/controls")})
 	}
-	return []desk.Gateway{{Name: "drill", Kind: "contract", Env: drillEnvironment, Driver: contract.New(o)}}
+	return []desk.Gateway{{Name: "drill", Kind: "contract", Env: drillEnvironment, Driver: contract.New(o), Timeout: drillAnswers}}
 }
 
 // say prints a line for a human beside the drill; with JSON on standard output it goes to standard error.

@@ -26,7 +26,7 @@ import (
 func (a *app) gateways(ctx context.Context, cfg *config.Config, ways ways, learn func(secret string)) (all []desk.Gateway, err error) {
 	for _, g := range cfg.Gateways {
 		env := cfg.Environment(g.Env)
-		spec := desk.Gateway{Name: g.Name, Kind: g.Kind, Env: g.Env, Typed: env.Confirm == config.ConfirmTyped, ReadOnly: env.ReadOnly, LeastCap: g.LeastCap}
+		spec := desk.Gateway{Name: g.Name, Kind: g.Kind, Env: g.Env, Typed: env.Confirm == config.ConfirmTyped, ReadOnly: env.ReadOnly, LeastCap: g.LeastCap, Timeout: g.Timeout}
 		switch {
 		case !g.Levers:
 			spec.WhyNot = "gateway " + g.Name + " is configured without levers (levers: on)"

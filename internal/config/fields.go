@@ -127,7 +127,7 @@ func gateway() object[Gateway] {
 				tlsFiles().shape(), func(g *Gateway, v TLS) { g.TLS = v }),
 			key("through", "A command that leads to an instance, without a shell: its standard input and output are the connection, as in [ssh, -W, \"{host}:{port}\", jump], or, with {local}, it forwards that port of this machine. {host} and {port}, or {path} of a socket, are the instance's.",
 				some("words", text("a word", nil)), func(g *Gateway, v []string) { g.Through = v }),
-			key("timeout", "How long one call to one instance may take.",
+			key("timeout", "How long one call to one instance may take, and all that one look or one change asks for; the latter has 5s at least.",
 				duration(leastTimeout, mostTimeout), func(g *Gateway, v time.Duration) { g.Timeout = v }).def(DefaultTimeout.String()),
 		},
 	}

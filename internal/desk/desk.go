@@ -26,6 +26,7 @@ type Gateway struct {
 	Typed           bool           // every confirmation is typed
 	LeastCap        int            // the least that an instance may be capped to; 0: what the gateway allows
 	ReadOnly        bool
+	Timeout         time.Duration // of one conversation, where it is longer than usual
 }
 
 // Journal is where facts are written before they are acted on. *incident.Journal is one.

@@ -9,7 +9,8 @@ import (
 	"signalbox/internal/gateway"
 )
 
-// callTimeout bounds one conversation with a gateway: a lever that has not been answered by then is in doubt.
+// callTimeout bounds one conversation with a gateway that does not say how slow it may be: a lever that has not been answered
+// by then is in doubt.
 const callTimeout = 5 * time.Second
 
 // wire is the desk's line to one gateway: one goroutine, so that a driver is asked one thing at a time
@@ -49,8 +50,8 @@ func (w *wire) run(results chan<- func(), wg *sync.WaitGroup, guard func(string)
 }
 
 func (w *wire) do(j job, guard func(string)) (done func()) {
-	ctx, cancel := context.WithTimeoutCause(context.Background(), callTimeout,
-		fmt.Errorf("gateway %s did not answer within %s", w.spec.Name, callTimeout))
+	limit := max(callTimeout, w.spec.Timeout)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), limit, fmt.Errorf("gateway %s did not answer within %s", w.spec.Name, limit))
 	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
