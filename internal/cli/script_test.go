@@ -46,6 +46,7 @@ func TestScripts(t *testing.T) {
 				}
 				e.Setenv(name, path)
 			}
+			e.Setenv("GORACE", os.Getenv("GORACE")) // a script's environment is not ours
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
