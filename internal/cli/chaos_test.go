@@ -25,12 +25,18 @@ type site struct {
 	dir string
 }
 
-// newSite starts the fleet; more is put into the configuration.
+// newSite starts a fleet with few users; more is put into the configuration.
 func newSite(t *testing.T, more string) *site {
+	t.Helper()
+	return newSiteOf(t, more, 20)
+}
+
+// newSiteOf starts a fleet with so many percent of its users. It takes all of them for its fault to come.
+func newSiteOf(t *testing.T, more string, users int) *site {
 	t.Helper()
 	s := &site{dir: t.TempDir()}
 	var err error
-	s.Fleet, err = drill.Start(t.Context(), drill.Options{Scenario: "azure-eu-502", Seed: 1, Dir: s.dir, Calm: 4 * time.Second, Longer: longDrill})
+	s.Fleet, err = drill.Start(t.Context(), drill.Options{Scenario: "azure-eu-502", Seed: 1, Dir: s.dir, Calm: 4 * time.Second, Longer: longDrill, Users: users})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -374,12 +380,15 @@ func TestConsoleRandomKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ways := 8 // some six seconds
+			if underRace {
+				ways = 4
+			}
 			if os.Getenv("SIGNALBOX_DRILL") != "" {
 				ways = 80
 			} else if confirm {
 				t.Skip("six seconds confirm next to nothing; SIGNALBOX_DRILL=1 takes a minute")
 			}
-			s := newSite(t, "")
+			s := newSiteOf(t, "", 100)
 			x := s.watch(t)
 			x.sees(t, "! 1 burst", "drill contract can cap.set")
 			agreed := x.walkTheCat(t, s, ways, confirm)

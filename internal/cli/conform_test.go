@@ -14,7 +14,7 @@ import (
 // TestTheDrillKeepsTheContract holds the drill's gateway, under its load, to everything that the contract promises, and
 // every request and answer on the way to its OpenAPI description.
 func TestTheDrillKeepsTheContract(t *testing.T) {
-	fleet, err := drill.Start(t.Context(), drill.Options{Scenario: "calm", Seed: 1, Dir: t.TempDir()})
+	fleet, err := drill.Start(t.Context(), drill.Options{Scenario: "calm", Seed: 1, Dir: t.TempDir(), Users: 50})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,6 +35,7 @@ type drillOptions struct {
 	output    string
 	pace      time.Duration
 	after     time.Duration
+	users     int
 }
 
 // defaultScenario is what drill plays when nobody names one.
@@ -56,6 +57,9 @@ func (a *app) drillCommand() *cobra.Command {
 			if !slices.ContainsFunc(drill.Scenarios(), func(s drill.Scenario) bool { return s.Name == o.scenario }) {
 				return &usageError{err: fmt.Errorf("there is no scenario %q", o.scenario), try: "signalbox drill --list"}
 			}
+			if o.users < 1 || o.users > 100 {
+				return &usageError{err: fmt.Errorf("--users %d: must be a share of 1 to 100 percent", o.users), try: "signalbox drill --users 25"}
+			}
 			if !a.terminal() {
 				o.headless = true
 			}
@@ -70,6 +74,7 @@ func (a *app) drillCommand() *cobra.Command {
 	f.Int64Var(&o.seed, "seed", 1, "of the fleet's chances")
 	f.BoolVar(&o.keep, "keep", false, "keep the fleet's log files")
 	f.DurationVar(&o.after, "after", 0, "how long the users go on once the faults are over; with the autopilot until its runbook ends, so that it releases what it threw")
+	f.IntVar(&o.users, "users", 100, "percent of the scenario's users: fewer spare a small machine, and bring less of what comes of their number")
 	f.DurationVar(&o.pace, "pace", 300*time.Millisecond, "how long the autopilot reads a step")
 	return c
 }
@@ -115,7 +120,7 @@ func (a *app) drill(ctx context.Context, o drillOptions) error {
 	if !o.keep {
 		defer func() { _ = os.RemoveAll(dir) }() // what cannot be removed lies in the folder for temporary files
 	}
-	fleet, err := drill.Start(ctx, drill.Options{Scenario: o.scenario, Seed: o.seed, Dir: dir, Longer: o.longer(), After: o.after})
+	fleet, err := drill.Start(ctx, drill.Options{Scenario: o.scenario, Seed: o.seed, Dir: dir, Longer: o.longer(), After: o.after, Users: o.users})
 	if err != nil {
 		return &unreachable{what: "starting the drill's fleet", err: err, try: "signalbox drill --list"}
 	}

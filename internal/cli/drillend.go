@@ -19,6 +19,8 @@ type drillReport struct {
 	Requests map[string]drillCounts `json:"requests"`
 	Missed   int                    `json:"missed"`
 	False    int                    `json:"false"`
+	Stood    float64                `json:"stood_still_s"` // how long the machine kept the fleet from running, in all
+	Longest  float64                `json:"stood_still_longest_s"`
 }
 
 type drillBurst struct {
@@ -64,6 +66,8 @@ func (g *game) finish() error {
 	for _, b := range score.Bursts {
 		r.Bursts = append(r.Bursts, drillBurst{b.DetectedAfter.Seconds(), b.Scope, b.Class, b.Expected, b.Why})
 	}
+	still := g.fleet.Standstill()
+	r.Stood, r.Longest = still.Total.Seconds(), still.Longest.Seconds()
 	for i := len(g.levers) - 1; i >= 0; i-- {
 		r.Levers = append(r.Levers, g.lever(g.levers[i]))
 	}
@@ -96,6 +100,9 @@ func (g *game) lever(l desk.LeverView) drillLever {
 
 func (g *game) table(r drillReport, score drill.Score) {
 	g.say("")
+	if r.Stood > 0 {
+		g.say("the machine stood still for %.1f s in all, %.1f s at once: what was slow, late or failed then may be its doing; try --users 25", r.Stood, r.Longest)
+	}
 	for _, b := range r.Bursts {
 		word := "expected"
 		if !b.Expected {

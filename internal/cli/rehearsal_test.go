@@ -10,7 +10,7 @@ import (
 func TestRehearsalAtTheConsole(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	x := openTerminal(t, dir, "drill", "calm", "--state-dir", "state")
+	x := openTerminal(t, dir, "drill", "calm", "--users", "20", "--state-dir", "state")
 	x.sees(t, "no lever is out", "can cap.set")
 	x.press(t, "f")
 	x.sees(t, "fallback on: plan it")

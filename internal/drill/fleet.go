@@ -20,6 +20,7 @@ type Options struct {
 	Calm     time.Duration // 0: the scenario's own; at most 15 s
 	Longer   time.Duration // how much longer than the scenario says its faults go on, for a person at a console
 	After    time.Duration // how much longer its users go on once the faults are over
+	Users    int           // percent of the scenario's users; 0: all. What comes of their number comes less with fewer
 	Log      io.Writer     // nil: nothing is said
 }
 
@@ -46,7 +47,8 @@ type Fleet struct {
 	servers  []*server // gateways first, as they are stopped first
 	names    []string  // of the instances, as their servers
 	cancel   context.CancelFunc
-	clock    sync.WaitGroup // the goroutine that closes done
+	pulse    pulse
+	clock    sync.WaitGroup // the goroutines that close done and feel the pulse
 	stop     sync.Once
 	stopErr  error
 }
@@ -68,6 +70,9 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 		s = s.lasting(o.Longer)
 	}
 	s.Length += max(0, o.After)
+	if o.Users > 0 {
+		s.Load = s.Load.share(o.Users)
+	}
 	return startFleet(ctx, s, o)
 }
 
@@ -89,6 +94,7 @@ func startFleet(ctx context.Context, s Scenario, o Options) (*Fleet, error) {
 	f.started.Store(&now)
 	f.load.run(running)
 	f.clock.Go(func() { f.announce(running) })
+	f.clock.Go(func() { f.pulse.run(running) })
 	return f, nil
 }
 
@@ -210,6 +216,9 @@ func (f *Fleet) Done() <-chan struct{} { return f.done }
 
 // Tally is the count of user requests so far.
 func (f *Fleet) Tally() Tally { return f.load.tally() }
+
+// Standstill is how long the machine has kept the fleet from running so far.
+func (f *Fleet) Standstill() Standstill { return f.pulse.standstill() }
 
 // Inventory is what an operator would write in the configuration.
 func (f *Fleet) Inventory() []Deployment { return deployments() }

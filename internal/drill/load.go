@@ -118,6 +118,9 @@ func (l *load) users(ctx context.Context) {
 		if !wait(ctx, time.Until(next)) {
 			return
 		}
+		if now := time.Now(); now.Sub(next) > lateBeat {
+			next = now // nobody came while the machine stood still; all of them at once would hold it up the longer
+		}
 		draw, c := rng.IntN(100), groups[0]
 		for _, c = range groups {
 			if draw -= c.interactive; draw < 0 {

@@ -64,6 +64,13 @@ type LoadTuning struct {
 	Naive       bool    `yaml:"naive"`       // interactive clients repeat at once, without backing off
 }
 
+// share is the load of so many percent of the users.
+func (l LoadTuning) share(percent int) LoadTuning {
+	l.Interactive = l.Interactive * float64(percent) / 100
+	l.Batch = (l.Batch*percent + 99) / 100
+	return l
+}
+
 // Fault is one thing that a scenario breaks.
 type Fault struct {
 	Name   string            `yaml:"name"`
