@@ -138,6 +138,7 @@ type counted struct {
 	cut    cutter
 	queue  []*task
 	free   []*task
+	due    int  // so many of the queue are done, and are joined before others are waited for
 	over   bool // nothing more is to be cut
 	rested bool
 
@@ -241,11 +242,20 @@ func (f *counted) task() *task {
 	return &task{file: f, done: make(chan struct{}, 1), block: decode.Block{Now: f.now()}}
 }
 
-// join waits for the first task and takes what it gave.
+// join takes what the first task gave. It waits for several at once: who counts what they gave goes through all that he
+// remembers for each second, and finds it at hand for the next as long as nobody decodes in between.
 func (f *counted) join() error {
 	t := f.queue[0]
 	f.queue = f.queue[1:]
-	<-t.done
+	if f.due == 0 {
+		f.due = min(1+len(f.queue), f.crew.together)
+		t.wait()
+		for _, o := range f.queue[:f.due-1] {
+			o.wait()
+		}
+	}
+	f.due--
+	t.waited = false
 	if t.err != nil {
 		return errReading(f.path, t.err)
 	}
@@ -312,7 +322,7 @@ func (f *counted) translate(key traffic.Key, syms *traffic.Symbols) traffic.Key 
 // close waits for the tasks that nobody joined, and closes the file.
 func (f *counted) close() {
 	for _, t := range f.queue {
-		<-t.done
+		t.wait()
 	}
 	f.whole.close()
 }
@@ -343,6 +353,16 @@ type task struct {
 	part  part // what is still to be read; zero where it is there already
 	err   error
 	done  chan struct{}
+
+	waited bool // whoever merges knows that it is done
+}
+
+// wait returns when the task is done.
+func (t *task) wait() {
+	if !t.waited {
+		<-t.done
+		t.waited = true
+	}
 }
 
 func (t *task) run() {
@@ -357,15 +377,16 @@ func (t *task) run() {
 
 // crew decodes blocks, one goroutine for each processor. Whoever starts it stops it.
 type crew struct {
-	ahead int // tasks of one file on their way
-	tasks chan *task
-	all   sync.WaitGroup
+	ahead    int // tasks of one file on their way
+	together int // so many of them are waited for at once
+	tasks    chan *task
+	all      sync.WaitGroup
 }
 
 func newCrew(files int) *crew {
 	size := runtime.GOMAXPROCS(0)
-	ahead := max(2, 4*size/max(files, 1))
-	c := &crew{ahead: ahead, tasks: make(chan *task, ahead*files)} // so that whoever merges never waits to hand over
+	ahead := max(2, 16*size/max(files, 1))
+	c := &crew{ahead: ahead, together: ahead / 2, tasks: make(chan *task, ahead*files)} // so that whoever merges never waits to hand over
 	for range size {
 		c.all.Go(func() {
 			for t := range c.tasks {
