@@ -75,3 +75,29 @@ func TestClassifyDocumentedNetwork(t *testing.T) {
 		"EngineDeadError: EngineCore met an issue. See the stack trace above. Aborted request.": ServerError,
 	})
 }
+
+// What the JSON readers, HTTP clients and runtimes of other languages say.
+func TestClassifyOtherLanguages(t *testing.T) {
+	checkTexts(t, map[string]Class{
+		"PHP: Call to undefined function App\\ask()":                                           ServerError,
+		"Undefined variable $model":                                                            ServerError,
+		"type 'Null' is not a subtype of type 'String' in type cast":                           ServerError,
+		"called `Option::unwrap()` on a `None` value":                                          ServerError,
+		"** (Jason.DecodeError) unexpected byte at position 0: 0x3C":                           InvalidOutput,
+		"Swift.DecodingError.keyNotFound: no value associated with key id":                     InvalidOutput,
+		"The data couldn't be read because it is missing.":                                     InvalidOutput,
+		"kotlinx.serialization.json.internal.JsonDecodingException: Unexpected JSON token":     InvalidOutput,
+		"invalid type: null, expected a string at line 1 column 42":                            InvalidOutput,
+		"FormatException: Unexpected character (at character 1)":                               InvalidOutput,
+		"** (exit) exited in: GenServer.call(Chat, :ask, 5000)\n    ** (EXIT) time out":        Timeout,
+		"a connection attempt failed because the party did not properly respond after a while": Timeout,
+		"java.nio.channels.UnresolvedAddressException":                                         Connection,
+		"The remote name could not be resolved: 'api.example.com'":                             Connection,
+		"kotlinx.coroutines.JobCancellationException: StandaloneCoroutine is off":              Cancelled,
+		"Finch was unable to provide a connection due to excess queuing for connections":       Overloaded,
+		"500: {{- raise_exception('Only two roles') }}":                                        BadRequest,
+		"Error in RPC handler: Error: Model is unloaded.":                                      Unavailable,
+		"You're out of free messages":                                                          QuotaExhausted,
+		"Error: no default chat model":                                                         ModelNotFound,
+	})
+}

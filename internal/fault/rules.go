@@ -65,7 +65,7 @@ var moneyRules = []rule{
 			"payment required", "crossed budget", "exceeded budget", "over budget", "budget has been", "budget exceeded", "max budget", "spending limit", "spend limit", "spending cap", "usage cap|", "cost limit", "monthly limit", "monthly credit", "credit limit",
 			"request allowance", "monthly usage", "monthly spend", "monthly quota", "usage limit", "hard limit", "check your billing", "included credits", "billing details", "account balance", "account is not active", "outstanding balance", "unpaid",
 			"out of quota", "quota exhausted", "exhausted your", "allocated quota", "quota has been", "quota is exhausted", "quota reached", "reached your quota", "quota used up", "extra usage", "exceeded your quota", "free tier has been", "free tier of the model", "free quota", "trial expired", "trial ended", "subscription expired",
-			"plan has expired", "欠费", "配额", "hit your limit", "reached your limit", "enough credit", "enough balance", "enough quota", "enough funds", "paid plan", "paid subscription", "paid account", "paid tier", "BILLING_DISABLED", "in arrears", "enable billing", "billing to be enabled", "set up billing", "free time limit", "key limit exceeded", "membership benefits", "credit card on file", "valid credit card", "inference limit for", "余量",
+			"plan has expired", "欠费", "配额", "hit your limit", "reached your limit", "enough credit", "enough balance", "enough quota", "enough funds", "paid plan", "paid subscription", "paid account", "paid tier", "BILLING_DISABLED", "in arrears", "enable billing", "billing to be enabled", "set up billing", "free time limit", "usage exceeded", "key limit exceeded", "membership benefits", "credit card on file", "valid credit card", "inference limit for", "余量",
 		}, near: []near{
 			{a: []string{"余额", "额度", "积分", "点数", "用量"}, b: []string{"上限", "不足", "用尽", "用完", "耗尽", "失败", "超出"}, within: 24},
 			{
@@ -73,6 +73,7 @@ var moneyRules = []rule{
 				b: []string{"depleted", "|exhausted", "used up", "used all", "ran out", "run out", "running out", "insufficient", "not enough", "|exceeded", "consumed", "|expired", "too low", "no remaining", "reached the limit", "been reached", "below zero", "negative"},
 			},
 			{a: []string{"exceeded your", "exceeds your", "used up your"}, b: []string{"usage|", "allotment", "allocation", "allowance", "entitlement"}, within: 32},
+			{a: []string{"you re out of", "you are out of"}, b: []string{"usage", "messages", "requests", "credits", "tokens"}, within: 24},
 			{a: []string{"subscription", "|plan|", "membership", "|license", "billing", "|package"}, b: []string{"|expired", "has ended", "|lapsed", "|inactive", "not active", "was cancelled", "was canceled", "past due", "not enabled", "has been disabled"}, within: 32},
 		}, not: []string{"error code 429", "over capacity", "overloaded", "负载已", "check quota", "no capacity", "auth_unavailable", "没有可用", "token rate limit exceeded"},
 	},
@@ -139,7 +140,7 @@ var policyRules = []rule{
 	{
 		name: "policy code", class: ContentFiltered, confidence: sure, from: "OpenAI, Azure, Google, Alibaba, Volcengine, MiniMax, iFlytek, Bedrock, Kong, one-api codes", doc: []string{
 			"content_policy_violation", "ContentPolicyViolation", "ResponsibleAIPolicyViolation", "data_inspection_failed", "DataInspectionFailed", "PROHIBITED_CONTENT", "moderation_blocked", "content_filtered", "content_moderation", "guardrail_intervened", "content_violation",
-			"sensitive_words_detected", "model_refusal", "input_moderation", "ContentFilterFinishReason", "cyber_policy", "content_blocked", "prompt_blocked", "safety_violation", "unsafe_content", "image_generation_user_error", "sensitive_content", "SensitiveContentDetected", "new_sensitive", "matches denied pattern", "content audit failed",
+			"sensitive_words_detected", "model_refusal", "input_moderation", "ContentFilterFinishReason", "cyber_policy", "content_blocked", "prompt_blocked", "safety_violation", "unsafe_content", "image_generation_user_error", "sensitive_content", "SensitiveContentDetected", "new_sensitive", "unsafe_generation", "matches denied pattern", "content audit failed",
 		},
 	},
 	{
@@ -159,7 +160,7 @@ var policyRules = []rule{
 			a: []string{"blocked", "block|", "filtered", "refused", "rejected", "declined", "denied", "stopped", "restrict", "|detected", "not be submitted", "t respond", "cannot respond", "|against"}, within: 48,
 			b: []string{"|safety", "guardrail", "guard rail", "prompt attack", "violat", "terms of service", "recitation", "prohibited", "moderation", "|harm", "|sensitive", "inappropriate", "content polic", "usage polic", "|unsafe", "copyright", "jailbreak", "prompt injection", "responsible ai"},
 		}, {a: []string{"violat", "triggered", "intervened", "flagged"}, b: []string{"guardrail", "guard rail", "prompt attack", "content polic", "usage polic", "safety polic", "guideline", "moderation"}, within: 48}},
-		not: []string{"you have been blocked", "content filter error", "blocked by cors", "connection was blocked", "filter results"},
+		not: []string{"you have been blocked", "content filter error", "blocked by cors", "connection was blocked", "filter results", "loading guardrail"},
 	},
 	{name: "content filter result", class: ContentFiltered, from: "Azure OpenAI annotations", doc: []string{"filtered:true"}, near: []near{{a: []string{"content filter"}, b: []string{"triggered", "detected:true"}, within: 48}}, not: []string{"content filter error"}},
 	{name: "content filter", class: ContentFiltered, any: []string{"content filter|"}, not: []string{"content filter error", "content filter result", "content filter offsets"}},

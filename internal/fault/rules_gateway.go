@@ -41,7 +41,7 @@ var capacityRules = []rule{
 	{
 		name: "overload code", class: Overloaded, confidence: sure, from: "Anthropic, OpenAI, Moonshot, Vertex, Mistral, Bedrock, AWS, Tencent, Cloudflare, Cerebras error references; Java pools; the drill gateway", doc: []string{
 			"overloaded_error", "server_is_overloaded", "server_overloaded", "engine_overloaded", "model_overloaded", "queue_full", "queue_timeout", "error-code-429", "capacity_exceeded", "service_tier_capacity", "insufficient_system_resource", "model_at_capacity",
-			"slow_down", "ServerOverloaded", "no_capacity", "DSQ", "Model is overloaded", "maximum queue size", "EngineServerLimitExceeded", "no more data centers", "BulkheadFull", "RejectedExecution", "PendingLimitException", "queue_exceeded",
+			"slow_down", "ServerOverloaded", "no_capacity", "DSQ", "Model is overloaded", "maximum queue size", "EngineServerLimitExceeded", "no more data centers", "BulkheadFull", "RejectedExecution", "PendingLimitException", "queue_exceeded", "excess queuing",
 		}, not: []string{"dsqid", "may slow down", "might slow down", "could slow down", "can slow down", "will slow down", "slow down the", "slow down perf"},
 	},
 	{

@@ -1,8 +1,9 @@
 package fault
 
 var requestRules = []rule{
-	{name: "a program's own mistake with a value", class: ServerError, from: "Python, V8", doc: []string{
-		"object is not iterable", "object is not subscriptable", "object is not callable", "object has no attribute", "is not JSON serializable", "not supported between instances of", "Cannot read properties of", "can't be used in 'await' expression", "can only concatenate", "No module named", "import failed", "run `pip install",
+	{name: "chat template refused the messages", class: BadRequest, from: "llama.cpp, vLLM, jinja2", doc: []string{"{{- raise_exception", "{{ raise_exception", "Jinja Exception", "TemplateError"}},
+	{name: "a program's own mistake with a value", class: ServerError, from: "Python, V8, PHP, Dart, Rust", doc: []string{
+		"object is not iterable", "object is not subscriptable", "object is not callable", "object has no attribute", "is not JSON serializable", "not supported between instances of", "Cannot read properties of", "can't be used in 'await' expression", "can only concatenate", "No module named", "import failed", "run `pip install", "Call to undefined", "Undefined variable", "Allowed memory size", "is not a subtype of type", "unwrap()", "'in' operator",
 	}},
 	{
 		name: "parameter words", class: BadRequest, own: true, faint: []string{"is required", "should be", "must be a|", "must be an|", "参数", "must contain", "not supported", "a maximum of", "not allowed", "must have", "must match", "must include", "unsupported", "is invalid|", "should be", "array too long", "string too long", "maximum length"},
