@@ -3,6 +3,7 @@ package ui
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"signalbox/internal/desk"
 	"signalbox/runbook"
@@ -16,7 +17,8 @@ type bookPane struct {
 	first  int    // first line of prose drawn
 	lines  int    // of prose, as last drawn
 	rows   int
-	block  int // chosen block, -1: the obvious one
+	block  int       // chosen block, -1: the obvious one
+	began  time.Time // when a run was asked for last
 }
 
 var stageNames = [7]string{"", "confirm scope", "provider and telemetry", "reduce load", "harden retries", "validate outputs", "document"}
@@ -243,7 +245,7 @@ func (b *blockText) full(f frame, next bool) []string {
 		out = append(out, row.put(plainStyle, part).line())
 	}
 	if b.cannot != "" {
-		for _, part := range wrap("cannot: "+b.cannot, f.w-labelColumns) {
+		for _, part := range wrap(b.cannot, f.w-labelColumns) {
 			out = append(out, f.row().to(labelColumns).put(warn, part).line())
 		}
 	}
@@ -265,7 +267,7 @@ func (b *blockText) brief(f frame, next bool) string {
 		row.put(dim, shorten(f.th, b.name, (f.w-labelColumns)*2/5)+": ")
 	}
 	if b.cannot != "" {
-		return row.put(plainStyle, shorten(f.th, b.text, row.room()/2)).put(warn, " cannot: "+b.cannot).line()
+		return row.put(plainStyle, shorten(f.th, b.text, row.room()/2)).put(warn, " "+b.cannot).line()
 	}
 	if b.short != "" {
 		return row.put(plainStyle, b.short).line()
@@ -283,7 +285,7 @@ func shorten(th *theme, s string, n int) string {
 
 // blockWords says what a block is and how it stands.
 func blockWords(th *theme, b *runbook.Block, v *desk.BlockView) blockText {
-	t := blockText{text: v.Text, cannot: v.Disabled, details: []string{v.Why}}
+	t := blockText{text: v.Text, cannot: cannotWords(v), details: []string{v.Why}}
 	switch {
 	case len(b.Branch) > 0:
 		t.branch(v)
@@ -302,13 +304,7 @@ func blockWords(th *theme, b *runbook.Block, v *desk.BlockView) blockText {
 			t.label, t.style, t.text = th.ok+" ANSWER", good, b.Ask.Question+" = "+v.Answer
 		}
 	case b.Action != nil:
-		t.label, t.style, t.text = "* ACTION", warn, v.Action
-		if v.State != "" && v.State != "planned" {
-			t.label, t.style = "* THROWN", accent
-			t.text += " " + th.dot + " " + strings.ReplaceAll(v.State, "_", " ")
-		} else if b.Action.Cost != "" {
-			t.details = append(t.details, "costs: "+b.Action.Cost)
-		}
+		t.action(th, b.Action, v)
 	case b.Probe != nil:
 		t.probe(th, b.Probe, v)
 	case b.Wait != nil:

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -165,12 +166,18 @@ func leads(v *desk.BlockView) string { return cmp.Or(v.Leads, v.Goto) }
 
 // onward is what enter does where no block waits for the operator.
 func onward(r *desk.RunView, s *desk.StepView, blocked string) (words string, act func(*model) tea.Cmd) {
-	if x := openField(r); x != nil && blocked != "" { // what is not filled is why the checks cannot tell
+	if x := openField(r); x != nil && strings.HasSuffix(blocked, desk.CheckUnknown) { // what is not filled is why the checks cannot tell
 		return fillWords(r, x), func(m *model) tea.Cmd { return m.fillOpen(*x) }
+	}
+	if arms := ways(r, s); blocked != "" && len(arms) > 0 {
+		return "decide where to go: " + blocked, func(m *model) tea.Cmd { return m.decide(blocked, arms) }
 	}
 	if blocked != "" {
 		text := blocked + ": d marks the step done all the same, s skips it, :jump goes elsewhere"
 		return "", func(m *model) tea.Cmd { m.say(sayHint, text); return nil }
+	}
+	if v := soon(s); v != nil {
+		return "", func(m *model) tea.Cmd { m.say(sayHint, v.Action+": "+v.Disabled); return nil }
 	}
 	if v := impossible(s); v != nil {
 		return "skip the step: its lever cannot be thrown", func(m *model) tea.Cmd { return m.skipBecause(v.Disabled) }
@@ -181,10 +188,19 @@ func onward(r *desk.RunView, s *desk.StepView, blocked string) (words string, ac
 	return "mark the step done", (*model).stepDone
 }
 
-// waiting tells whether a wait of the current step goes on: it cannot be done before.
+// waiting tells whether a wait of the current step goes on, or the pace of its release: it cannot be done before.
 func (m *model) waiting() bool {
 	_, s := m.running()
-	return s != nil && slices.ContainsFunc(s.Blocks, func(v desk.BlockView) bool { return v.Open })
+	return s != nil && (soon(s) != nil || slices.ContainsFunc(s.Blocks, func(v desk.BlockView) bool { return v.Open }))
+}
+
+// soon finds an action of the step that cannot be planned yet, and can before long.
+func soon(s *desk.StepView) *desk.BlockView {
+	i := slices.IndexFunc(s.Blocks, func(v desk.BlockView) bool { return v.Soon && v.Disabled != "" })
+	if i < 0 {
+		return nil
+	}
+	return &s.Blocks[i]
 }
 
 // pendingFacts tells whether a lever of the step has not been answered for or seen in the traffic yet.
@@ -215,7 +231,19 @@ func (m *model) stepEnter() tea.Cmd {
 	return nil
 }
 
+// startGap is how long after one run was asked for no other one is: nobody means two within it.
+const startGap = 2 * time.Second
+
+func (p *bookPane) starting(now time.Time) bool {
+	gone := now.Sub(p.began)
+	return gone >= 0 && gone < startGap
+}
+
 func (m *model) startRun(o desk.OfferView) tea.Cmd {
+	if m.book.starting(m.now()) { // a second enter, before the screen has shown the first one's run
+		return nil
+	}
+	m.book.began = m.now()
 	burst := o.Burst
 	if m.subject.burst != "" {
 		burst = m.subject.burst
@@ -293,8 +321,11 @@ func (m *model) skipBecause(why string) tea.Cmd {
 // impossible finds an action of the step that was not thrown and cannot be: marking the step done would say it was.
 func impossible(s *desk.StepView) *desk.BlockView {
 	for i := range s.Step.Blocks {
-		if i < len(s.Blocks) && s.Step.Blocks[i].Action != nil && s.Blocks[i].State == "" && s.Blocks[i].Disabled != "" {
-			return &s.Blocks[i]
+		if i >= len(s.Blocks) {
+			break
+		}
+		if v := &s.Blocks[i]; s.Step.Blocks[i].Action != nil && v.State == "" && v.Disabled != "" && !v.Soon && !v.Moot {
+			return v
 		}
 	}
 	return nil

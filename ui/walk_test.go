@@ -3,6 +3,7 @@ package ui
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"signalbox/internal/desk"
 	"signalbox/runbook"
@@ -207,5 +208,88 @@ func TestJumpTakesTheNumberOfATitle(t *testing.T) {
 		if got := stepsNamed(s.Run, typed); len(got) != 1 || got[0] != want {
 			t.Errorf("%q means %v, want the step at %d", typed, got, want)
 		}
+	}
+}
+
+// A release that waits for its pace is not impossible, and one that has taken all back is done: enter must not offer to skip either.
+func TestEnterOnARelease(t *testing.T) {
+	for name, c := range map[string]struct {
+		view  desk.BlockView
+		shows string
+		hint  string // what enter is said to do
+		sends int
+	}{
+		"at its pace": {desk.BlockView{Action: "take back the cap (1 out)", Disabled: "the last lever came back less than 10s ago; go on in 7s", Soon: true}, "not yet: the last lever came back", "", 0},
+		"all is back": {desk.BlockView{Action: "take back the levers of this run", Disabled: "none of them is out", Moot: true}, "nothing is left to take back", "enter mark the step done", 1},
+		"impossible":  {desk.BlockView{Action: "breaker.open eu", Disabled: "it has no breaker"}, "cannot: it has no breaker", "enter skip the step", 0},
+	} {
+		s := rich()
+		s.Run.Fields = s.Run.Fields[:1]
+		now := &s.Run.Steps[s.Run.Current]
+		now.Step.Blocks, now.Blocks = []runbook.Block{{Kind: runbook.KindAction, Action: &runbook.Action{Do: runbook.DoRelease}}}, []desk.BlockView{c.view}
+		d := newFakeDesk(s)
+		m := console(t, d, 80, 24, Options{})
+		press(m, "4")
+		text := readerText(m)
+		if !strings.Contains(text, c.shows) || !strings.Contains(text, c.hint) || c.hint == "" && (strings.Contains(text, "done all the same") || strings.Contains(text, "skip the step")) {
+			t.Errorf("%s:\n%s", name, text)
+		}
+		press(m, "enter")
+		settle(m, d)
+		if all := d.sent(); len(all) != c.sends {
+			t.Errorf("%s: sent %v", name, all)
+		}
+	}
+}
+
+// Where a branch leaves it to the operator, enter asks where to go, and stays unless one of the ways is chosen.
+func TestEnterAsksWhereABranchLeads(t *testing.T) {
+	s := rich()
+	now := &s.Run.Steps[s.Run.Current]
+	to := s.Run.Steps[len(s.Run.Steps)-1].Step
+	now.Step.Blocks = []runbook.Block{{Kind: runbook.KindBranch, Branch: []runbook.Arm{{When: runbook.Expr{Source: "$page == red"}, Goto: runbook.Target(to.Slug)}, {Else: true, Goto: runbook.ToAsk}}}}
+	now.Blocks = []desk.BlockView{{Asks: true, Truth: desk.CheckTrue, Text: "none of the others"}}
+	d := newFakeDesk(s)
+	m := console(t, d, 80, 24, Options{})
+	press(m, "4")
+	if text := readerText(m); !strings.Contains(text, "enter decide where to go") {
+		t.Fatalf("the hint:\n%s", text)
+	}
+	press(m, "enter")
+	checkScreen(t, m)
+	if text := readerText(m); !strings.Contains(text, "go to "+to.Title) || !strings.Contains(text, "when $page == red") || !strings.Contains(text, "▸ stay here") {
+		t.Fatalf("the choice:\n%s", text)
+	}
+	press(m, "enter")
+	settle(m, d)
+	if all := d.sent(); len(all) != 0 {
+		t.Errorf("enter twice sent %v", all)
+	}
+	press(m, "enter", "down", "enter")
+	settle(m, d)
+	if all := d.sent(); len(all) != 1 || all[0] != desk.Command(desk.StepJump{Slug: to.Slug}) {
+		t.Errorf("sent %v", all)
+	}
+}
+
+// A second enter, before the screen has shown the run that the first one began, begins no second one.
+func TestOneRunForTwoEnters(t *testing.T) {
+	s := rich()
+	s.Run, s.Runs = nil, nil
+	now := at
+	d := newFakeDesk(s)
+	m := console(t, d, 80, 24, Options{Now: func() time.Time { return now }})
+	press(m, "4", "enter", "enter")
+	now = now.Add(3 * time.Second)
+	press(m, "enter")
+	settle(m, d)
+	starts := 0
+	for _, x := range d.sent() {
+		if _, ok := x.(desk.StartRun); ok {
+			starts++
+		}
+	}
+	if starts != 2 {
+		t.Errorf("%d runs were asked for, of three enters of which two were one", starts)
 	}
 }

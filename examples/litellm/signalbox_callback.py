@@ -314,6 +314,14 @@ def workload(meta):
     return word(meta.get("workload")) or word(asked.get("workload")) or word(headers.get("x-workload"))
 
 
+def said(error):
+    """What an exception says: LiteLLM's proxy wraps its refusals, and the companion its own, into a dictionary."""
+    detail = getattr(error, "detail", None)
+    if isinstance(detail, dict) and isinstance(detail.get("error"), str):
+        return detail["error"]
+    return getattr(error, "message", None) or str(error)
+
+
 def failure(error):
     """What an exception says that a client may hear: status, code, class, text, when to come back."""
     name = type(error).__name__
@@ -322,7 +330,7 @@ def failure(error):
         status = 429 if name.startswith("RouterRateLimitError") else 500
     code = word(getattr(error, "code", None))
     out = {
-        "status": status, "error_type": name, "error_message": clean(getattr(error, "message", None) or str(error)),
+        "status": status, "error_type": name, "error_message": clean(said(error)),
         "error_code": None if code in (None, str(status), "None") else code,
     }
     wait = seconds(header(error, "retry-after")) or seconds(getattr(error, "cooldown_time", None))

@@ -182,14 +182,14 @@ func (d *Desk) actionOf(r *run, l *lever) *runbook.Action {
 // says why it cannot be planned.
 type intent struct {
 	words, disabled, command string
+	soon, moot               bool // disabled for now only; a release that has nothing to take back
 	aim                      traffic.Scope
 }
 
 // actionWords says what an action would do, resolved as far as it can be.
 func (d *Desk) actionWords(r *run, a *runbook.Action) intent {
 	if a.Do == runbook.DoRelease {
-		words, disabled := d.releaseWords(r, a)
-		return intent{words: words, disabled: disabled}
+		return d.releaseWords(r, a)
 	}
 	lv, err := runbook.Resolve(r.book, a, r.walk)
 	if err != nil {

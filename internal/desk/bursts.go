@@ -2,6 +2,7 @@ package desk
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"signalbox/internal/burst"
@@ -245,9 +246,11 @@ func (d *Desk) offers() []OfferView {
 			add(b.match, b.ID, b.Scope) // as found at its last revision: there may be many notes
 		}
 	}
-	for _, b := range d.o.Books {
-		if !fits[b.ID] {
-			out = append(out, OfferView{ID: b.ID, Title: titleOf(b, nil), Armed: b.Armed})
+	for _, after := range []bool{false, true} { // those for when it is over stand last
+		for _, b := range d.o.Books {
+			if !fits[b.ID] && after == strings.HasPrefix(b.Match, "not burst") {
+				out = append(out, OfferView{ID: b.ID, Title: titleOf(b, nil), Armed: b.Armed})
+			}
 		}
 	}
 	return out

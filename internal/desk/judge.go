@@ -45,6 +45,7 @@ func (d *Desk) judgeWait(r *run, p *runbook.Pending) {
 			text = strings.TrimSpace(text + ", which is unknown: " + res.Why)
 		}
 	}
+	r.waited = text
 	if !p.Until.IsZero() && !d.now().Before(p.Until) {
 		over("timeout", text)
 	}

@@ -46,11 +46,11 @@ func (d *Desk) tooSoon(r *run, a *runbook.Action) (why, try string) {
 }
 
 // releaseWords says what a release would do now.
-func (d *Desk) releaseWords(r *run, a *runbook.Action) (words, disabled string) {
+func (d *Desk) releaseWords(r *run, a *runbook.Action) intent {
 	live := d.liveLevers(r.id)
 	if len(live) == 0 {
-		return "take back the levers of this run", "none of them is out"
+		return intent{words: "take back the levers of this run", disabled: "none of them is out", moot: true}
 	}
 	why, try := d.tooSoon(r, a)
-	return "take back " + live[len(live)-1] + fmt.Sprintf(" (%d out)", len(live)), strings.TrimSuffix(why+"; "+try, "; ")
+	return intent{words: "take back " + live[len(live)-1] + fmt.Sprintf(" (%d out)", len(live)), disabled: strings.TrimSuffix(why+"; "+try, "; "), soon: why != ""}
 }

@@ -39,7 +39,7 @@ func TestReleaseKeepsItsPace(t *testing.T) {
 			if _, err := s.desk.Do(t.Context(), PlanStep{Block: 1}); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("release: %v, want %q", err, want)
 			}
-			if b := s.desk.Snapshot().Run.Steps[0].Blocks[1]; !strings.Contains(b.Disabled, want) {
+			if b := s.desk.Snapshot().Run.Steps[0].Blocks[1]; !strings.Contains(b.Disabled, want) || b.Moot == b.Soon || b.Moot != (want == "is out") {
 				t.Errorf("shown: %+v, want %q", b, want)
 			}
 		}
@@ -58,5 +58,6 @@ func TestReleaseKeepsItsPace(t *testing.T) {
 				t.Errorf("%s is out", l.Title)
 			}
 		}
+		refused("is out")
 	})
 }

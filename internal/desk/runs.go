@@ -28,6 +28,7 @@ type run struct {
 	stops    map[string]int         // by lever: how often in a row its stop-if was true
 	fresh    *runbook.Book          // the version on disk, where it is another; nil: the same
 	verified map[string]verdict     // by lever: what the action's verify says
+	waited   string                 // what the wait that goes on was last judged by
 	proposed map[string]string      // what a burst says of open fields
 	askedAt  time.Time              // when it was asked
 }
@@ -157,6 +158,9 @@ func (d *Desk) stepWith(r *run, e runbook.Entry, ev *evidence) error {
 	}
 	moved := next.Current != r.walk.Current
 	r.walk = next
+	if e.Kind == runbook.EntryWaitStarted {
+		r.waited = ""
+	}
 	if moved {
 		r.results, r.arms, r.asks = nil, nil, nil
 		if next.Live() {
@@ -207,6 +211,9 @@ func stepData(r *run, next runbook.Walk, e runbook.Entry) stepEntry {
 	switch e.Kind {
 	case runbook.EntryCheckResult:
 		data.Truth, data.Check, data.Why, data.Reason = e.Data["truth"], e.Data["text"], e.Data["why"], ""
+		if i := e.Block; i >= 0 && i < len(s.Blocks) && len(s.Blocks[i].Branch) > 0 {
+			data.Check = "of the branch, " + cmp.Or(data.Check, "what it asks")
+		}
 	case runbook.EntryChoose, runbook.EntryBind:
 		data.Var, data.Answer = e.Data["var"], e.Data["value"]
 	case runbook.EntryBack:

@@ -3,6 +3,7 @@ package desk
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"signalbox/runbook"
@@ -110,6 +111,7 @@ func (d *Desk) actionBlock(r *run, a *runbook.Action, current bool, st runbook.B
 	if current {
 		does := d.actionWords(r, a)
 		v.Action, v.Disabled, v.Command, v.Aim = does.words, does.disabled, does.command, does.aim
+		v.Soon, v.Moot = does.soon, does.moot
 		v.Goto, v.Why = d.actionLeads(r, a, st)
 	}
 }
@@ -121,6 +123,9 @@ func (r *run) waitBlock(w *runbook.Wait, current bool, st runbook.BlockState, no
 	case !current:
 	case st.Outcome == "" && !st.Until.IsZero():
 		v.Text = fmt.Sprintf("%s left", max(0, st.Until.Sub(now)).Round(time.Second))
+		if p := r.walk.Pending; p != nil && r.waited != "" {
+			v.Text += "; now " + r.waited
+		}
 	case st.Outcome == "timeout":
 		if v.Goto = slugOf(w.OnTimeout); v.Goto != "" {
 			v.Why = "the book goes to " + r.label(v.Goto)
@@ -139,9 +144,9 @@ func (r *run) label(slug string) string {
 
 // leverFacts says the three facts and the outcome of a lever in a line.
 func leverFacts(l *lever) string {
-	s := l.state + ": accepted " + l.accepted + ", reported back " + l.reported + ", obeyed " + l.obeyed
+	s := l.state + ": accepted " + l.accepted + ", reported back " + l.reported + ", obeyed " + strings.ReplaceAll(l.obeyed, "_", " ")
 	if l.outcome != "" {
-		s += ", " + l.outcome
+		s += ", outcome " + l.outcome
 	}
 	return s
 }

@@ -323,6 +323,8 @@ type BlockView struct {
 	Lever    string // id of the lever that the action threw
 	State    string // of a probe: "", sent, answered; of a wait: "", met, timeout; of the action: "", planned, or the lever's state and facts in words
 	Disabled string // why the action cannot be thrown, or the probe not be sent
+	Soon     bool   // of a disabled action: only for now, and it goes on by itself
+	Moot     bool   // of a release: no lever of the run is out, nothing is left to take back
 	Answer   string // of an ask
 	Command  string // of the action: the command line that plans the same lever; empty where it is not a lever
 	Action   string // the action or probe in words, resolved: "cap.set azure-eu-west-gpt-4o to 4 for 15m"
