@@ -11,6 +11,10 @@ import (
 // release plans taking back the newest lever of the run that is still out: one after the other, at the pace of the
 // runbook, so that each can be seen to be safe before the next.
 func (d *Desk) release(r *run, a *runbook.Action, reply func(Result, error)) {
+	if len(d.liveLevers(r.id)) == 0 {
+		reply(Result{}, &Refused{What: "release", Why: "no lever of this run is out", Try: "mark the step done (d)"})
+		return
+	}
 	if why, try := d.tooSoon(r, a); why != "" {
 		reply(Result{}, &Refused{What: "release", Why: why, Try: try})
 		return
