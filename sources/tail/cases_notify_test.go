@@ -95,33 +95,73 @@ func fakeWatcher() (*watcher, fakeEvents) {
 // Writes are told one by one, and many a second must not wake anybody for each. What is more than a write is not waited with, nor
 // are the writes after it.
 func TestWritesAreHeardNowAndThen(t *testing.T) {
-	const told = 100
+	const told = 400
 	for _, c := range []struct {
 		name string
 		op   fsnotify.Op
-		took time.Duration
-	}{{"writes", fsnotify.Write, (told - 1) * lull}, {"renames", fsnotify.Rename, 0}} {
+		wake int // a wake-up for so many
+	}{{"writes", fsnotify.Write, int(lull / time.Millisecond)}, {"renames", fsnotify.Rename, 1}} {
 		synctest.Test(t, func(t *testing.T) {
 			w, f := fakeWatcher()
+			f.events = make(chan fsnotify.Event, unheard)
+			w.events, w.close = f.events, func() error { close(f.events); return nil }
 			wake := newWaker(func() (*watcher, error) { return w, nil }, realDisk())
-			began := time.Now()
-			for range told {
-				f.events <- fsnotify.Event{Name: "/log", Op: c.op}
+			wakes := func(op fsnotify.Op) (n int) {
+				for range told {
+					f.events <- fsnotify.Event{Name: "/log", Op: op}
+					time.Sleep(time.Millisecond)
+					synctest.Wait()
+					select {
+					case <-wake.woken():
+						n++
+					default:
+					}
+				}
+				return n
 			}
-			if took := time.Since(began); took != c.took {
-				t.Errorf("%d %s: heard within %v, want %v", told, c.name, took, c.took)
+			if n := wakes(c.op); n < told/c.wake-1 || n > told/c.wake+1 {
+				t.Errorf("%d %s wake %d times", told, c.name, n)
 			}
+			time.Sleep(turmoil)
 			f.events <- fsnotify.Event{Name: "/log", Op: fsnotify.Create}
-			began = time.Now()
-			for range told {
-				f.events <- fsnotify.Event{Name: "/log", Op: fsnotify.Write}
-			}
-			if took := time.Since(began); took != 0 {
-				t.Errorf("%d writes after a file was made: heard within %v", told, took)
+			if n := wakes(fsnotify.Write); n != told {
+				t.Errorf("%d writes after a file was made wake %d times", told, n)
 			}
 			wake.close()
 		})
 	}
+}
+
+// The writes to several files of a folder are told one by one, however long nobody listens. What is told behind them, such as that
+// a log was rotated, is heard with them.
+func TestWritesToManyFilesAreHeardTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const told = 1000
+		w, f := fakeWatcher()
+		f.events = make(chan fsnotify.Event, unheard)
+		w.events, w.close = f.events, func() error { close(f.events); return nil }
+		wake := newWaker(func() (*watcher, error) { return w, nil }, realDisk())
+		wake.expect("/nowhere/log")
+		for i := range told {
+			f.events <- fsnotify.Event{Name: fmt.Sprint("/nowhere/log", i%2), Op: fsnotify.Write}
+		}
+		f.events <- fsnotify.Event{Name: "/nowhere/log", Op: fsnotify.Create}
+		began, woken := time.Now(), 0
+		for synctest.Wait(); len(wake.caught("/nowhere/log")) == 0; synctest.Wait() {
+			if time.Sleep(time.Millisecond); time.Since(began) > time.Second {
+				t.Fatal("what was told behind many writes is not heard")
+			}
+			select {
+			case <-wake.woken():
+				woken++
+			default:
+			}
+		}
+		if took := time.Since(began); took > lull || woken > 2 {
+			t.Errorf("it was heard within %v, by %d wake-ups", took, woken)
+		}
+		wake.close()
+	})
 }
 
 // An overflow of the queue says nothing but that everything has to be looked at.

@@ -16,9 +16,11 @@ const (
 	watchAgain  = 10 * time.Second
 	folderCheck = time.Second
 	// lull is how long nobody listens after an event that only tells of a write, where for turmoil there was no other: the
-	// system makes one of the writes that come meanwhile, and a process that is woken for each of them does little else.
-	lull    = 10 * time.Millisecond
+	// system makes one of the writes to a file that come meanwhile, and a process that is woken for each of them does little else.
+	// What has come is then heard together: the writes to several files are not one, and what is told behind them must not wait.
+	lull    = 40 * time.Millisecond
 	turmoil = 3 * time.Second
+	unheard = 2048 // events that are taken from the system meanwhile
 )
 
 // watcher is what tells of events in folders.
@@ -32,7 +34,7 @@ type watcher struct {
 
 // notifications asks the system for events.
 func notifications() (*watcher, error) {
-	w, err := fsnotify.NewWatcher()
+	w, err := fsnotify.NewBufferedWatcher(unheard)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it is only looked at whether there is one
 	}
@@ -114,34 +116,65 @@ func (w *waker) forward() {
 	defer w.done.Done()
 	var stirred time.Time // when something else than a write was last told
 	for {
-		pause := time.Duration(0)
 		select {
 		case e, ok := <-w.events.events:
 			if !ok {
 				return
 			}
-			w.note(e)
-			if now := time.Now(); e.Op != fsnotify.Write {
-				stirred = now
-			} else if now.Sub(stirred) >= turmoil {
-				pause = lull
+			w.hear(e, &stirred)
+		case err := <-w.events.errors:
+			w.hearOf(err, &stirred)
+		}
+		for heard := 1; heard > 0; {
+			select {
+			case w.wake <- struct{}{}:
+			default: // a wake-up waits already
 			}
-		case err, ok := <-w.events.errors:
-			if !ok {
+			if time.Since(stirred) < turmoil {
+				break
+			}
+			time.Sleep(lull)
+			more, open := w.hearAll(&stirred)
+			if !open {
 				return
 			}
-			if errors.Is(err, fsnotify.ErrEventOverflow) {
-				w.mu.Lock()
-				w.over++
-				w.mu.Unlock()
-			}
+			heard = more
 		}
-		select {
-		case w.wake <- struct{}{}:
-		default: // a wake-up waits already
-		}
-		time.Sleep(pause)
 	}
+}
+
+// hearAll takes what was told meanwhile. It tells how much that was, and whether there will be more.
+func (w *waker) hearAll(stirred *time.Time) (n int, open bool) {
+	for ; ; n++ {
+		select {
+		case e, ok := <-w.events.events:
+			if !ok {
+				return n, false
+			}
+			w.hear(e, stirred)
+		case err := <-w.events.errors:
+			w.hearOf(err, stirred)
+		default:
+			return n, true
+		}
+	}
+}
+
+func (w *waker) hear(e fsnotify.Event, stirred *time.Time) {
+	w.note(e)
+	if e.Op != fsnotify.Write {
+		*stirred = time.Now()
+	}
+}
+
+// hearOf takes what went wrong with the events: some were lost, or what they told of cannot be known.
+func (w *waker) hearOf(err error, stirred *time.Time) {
+	if errors.Is(err, fsnotify.ErrEventOverflow) {
+		w.mu.Lock()
+		w.over++
+		w.mu.Unlock()
+	}
+	*stirred = time.Now()
 }
 
 // note opens what has appeared under a path, or what was there and has another name now.
