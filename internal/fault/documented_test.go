@@ -101,3 +101,30 @@ func TestClassifyOtherLanguages(t *testing.T) {
 		"Error: no default chat model":                                                         ModelNotFound,
 	})
 }
+
+// What endpoints for embeddings, audio, images, files and sessions say, and what setups tell to see to.
+func TestClassifyOtherEndpoints(t *testing.T) {
+	checkTexts(t, map[string]Class{
+		"400 - Requested 453357 tokens, max 300000 tokens per request":                         ContextOverflow,
+		"The max allowed tokens per submitted batch is 120000.":                                ContextOverflow,
+		"batch size 100 > maximum allowed batch size 32":                                       ContextOverflow,
+		"Maximum content size limit (26214400) exceeded (26288000 bytes read)":                 ContextOverflow,
+		"Audio duration 1500 seconds is longer than 1400 seconds":                              ContextOverflow,
+		"messages.0: image exceeds 5 MB maximum":                                               ContextOverflow,
+		"Too many tokens overall, split into more batches.":                                    ContextOverflow,
+		"Audio file is too short. Minimum audio length is 0.1 seconds.":                        BadRequest,
+		"could not process file - is it a valid media file?":                                   BadRequest,
+		"Thread thread_1 already has an active run run_1.":                                     BadRequest,
+		"250 instance(s) is allowed per prediction. Actual: 251":                               BadRequest,
+		"No assistant found with id 'asst_1'.":                                                 ModelNotFound,
+		"voice_not_found: that voice was not found":                                            ModelNotFound,
+		"Enqueued token limit reached for m-1 in this organization. Limit: 90,000":             RateLimited,
+		"User is locked. Reason: Exhausted balance.":                                           QuotaExhausted,
+		"received 1011 (internal error) keepalive ping timeout":                                Timeout,
+		"Your session expired: it hit the maximum duration of 60 minutes.":                     Timeout,
+		"Prediction interrupted; please retry (code: PA)":                                      Unavailable,
+		"Please set your FOO_API_KEY":                                                          Auth,
+		"Make sure that the inference server is running and reachable at http://localhost:1/":  Connection,
+		"[INFO] the server is running on http://localhost:8000, 2 voices, 1 assistant, 1 file": None,
+	})
+}

@@ -40,7 +40,7 @@ var accountRules = []rule{
 			a: accounts, within: 48,
 			b: []string{"suspended", "deactivated", "|banned|", "been disable", "is disabled", "was disabled", "been blocked", "is blocked", "account blocked", "|frozen|", "access revoked", "access has been revoked", "been restricted", "is restricted", "been locked", "is locked", "been frozen", "been terminated", "封禁", "冻结", "禁用", "停用"},
 		}},
-		not: []string{"authentication is disabled", "auth is disabled", "service disabled", "has not been used in project", "it is disabled. enable it", "you have been blocked", "exceeded_current_quota", "plan and billing", "organization level", "project level", "browser s signature", "model was disabled", "model is disabled"},
+		not: []string{"authentication is disabled", "auth is disabled", "service disabled", "has not been used in project", "it is disabled. enable it", "you have been blocked", "exceeded_current_quota", "plan and billing", "organization level", "project level", "browser s signature", "model was disabled", "model is disabled", "exhausted balance"},
 	},
 }
 
@@ -65,7 +65,7 @@ var moneyRules = []rule{
 			"payment required", "crossed budget", "exceeded budget", "over budget", "budget has been", "budget exceeded", "max budget", "spending limit", "spend limit", "spending cap", "usage cap|", "cost limit", "monthly limit", "monthly credit", "credit limit",
 			"request allowance", "monthly usage", "monthly spend", "monthly quota", "usage limit", "hard limit", "check your billing", "included credits", "billing details", "account balance", "account is not active", "outstanding balance", "unpaid",
 			"out of quota", "quota exhausted", "exhausted your", "allocated quota", "quota has been", "quota is exhausted", "quota reached", "reached your quota", "quota used up", "extra usage", "exceeded your quota", "free tier has been", "free tier of the model", "free quota", "trial expired", "trial ended", "subscription expired",
-			"plan has expired", "欠费", "配额", "hit your limit", "reached your limit", "enough credit", "enough balance", "enough quota", "enough funds", "paid plan", "paid subscription", "paid account", "paid tier", "BILLING_DISABLED", "in arrears", "enable billing", "billing to be enabled", "set up billing", "free time limit", "usage exceeded", "key limit exceeded", "membership benefits", "credit card on file", "valid credit card", "inference limit for", "余量",
+			"plan has expired", "欠费", "配额", "hit your limit", "reached your limit", "enough credit", "enough balance", "enough quota", "enough funds", "paid plan", "paid subscription", "paid account", "paid tier", "BILLING_DISABLED", "in arrears", "enable billing", "billing to be enabled", "set up billing", "free time limit", "exhausted balance", "usage exceeded", "key limit exceeded", "membership benefits", "credit card on file", "valid credit card", "inference limit for", "余量",
 		}, near: []near{
 			{a: []string{"余额", "额度", "积分", "点数", "用量"}, b: []string{"上限", "不足", "用尽", "用完", "耗尽", "失败", "超出"}, within: 24},
 			{
@@ -104,9 +104,9 @@ var sizeRules = []rule{
 		not: []string{"context", "got -1", "got -2", "got -3", "got -4", "got -5", "got -6", "got -7", "got -8", "got -9", "`inputs` tokens", "input length"},
 	},
 	{
-		name: "context code", class: ContextOverflow, confidence: sure, from: "OpenAI, Anthropic, llama.cpp, LiteLLM, Mistral, Bedrock, Baidu, Kong, gRPC codes", doc: []string{
+		name: "context code", class: ContextOverflow, confidence: sure, from: "OpenAI, Anthropic, llama.cpp, LiteLLM, Mistral, Bedrock, Baidu, Kong, gRPC, Voyage, ElevenLabs, fal codes", doc: []string{
 			"context_length_exceeded", "ContextWindowExceeded", "exceed_context_size", "request_too_large", "model_max_prompt_tokens_exceeded", "ContextLengthExceeded", "PayloadTooLarge", "string_above_max_length", "context_window_exceeded", "InputTooLong", "context_overflow",
-			"context_limit_exceeded", "prompt_too_long", "range of input length should be", "too many total text bytes", "tokens_too_long", "characters_too_long", "max input characters", "request size limit", "message larger than max", "message exceeds maximum size", "msg:token limit", "tokens_limit_reached", "max_prompt_tokens_exceeded",
+			"context_limit_exceeded", "prompt_too_long", "range of input length should be", "too many total text bytes", "tokens_too_long", "characters_too_long", "max input characters", "request size limit", "message larger than max", "message exceeds maximum size", "msg:token limit", "tokens_limit_reached", "max_prompt_tokens_exceeded", "max_tokens_per_request", "max_character_limit_exceeded", "tokens_in_batch", "sequence_too_long", "file_too_large",
 		}, not: []string{"tools["},
 	},
 	{
@@ -115,13 +115,14 @@ var sizeRules = []rule{
 			"maximum context length", "max context length", "context length exceeded", "context length of", "exceeds the context", "exceed context", "exceeds context", "context overflow", "context length is",
 			"prompt is too long", "prompt too long", "input is too long", "input too long", "request too large", "request entity too large", "payload too large", "content too large", "body too large", "request body larger", "request body too large", "too large a body",
 			"larger than max", "longest context", "reduce the length of", "reduce your prompt", "reduce your message size", "maximum prompt length", "conversation is too long", "maximum number of tokens",
-			"maximum input length", "too many input tokens", "entity too large", "client intended to send too large body", "超过最大长度", "输入过长", "长度超", "过长", "超长", "超出最大",
+			"maximum input length", "too many input tokens", "entity too large", "client intended to send too large body", "tokens per request", "split into more batches", "allowed batch size", "content size limit", "per submitted batch", "text cannot exceed", "image exceeds", "expected max length", "pdf pages", "超过最大长度", "输入过长", "长度超", "过长", "超长", "超出最大",
 		},
 		near: []near{
 			{a: []string{"too many tokens", "maximum tokens", "token limit", "token count", "max tokens of"}, b: []string{"exceed", "tokenize"}, within: 64},
 			{a: []string{"context length", "context size", "context window", "context limit", "model s context", "max model len"}, b: []string{"exceed", "larger than", "longer than", "too large", "too long", "too small", "greater than", "beyond", "does not fit", "doesn t fit", "not fit", "overflow", "ran out"}, within: 48},
 			{a: []string{"|body|", "payload", "prompt", "|input|", "input length", "request size"}, b: []string{"exceeds", "|exceed|"}, within: 40},
 			{a: []string{"|request|", "prompt", "|input|", "|body|", "payload", "|file|"}, b: []string{"too large", "too big"}, within: 24},
+			{a: []string{"|audio|", "|video|"}, b: []string{"longer than", "too long", "exceeds"}, within: 40},
 			{a: []string{"tokens", "token count"}, b: []string{"but only", "but the limit", "but the maximum", "but the model", "but model only", "while the limit", "over the limit", "do not fit", "does not fit"}, within: 48},
 			{
 				a: []string{"token", "prompt", "|input", "|request (", "|message", "payload", "|body", "text generation call", "sequence length", "characters"}, within: 64,

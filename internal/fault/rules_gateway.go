@@ -67,7 +67,7 @@ var capacityRules = []rule{
 		name: "rate words", class: RateLimited, faint: []string{"rate limit", "ratelimit", "per minute", "|rpm|", "|tpm|", "per second", "throttl", "速率", "频率", "限流", "并发", "每分钟"},
 		any: []string{
 			"too many requests", "toomanyrequests", "hit rate limit", "hit the rate limit", "hit a rate limit", "hitting rate limit", "due to rate limit", "rate limit hit", "requests per min", "tokens per min", "(rpm)", "(tpm)", "concurrency limit", "concurrency exceeded", "max parallel requests",
-			"too many tokens", "too many concurrent", "requests too frequent", "too quickly", "reduce your request rate", "request rate is too", "limiting requests, excess", "limiting connections by zone", "max request concurrency", "max organization concurrency", "request frequency", "too frequently", "too frequent,", "reduce concurrency", "reduce frequency", "reduce the frequency", "slow down|", "too fast|", "quota exceeded", "limit of requests", "请求过于频繁", "频繁",
+			"too many tokens", "too many concurrent", "requests too frequent", "too quickly", "reduce your request rate", "request rate is too", "limiting requests, excess", "limiting connections by zone", "max request concurrency", "max organization concurrency", "request frequency", "too frequently", "too frequent,", "reduce concurrency", "reduce frequency", "reduce the frequency", "slow down|", "too fast|", "quota exceeded", "enqueued token limit", "reduced rate limit", "limit of requests", "请求过于频繁", "频繁",
 			"请求数限制", "请求过多", "次数过多", "限频", "流量受限", "速度过快",
 		}, near: []near{
 			{a: []string{"速率", "频率", "并发", "调用"}, b: []string{"限制", "上限", "过高", "过快", "超过", "超限", "过多"}, within: 24},
