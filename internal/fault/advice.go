@@ -31,7 +31,7 @@ var guides = [classCount]Guide{
 	Auth: {
 		"who is asking, or what they may do, is refused",
 		RetryNever, ByAccount,
-		"find which key, since when and what changed; rotate it",
+		"find which key, since when and what changed; rotate a bad key, grant what a good one lacks",
 		"expiry alarms, a key test on deploy, secrets from one place",
 	},
 	AccountSuspended: {
@@ -55,7 +55,7 @@ var guides = [classCount]Guide{
 	ContextOverflow: {
 		"the request alone is too large for the window, the body limit or the whole minute's budget",
 		RetryNever, ByCaller,
-		"find whose prompts grew; route them to a larger window",
+		"find whose prompts, files or batches grew; split them or route them to a larger window",
 		"count tokens before sending, trim history, fall back to larger windows",
 	},
 	ContentFiltered: {
@@ -91,7 +91,7 @@ var guides = [classCount]Guide{
 	Connection: {
 		"no usable connection, or it died before any answer",
 		RetryBackoff, ByNetwork,
-		"one host or all? Look at DNS, TLS and egress",
+		"one host or all? Is it up on that port? Then look at DNS, TLS and egress",
 		"keep-alive shorter than the upstream's, connection retries, certificate alarms, two egress paths",
 	},
 	Truncated: {
