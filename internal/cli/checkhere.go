@@ -282,6 +282,7 @@ func (i *inspection) clock(ctx context.Context, raw, host string, over http.Roun
 	if err != nil {
 		return
 	}
+	req.Close = true // Envoy's admin answers HEAD with a body, which must not wait for the next request
 	before := time.Now()
 	resp, err := over.RoundTrip(req) // no redirect is followed, and no token is sent
 	if err != nil {

@@ -5,6 +5,7 @@ package cli
 import (
 	"context"
 	"io"
+	"log"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -45,6 +46,7 @@ type app struct {
 
 // Main runs one invocation and gives its exit code.
 func Main(args []string, s Streams) int {
+	log.SetOutput(io.Discard) // nothing of ours logs; what net/http says there of a server's bad manners would be drawn over the screen
 	a := &app{Streams: s}
 	ctx, stop := a.withSignals(context.Background())
 	defer stop()
