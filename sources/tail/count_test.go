@@ -179,9 +179,13 @@ func TestCountGivesWhatReadAllGives(t *testing.T) {
 			must(t, os.Chtimes(path, noon, noon))
 			must(t, os.Chtimes(path+".gz", noon, noon))
 			opt := ReadOptions{Kit: sources.Kit{Now: func() time.Time { return noon.Add(time.Hour) }, Inventory: inv}}
-			for _, p := range []string{path, path + ".gz"} {
+			files, spans := []string{path, path + ".gz"}, []int{4 << 10, 64 << 10, blockSize}
+			if underRace && name != "plain" {
+				files, spans = files[:1], spans[:1] // the same goroutines, with the most to hand over
+			}
+			for _, p := range files {
 				want, report := asRecords(t, []string{p}, opt)
-				for _, span := range []int{4 << 10, 64 << 10, blockSize} {
+				for _, span := range spans {
 					got, _, rep := asBriefs(t, span, []string{p}, opt)
 					sameLines(t, got, want)
 					sameReport(t, rep.Files[0], report.Files[0])
