@@ -33,6 +33,8 @@ type drillScore struct {
 	Requests map[string]drillCounts `json:"requests"`
 	Missed   *int                   `json:"missed"`
 	False    *int                   `json:"false"`
+	Stood    float64                `json:"stood_still_s"`
+	Longest  float64                `json:"stood_still_longest_s"`
 }
 
 type drillLever struct {

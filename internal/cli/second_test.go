@@ -144,7 +144,7 @@ func TestConsoleAndSecondTerminal(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	state := filepath.Join(dir, "state")
-	x := openTerminal(t, dir, "drill", "--state-dir", "state")
+	x := openTerminal(t, dir, "drill", "calm", "--users", "25", "--state-dir", "state")
 	x.sees(t, "DRILL", "no lever is out", "req/1m")
 	sh := openSecond(t, state)
 
