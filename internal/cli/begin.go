@@ -1,16 +1,19 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"signalbox/internal/config"
+	"signalbox/sources"
 	"signalbox/sources/tail"
 )
 
@@ -20,8 +23,9 @@ type beginOptions struct {
 	since     string
 	lines     int
 
-	from time.Time // what since means
-	most int64     // how much to read of what was there, 0: all
+	from time.Time  // what since means
+	most int64      // how much to read of what was there, 0: all
+	pace *tail.Pace // of several logs that are read back; nil: one alone
 }
 
 func (b *beginOptions) flags(c *cobra.Command) {
@@ -65,36 +69,72 @@ const (
 	backMost = 64 << 20
 )
 
-// lookBack has the only log of a console be read from some time before the start. Where there are several sources it is
-// not done: what one has told long ago is too late beside what another tells now.
-func (b *beginOptions) lookBack(cfg *config.Config, files []string, now time.Time) {
-	if b.given() {
-		return
-	}
-	if len(files) == 0 {
+// lookBack has the logs of a console be read from some time before the start, together where there are several of them.
+// What has no past, such as a page of metrics or standard input, begins after them.
+func (b *beginOptions) lookBack(cfg *config.Config, paths []string, now time.Time) {
+	alone := len(paths) == 1
+	if len(paths) == 0 {
 		for _, s := range cfg.Sources {
-			switch s.Kind {
-			case config.SourceFile:
-				files = append(files, s.Path)
-			case config.SourceChanges, config.SourceWebhook:
-			default:
-				return
+			if s.Kind == config.SourceFile {
+				paths = append(paths, s.Path)
 			}
 		}
+		alone = len(paths) == 1 && !slices.ContainsFunc(cfg.Sources, hasNoPast)
 	}
-	if len(files) != 1 || files[0] == "-" || strings.ContainsAny(files[0], "*?[") {
-		return
+	files, regular := 0, false
+	for _, path := range paths {
+		n, one := logsOf(path, now.Add(-backFor))
+		files, regular = files+n, one
 	}
-	if info, err := os.Stat(files[0]); err == nil && !info.Mode().IsRegular() {
-		return
+	if len(paths) > 0 && (!alone || !regular) {
+		b.pace = tail.NewPace(len(paths))
 	}
-	b.from, b.most = now.Add(-backFor), backMost
+	if !b.given() {
+		b.from, b.most = now.Add(-backFor), backMost/int64(max(1, files))
+	}
+}
+
+// hasNoPast tells whether a source tells of traffic, and only of what comes.
+func hasNoPast(s config.Source) bool {
+	return s.Kind != config.SourceFile && s.Kind != config.SourceChanges && s.Kind != config.SourceWebhook
+}
+
+// logsOf counts the files of a path that have anything to tell since a time. regular tells that it is the name of one log.
+func logsOf(path string, since time.Time) (n int, regular bool) {
+	if path == "-" {
+		return 0, false
+	}
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		path = filepath.Join(path, "*")
+	} else if err == nil || !strings.ContainsAny(path, "*?[") {
+		return 1, err != nil || info.Mode().IsRegular()
+	}
+	all, _ := filepath.Glob(path) // the pattern is checked where the source is made
+	for _, name := range all {
+		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() && info.ModTime().After(since) {
+			n++
+		}
+	}
+	return n, false
+}
+
+// afterThePast begins a source when the logs beside it have been read back.
+type afterThePast struct {
+	sources.Source
+	pace *tail.Pace
+}
+
+// Run implements sources.Source.
+func (a *afterThePast) Run(ctx context.Context, emit sources.Emit) error {
+	a.pace.Wait(ctx)
+	return a.Source.Run(ctx, emit) //nolint:wrapcheck // the source's own
 }
 
 // apply says where a log begins. What the operator asks for overrules what an earlier console left.
 func (b *beginOptions) apply(o *tail.Options, once bool) {
 	o.FromStart, o.Since, o.Most, o.Backfill, o.Once = b.fromStart || once && !b.given(), b.from, b.most, b.lines, once
-	o.Afresh = b.given()
+	o.Afresh, o.Pace = b.given(), b.pace
 }
 
 // offsets opens what an earlier console has left of how far it had read. Without a folder to keep it in, the

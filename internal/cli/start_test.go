@@ -53,6 +53,31 @@ func TestConsoleStartsInsideAFault(t *testing.T) {
 			}
 		})
 	}
+	for name, logs := range map[string][]string{"of two logs": {"one.log", "two.log"}, "of a glob": {"*.log"}, "of a folder": {"."}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			began := time.Now().Truncate(time.Second).Add(-2 * time.Minute)
+			for i, name := range []string{"one.log", "two.log"} {
+				text := pagerRang(began.Add(2*time.Minute), 10*time.Minute, time.Duration(1-i)*2*time.Minute)
+				if i == 1 { // all is well in this one, and it tells less
+					text = strings.ReplaceAll(pagerRang(began.Add(2*time.Minute), 12*time.Minute, 0), `"r`, `"s`)
+					text = text[:strings.LastIndexByte(text[:len(text)-200], '\n')+1]
+				}
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var paths []string
+			for _, l := range logs {
+				paths = append(paths, filepath.Join(dir, l))
+			}
+			b := firstBurst(t, dir, paths...)
+			if d := b.Start.Sub(began); d < -5*time.Second || d > 5*time.Second || b.Earlier || b.Scope["model"] != "gpt-4o" {
+				t.Errorf("since %s, %s after it began, earlier %v: %s", b.Start, d, b.Earlier, b.Reason)
+			}
+		})
+	}
 	t.Run("nothing read", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
@@ -72,9 +97,9 @@ type startBurst struct {
 }
 
 // firstBurst follows a log until a burst is told.
-func firstBurst(t *testing.T, dir, log string) startBurst {
+func firstBurst(t *testing.T, dir string, logs ...string) startBurst {
 	t.Helper()
-	cmd := signalbox(t, "watch", "--output", "json", "--state-dir", filepath.Join(dir, "state"), log)
+	cmd := signalbox(t, append([]string{"watch", "--output", "json", "--state-dir", filepath.Join(dir, "state")}, logs...)...)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
 	out, err := cmd.StdoutPipe()

@@ -205,6 +205,9 @@ func (a *app) sources(ctx context.Context, st *station, cfg *config.Config, file
 			if err != nil {
 				return nil, err
 			}
+			if o.pace != nil && hasNoPast(s) {
+				src = &afterThePast{src, o.pace}
+			}
 			all = append(all, src)
 		}
 		if o.once && len(all) == 0 {

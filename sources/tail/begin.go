@@ -47,15 +47,29 @@ func (f *follower) start(t *Tail, g *generation, now time.Time) error {
 		return err
 	}
 	if t.opt.Most > 0 {
+		at := g.off
 		if err := g.notBefore(g.size - t.opt.Most); err != nil {
 			return err
 		}
+		f.capped = g.off > at
 	}
 	if g.off > 0 {
 		return nil // what was rotated away is older still
 	}
 	f.startBefore(t, t.opt.Most-g.size, now)
 	return nil
+}
+
+// readsBack has the others wait for what is in the first file of a path now, where they advance together.
+func (f *follower) readsBack(t *Tail) {
+	g := f.live
+	if t.running || t.opt.Pace == nil || g.z != nil || g.off >= g.size && len(f.old) == 0 {
+		return
+	}
+	if f.fill == nil { // it goes on where an earlier program stopped, or begins some lines before its end
+		f.fill = &filling{until: g.size}
+	}
+	t.opt.Pace.join(f)
 }
 
 // startBefore takes in the files that were rotated away since the time to begin by, as far as left goes where there is
@@ -73,6 +87,7 @@ func (f *follower) startBefore(t *Tail, left int64, now time.Time) {
 		}
 		old.path = f.path
 		packed := errors.Is(err, errGzip)
+		f.capped = f.capped || bound && (packed || left < old.size)
 		if bound && (packed || left <= 0) || !packed && t.seekTime(old, t.opt.Since) != nil ||
 			bound && old.notBefore(old.size-left) != nil || !f.take(t, old, verdict{off: old.off}, now) {
 			old.close()

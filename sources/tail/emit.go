@@ -69,6 +69,10 @@ func (f *follower) pending() bool {
 func (t *Tail) collect(f *follower) {
 	t.lines.Join(f.lines.Lines(), len(t.out))
 	made, next := f.lines.Records(), 0
+	if t.opt.Pace != nil && (f.fill != nil || len(f.held) > 0) {
+		f.hold(made, t.opt.Kit.Now())
+		made = nil
+	}
 	for i := range made {
 		for ; next < len(f.aside) && f.aside[next].at <= i; next++ {
 			t.aside = append(t.aside, misread{len(t.out), f.aside[next].line, f.aside[next].why})
@@ -89,11 +93,13 @@ func (t *Tail) collect(f *follower) {
 
 // flush emits what has gathered: in batches of maxBatch, the rest when it has waited long enough or nothing
 // more is to be read, and the state at least once a second.
-func (t *Tail) flush(ctx context.Context, e *emitter, idle bool) error {
+func (t *Tail) flush(ctx context.Context, e *emitter, idle bool) (wait <-chan struct{}, err error) {
 	for _, p := range t.order {
 		t.collect(t.follow[p])
 	}
 	now := t.opt.Kit.Now()
+	wait = t.merge(now, idle)
+	idle = idle || !t.opt.Pace.done() // what others wait for does not wait
 	waits := len(t.out)+t.lines.Len()+len(t.aside) > 0
 	if waits && e.first.IsZero() {
 		e.first = now
@@ -103,25 +109,26 @@ func (t *Tail) flush(ctx context.Context, e *emitter, idle bool) error {
 	}
 	for t.lines.Len() == 0 && len(t.out) >= maxBatch {
 		if err := t.send(ctx, e, maxBatch); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	due := waits && (idle || now.Sub(e.first) >= batchWait)
 	if !due && now.Sub(e.told) < stateEvery {
 		if health, detail := t.condition(now); health == e.state.Health && detail == e.state.Detail {
-			return nil
+			return wait, nil
 		}
 	}
 	if err := t.send(ctx, e, len(t.out)); err != nil {
-		return err
+		return nil, err
 	}
+	t.reached(t.opt.Kit.Now())
 	t.keepPlaces()
-	return nil
+	return wait, nil
 }
 
 // last emits the rest and says that the source has ended.
 func (t *Tail) last(ctx context.Context, e *emitter) error {
-	if err := t.flush(ctx, e, true); err != nil {
+	if _, err := t.flush(ctx, e, true); err != nil {
 		return err
 	}
 	state := t.state()

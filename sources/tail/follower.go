@@ -53,7 +53,10 @@ type follower struct {
 	aside   []misread
 
 	reachedDue time.Time
-	fill       *filling // while lines are read that are older than the start
+	fill       *filling  // while lines are read that are older than the start
+	held       []held    // of them, those whose turn has not come
+	head       time.Time // how far those are that have been handed on
+	capped     bool      // it is not read as far back as was asked for
 }
 
 // step looks at the path and reads one block of each of its files. It tells whether there is more to do.
@@ -303,6 +306,7 @@ func (f *follower) open(t *Tail, g *generation, err error, now time.Time) error 
 	}
 	g.grew = now
 	f.live, f.opened, f.seen = g, true, now
+	f.readsBack(t)
 	return nil
 }
 

@@ -121,7 +121,7 @@ func (t *Tail) drain(ctx context.Context, f *follower, chunks <-chan chunk, take
 			idle = false
 		}
 		f.lines.SettleDue(t.opt.Kit.Now())
-		if err := t.flush(ctx, e, idle); err != nil {
+		if _, err := t.flush(ctx, e, idle); err != nil {
 			return ended(ctx, err)
 		}
 	}

@@ -15,7 +15,7 @@ const settleMargin = time.Second
 // everything that was read has been emitted, but for what streams hold back: how far files were read by then
 // counts once that must have come out too.
 func (t *Tail) keepPlaces() {
-	if t.opt.Offsets == nil || len(t.out)+t.lines.Len()+len(t.aside) > 0 {
+	if t.opt.Offsets == nil || len(t.out)+t.lines.Len()+len(t.aside) > 0 || t.holds() {
 		return
 	}
 	now := t.opt.Kit.Now()

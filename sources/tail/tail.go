@@ -51,6 +51,7 @@ type Options struct {
 	Labels    sources.Labels
 	Kit       sources.Kit
 	Ledger    *Ledger  // shared with the other sources, so that a file of two paths is read once; nil: its own
+	Pace      *Pace    // shared with the other sources that read back from before the start; nil: each goes as fast as it can
 	Offsets   *Offsets // where to go on after a restart; nil: nowhere. It overrules FromStart, Backfill and Since
 	Afresh    bool     // write Offsets, but do not go by them
 	// Misread is told of each line that could not be read, in order with the records: those before it were
@@ -153,9 +154,11 @@ func (t *Tail) Proposal() decode.Proposal {
 // Run implements sources.Source.
 func (t *Tail) Run(ctx context.Context, emit sources.Emit) error {
 	if t.opt.Path == "-" {
+		t.lets(ctx)
 		return t.runReader(ctx, t.reader(), emit)
 	}
 	if info, err := os.Stat(t.opt.Path); err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeCharDevice) != 0 {
+		t.lets(ctx)
 		return t.runPipe(ctx, info, emit)
 	}
 	return t.runFiles(ctx, emit)
@@ -170,6 +173,7 @@ func (t *Tail) runFiles(ctx context.Context, emit sources.Emit) (err error) {
 	defer t.wake.close()
 	defer t.closeAll()
 	defer t.save(true)
+	defer func() { t.opt.Pace.leave(t, t.opt.Kit.Now()) }()
 	e := &emitter{emit: emit}
 	for ctx.Err() == nil {
 		more, err := t.pass(ctx, e)
@@ -205,7 +209,7 @@ func (t *Tail) part(ctx context.Context, e *emitter) {
 			lines.Settle(now)
 		}
 	}
-	_ = t.flush(ctx, e, true) // nobody takes it any more: it is read again the next time
+	_, _ = t.flush(ctx, e, true) // nobody takes it any more: it is read again the next time
 }
 
 // pass looks once at everything, reads a block of each file and emits. It tells whether there is more to read.
@@ -216,11 +220,15 @@ func (t *Tail) pass(ctx context.Context, e *emitter) (more bool, err error) {
 	}
 	more = t.step()
 	t.busy = more
-	if err := t.flush(ctx, e, !more); err != nil {
+	wait, err := t.flush(ctx, e, !more)
+	if err != nil {
 		return false, err
 	}
 	t.save(false)
-	return more, nil
+	if wait != nil {
+		t.await(ctx, wait)
+	}
+	return more || !t.opt.Pace.done() || t.opt.Pace != nil && t.holds(), nil
 }
 
 // rest waits for an event or for the next poll. It tells whether ctx still is.
@@ -281,12 +289,17 @@ func (t *Tail) step() bool {
 	for _, path := range t.order {
 		f := t.follow[path]
 		now := t.opt.Kit.Now()
+		if t.running && t.opt.Pace != nil && !t.paced(f) {
+			continue
+		}
 		if f.step(t, now, t.buf) {
 			more = true
 		}
 		f.lines.SettleDue(now)
 	}
-	t.running = true
+	if t.running = true; t.opt.Pace != nil {
+		t.opt.Pace.ready(t, t.opt.Kit.Now())
+	}
 	t.forget()
 	return more
 }

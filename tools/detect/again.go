@@ -11,23 +11,23 @@ import (
 )
 
 const (
-	againLearned = 2 * 3600 // seconds for which an earlier detector has learned
-	againCalm    = 600      // for which a start into calm is looked at
+	againLearned = 4500 // seconds for which an earlier detector has learned
+	againCalm    = 600  // for which a start into calm is looked at
 )
 
-// againGaps are the seconds between the end of one detector and the start of the next, in order.
-var againGaps = []int64{120, 1500, 3 * 3600, 12 * 3600, 3 * 86400}
+// againGaps are the seconds between the end of one detector and the start of the next, in order. The start inside a fault
+// comes so much later that the calm one is over.
+var againGaps = []int64{120, 1700, 3 * 3600, 12 * 3600, 3 * 86400}
 
 // again measures starts that go by what an earlier detector has written down of what is normal, after gaps: inside faults,
 // and into calm.
 func again(o *options, r *report) error {
 	n := len(startKinds) * o.starts
 	inside, calm := make([][]*day, n), make([][]*day, n)
-	errs := make([]error, 2*n)
+	errs := make([]error, n)
 	o.beside(n, func(i int) {
 		seed := o.seed + uint64(i) //nolint:gosec // a count
-		inside[i], errs[2*i] = startAgain(seed, o.plan, startKinds[i%len(startKinds)], startSecs)
-		calm[i], errs[2*i+1] = startAgain(seed, o.plan, "", againCalm)
+		inside[i], calm[i], errs[i] = startAgain(seed, o.plan, startKinds[i%len(startKinds)])
 	})
 	if i := slices.IndexFunc(errs, func(err error) bool { return err != nil }); i >= 0 {
 		return errs[i]
@@ -64,30 +64,42 @@ func again(o *options, r *report) error {
 	return nil
 }
 
-// startAgain has a detector learn, and then starts others after each of the gaps with what it has learned.
-func startAgain(seed uint64, p plan, kind string, secs int64) (out []*day, err error) {
-	p.gap, p.hours, p.pair = 0, againLearned/3600, 0
+// startAgain has a detector learn, and then starts others after each of the gaps with what it has learned: one into calm,
+// and one inside a fault.
+func startAgain(seed uint64, p plan, kind string) (inside, calm []*day, err error) {
+	p.gap, p.hours, p.pair = 0, againLearned/3600.0, 0
 	s := newSim(seed, p)
 	for s.g.T < againLearned {
 		s.second()
 	}
 	raw := s.det.Normal().Encode(nil)
 	for _, gap := range againGaps {
-		g := s.g
-		g.Skip(againLearned + gap - g.T)
-		g.Faults = nil
-		if p.gap = 0; kind != "" {
-			p.gap, p.kinds = math.MaxInt32, []string{kind}
-		}
-		p.quiet = float64(g.T) / 3600
-		p.hours = p.quiet + 1
-		next := simOf(g, seed, p)
-		n, err := burst.DecodeNormal(raw, next.feed.syms)
+		s.g.Skip(againLearned + gap - s.g.T)
+		next, err := s.again(raw, p)
 		if err != nil {
-			return nil, fmt.Errorf("what is normal cannot be read: %w", err)
+			return nil, nil, err
 		}
-		next.det = burst.New(burst.Options{Symbols: next.feed.syms, FalsePerMonth: p.falses, Normal: n})
-		out = append(out, next.watchFor(secs))
+		calm = append(calm, next.watchFor(againCalm))
+		p.gap, p.kinds = math.MaxInt32, []string{kind}
+		if next, err = s.again(raw, p); err != nil {
+			return nil, nil, err
+		}
+		inside = append(inside, next.watchFor(startSecs))
+		p.gap = 0
 	}
-	return out, nil
+	return inside, calm, nil
+}
+
+// again goes on with the fleet of a simulation, and with a detector that begins with what was learned.
+func (s *sim) again(raw []byte, p plan) (*sim, error) {
+	s.g.Faults = nil
+	p.quiet = float64(s.g.T) / 3600
+	p.hours = p.quiet + 1
+	next := simOf(s.g, s.seed, p)
+	n, err := burst.DecodeNormal(raw, next.feed.syms)
+	if err != nil {
+		return nil, fmt.Errorf("what is normal cannot be read: %w", err)
+	}
+	next.det = burst.New(burst.Options{Symbols: next.feed.syms, FalsePerMonth: p.falses, Normal: n})
+	return next, nil
 }
