@@ -98,6 +98,9 @@ func TestClassifyOtherLanguages(t *testing.T) {
 		"500: {{- raise_exception('Only two roles') }}":                                        BadRequest,
 		"Error in RPC handler: Error: Model is unloaded.":                                      Unavailable,
 		"You're out of free messages":                                                          QuotaExhausted,
+		"Malformed JSON in response.":                                                          InvalidOutput,
+		"Status code: NotFound":                                                                ModelNotFound,
+		"400: model m-1 is not accessible via the /chat/completions endpoint":                  ModelNotFound,
 		"Error: no default chat model":                                                         ModelNotFound,
 	})
 }

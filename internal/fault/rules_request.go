@@ -25,7 +25,7 @@ var namedRules = []rule{
 		name: "named model does not exist", class: ModelNotFound,
 		near: []near{{
 			a: []string{"|model|", "deployment", "publisher model", "inference profile", "adapter", "|engine", "模型"}, within: 72,
-			b: []string{"does not exist", "not found", "doesn't exist", "not exist", "was removed", "been removed", "is not supported", "not available|", "cannot be found", "could not be found", "not recognized", "not enabled", "not deployed", "not loaded", "isn't supported", "isn't available", "has been deprecated", "was shut down", "been shut down", "no longer be used", "not in the list", "no such", "could not find", "cannot find", "unable to find", "not served", "not registered", "not hosted", "is not offered", "不存在", "未找到", "不支持"},
+			b: []string{"does not exist", "not found", "doesn't exist", "not exist", "was removed", "been removed", "is not supported", "not available|", "cannot be found", "could not be found", "not recognized", "not enabled", "not deployed", "not loaded", "isn't supported", "isn't available", "has been deprecated", "was shut down", "been shut down", "no longer be used", "not in the list", "no such", "could not find", "cannot find", "unable to find", "not served", "not registered", "not hosted", "is not offered", "is not accessible", "不存在", "未找到", "不支持"},
 		}},
 		not: []string{"file not found", "command not found", "model returned the following errors", "is not supported when", "parameter", "permission denied", "module", "in token output", "api key not found", "is not supported with this model", "tool", "401", "key not found", "handler", "attribute", "malformed input", "extraneous key", "required key", "error loading", "failed to load", "process has terminated"},
 	},
@@ -35,7 +35,7 @@ var namedRules = []rule{
 			"cannot post /", "cannot get /", "no route matched", "detail:not found", "unrecognized request url", "404 page not found", "Invalid URL (", "unknown request url", "no static resource", "NoSuchKey", "the requested url was not found",
 		},
 		near: []near{{a: []string{"|api|", "|apis|", "endpoint", "|engine|", "this version"}, b: []string{"was removed", "been removed", "was retired", "been retired", "been discontinued", "was discontinued", "was sunset", "been sunset", "been shut down", "was shut down"}, within: 32}},
-		any:  []string{"page not found", "route not found", "has no endpoint /", "url not found", "no handler", "path not found", "no such route", "endpoint not found", "resource not found", "404 not found", "not found, status:404", "unknown endpoint", "no route to path", "no such api", "InvalidAction", "no such endpoint"},
+		any:  []string{"page not found", "route not found", "has no endpoint /", "url not found", "no handler", "path not found", "no such route", "endpoint not found", "resource not found", "404 not found", "not found, status:404", "unknown endpoint", "status code:not found", "no route to path", "no such api", "InvalidAction", "no such endpoint"},
 	},
 }
 
@@ -110,7 +110,7 @@ var outputRules = []rule{
 			{a: []string{"returned no|", "returned null", "returned nothing", "returned none", "produced no|", "got no|", "without any"}, b: []string{"candidates", "choices", "content", "|text|", "|image", "response", "completion", "output", "message", "answer", "tool call", "function call"}, within: 24},
 			{a: []string{"|empty|", "|blank|"}, b: []string{"response", "content", "completion", "candidates", "choices", "|answer", "|reply", "output"}, within: 28},
 		},
-		not: []string{"empty reply from server", "ConnectException", "connection refused", "ECONNREFUSED", "ECONNRESET", "invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token <", "parse request", "request was malformed", "loads request", "invalid tool schema", "invalid tools", "json body", "must be non empty", "must not be empty", "should not be empty", "cannot be empty", "may not be empty", "content block object is blank", "malformed_json", "does not conform to aws", "finish reason:safety", "output limit", "output token limit", "no content:", "has no attribute"},
+		not: []string{"empty reply from server", "ConnectException", "connection refused", "ECONNREFUSED", "ECONNRESET", "invalid json payload", "<!doctype", "<html", "request body", "is not valid json in request", "token <", "parse request", "request was malformed", "loads request", "invalid tool schema", "invalid tools", "json body", "must be non empty", "must not be empty", "should not be empty", "cannot be empty", "may not be empty", "content block object is blank", "code:malformed_json", "does not conform to aws", "finish reason:safety", "output limit", "output token limit", "no content:", "has no attribute"},
 	},
 	{name: "answer without its parts", class: InvalidOutput, weak: true, near: []near{{a: []string{"KeyError", "|missing|", "undefined", "|none|"}, b: []string{"choices", "candidates"}, within: 32}, {a: []string{"error:"}, b: []string{":choices|", ":candidates|"}, within: 16}}},
 }
