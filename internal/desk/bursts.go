@@ -7,7 +7,9 @@ import (
 
 	"signalbox/internal/burst"
 	"signalbox/internal/fault"
+	"signalbox/internal/gateway"
 	"signalbox/internal/incident"
+	"signalbox/internal/traffic"
 	"signalbox/runbook"
 )
 
@@ -202,6 +204,9 @@ func (d *Desk) burstView(b *burstState) BurstView {
 		a := fault.Advice(class)
 		v.MeaningClass, v.Meaning = b.Leading, a.Means+". First: "+a.Do
 	}
+	if text := d.ownRefusals(b); text != "" {
+		v.MeaningClass, v.Meaning = b.Leading, text
+	}
 	if !b.matched {
 		b.match, b.matched = d.bestOffer(b), true
 	}
@@ -254,4 +259,28 @@ func (d *Desk) offers() []OfferView {
 		}
 	}
 	return out
+}
+
+// refusing are the classes that a pause or a shed is answered with, by the gateways there are.
+var refusing = []string{fault.RateLimited.String(), fault.Unavailable.String(), fault.NoHealthyUpstream.String()}
+
+// ownRefusals names the lever of ours that a burst is the doing of: a gateway that pauses a workload refuses its clients, and its log
+// tells that like any failure.
+func (d *Desk) ownRefusals(b *burstState) string {
+	work := b.Scope["workload"]
+	if work == "" || b.Side != traffic.SideClient || !slices.Contains(refusing, b.Leading) {
+		return ""
+	}
+	for _, l := range d.levers {
+		c := l.plan.Change
+		if c.Verb != gateway.WorkloadPause && c.Verb != gateway.ShedSet || c.Scope["workload"] != work {
+			continue
+		}
+		elsewhere := b.Scope["gateway"] != "" && b.Scope["gateway"] != l.plan.Gateway
+		if elsewhere || l.acceptAt.IsZero() || b.Onset.Before(l.at.Add(-2*time.Second)) || !l.endedAt.IsZero() && b.Onset.After(l.endedAt) {
+			continue
+		}
+		return "our own lever refuses them: " + leverTitle(c) + ", since " + l.at.UTC().Format(time.TimeOnly) + " UTC. First: nothing, while it is meant"
+	}
+	return ""
 }
