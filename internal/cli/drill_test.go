@@ -61,6 +61,7 @@ const walkOn = "20s"
 // playedDrill is one drill that ran to its end.
 type playedDrill struct {
 	dir       string // of its journal
+	flags     []string
 	code      int
 	out, errs bytes.Buffer
 }
@@ -105,6 +106,8 @@ func TestDrillScenarios(t *testing.T) {
 	all.Wait()
 	pilot(false)
 	all.Wait()
+	again(t, played)
+	again(t, piloted)
 
 	for _, s := range scenarios {
 		t.Run(s.Name, func(t *testing.T) {
@@ -142,9 +145,27 @@ func (p *playedDrill) checkWalk(t *testing.T, s drill.Scenario, alone *playedDri
 	}
 }
 
+// stoodStill is how long a machine may keep a drill from running in all before nothing can be told from it: what is late, slow
+// or missing then is the machine's, and is told in the score.
+const stoodStill = 2.0
+
+// again plays those drills once more, side by side with nothing else, whose machine stood still.
+func again(t *testing.T, played map[string]*playedDrill) {
+	t.Helper()
+	var all sync.WaitGroup
+	for name, p := range played {
+		var score drillScore
+		if json.Unmarshal(p.out.Bytes(), &score) == nil && score.Stood > stoodStill {
+			t.Logf("%s %q is played again: the machine stood still for %.1f s, %.1f s at once", name, p.flags, score.Stood, score.Longest)
+			played[name] = startDrill(t, &all, name, p.flags...)
+		}
+	}
+	all.Wait()
+}
+
 func startDrill(t *testing.T, all *sync.WaitGroup, name string, flags ...string) *playedDrill {
 	t.Helper()
-	p := &playedDrill{dir: t.TempDir()}
+	p := &playedDrill{dir: t.TempDir(), flags: flags}
 	args := append([]string{"drill", name, "--headless", "--output", "json", "--state-dir", p.dir}, flags...)
 	all.Go(func() {
 		p.code = cli.Main(args, cli.Streams{In: strings.NewReader(""), Out: &p.out, Err: &p.errs})
@@ -181,7 +202,7 @@ func (p *playedDrill) score(t *testing.T, s drill.Scenario) drillScore {
 		t.Fatalf("this is no score of %s: %s", s.Name, out.String())
 	}
 	if *score.Missed != 0 || *score.False != 0 {
-		t.Errorf("missed %d, false %d\n%s\n%s", *score.Missed, *score.False, out.String(), errs.String())
+		t.Errorf("missed %d, false %d; the machine stood still for %.1f s\n%s\n%s", *score.Missed, *score.False, score.Stood, out.String(), errs.String())
 	}
 	from, to := s.Length, time.Duration(0)
 	for _, f := range s.Faults {

@@ -47,6 +47,8 @@ var (
 const (
 	mostOpen   = 400 // interactive requests at a time; more users than that give up at once
 	batchThink = 600 * time.Millisecond
+
+	missedUsers = 500 * time.Millisecond // who should have come longer ago than this does not come any more
 )
 
 // load is all clients. Interactive users come whether or not they are served;
@@ -118,7 +120,7 @@ func (l *load) users(ctx context.Context) {
 		if !wait(ctx, time.Until(next)) {
 			return
 		}
-		if now := time.Now(); now.Sub(next) > lateBeat {
+		if now := time.Now(); now.Sub(next) > missedUsers {
 			next = now // nobody came while the machine stood still; all of them at once would hold it up the longer
 		}
 		draw, c := rng.IntN(100), groups[0]
