@@ -100,7 +100,7 @@ func resolveValue(ctx context.Context, drv gateway.Driver, c gateway.Change, v j
 		return nil, fmt.Errorf("reading the cap in force: %w", err)
 	}
 	aim := narrowed(c.Scope)
-	what, known, names := string(c.Verb)+" on "+scopeWords(c.Scope), false, []string(nil)
+	what, known, others := string(c.Verb)+" on "+scopeWords(c.Scope), false, []traffic.Scope(nil)
 	for _, i := range state.Instances {
 		for _, ctl := range i.Controls {
 			if !kin(ctl.Verb, c.Verb) {
@@ -109,7 +109,7 @@ func resolveValue(ctx context.Context, drv gateway.Driver, c gateway.Change, v j
 			var now float64
 			switch at := narrowed(ctl.Scope); {
 			case !at.Equal(aim):
-				names = append(names, at.String())
+				others = append(others, at)
 			case json.Unmarshal(ctl.Value, &now) == nil && now > 0:
 				return json.RawMessage(fmt.Sprint(max(1, int(now*percent/100)))), nil
 			default:
@@ -117,10 +117,9 @@ func resolveValue(ctx context.Context, drv gateway.Driver, c gateway.Change, v j
 			}
 		}
 	}
-	if !known && len(names) > 0 {
-		slices.Sort(names)
-		near := gateway.Near(aim.String(), slices.Compact(names))
-		return nil, &Refused{What: what, Why: c.Scope["gateway"] + " has no such cap", Try: strings.Join(near[:min(len(near), 6)], " or "), NoTarget: true}
+	if !known && len(others) > 0 {
+		near := gateway.OneNear(aim, others, func(s traffic.Scope) traffic.Scope { return s })
+		return nil, &Refused{What: what, Why: c.Scope["gateway"] + " has no such cap", Try: near, NoTarget: true}
 	}
 	return nil, &Refused{What: what, Why: "no cap is in force of which " + text + " could be taken", Try: "give a number"}
 }
