@@ -5,9 +5,13 @@ import (
 	"math/rand/v2"
 )
 
-// Skip lets so many seconds pass of which nobody sees the traffic: the time of day goes on, and what drifts has drifted.
+// Skip lets so many seconds pass of which nobody sees the traffic: the time of day goes on, what drifts has drifted, and
+// who wanted to ask again has done so.
 func (g *Gen) Skip(secs int64) {
 	g.T += secs
+	for i := range g.Leaves {
+		g.Leaves[i].retry, g.Leaves[i].again = [4]int{}, [4]int{}
+	}
 	for i := range g.drift {
 		d := &g.drift[i]
 		d.rate.skip(g.r, secs)
