@@ -20,7 +20,9 @@ const (
 	// What has come is then heard together: the writes to several files are not one, and what is told behind them must not wait.
 	lull    = 40 * time.Millisecond
 	turmoil = 3 * time.Second
-	unheard = 2048 // events that are taken from the system meanwhile
+	// hearing is how long what has come is then taken. It is left with the system till then: whoever takes each event from there as
+	// it comes is woken for each of them.
+	hearing = time.Millisecond
 )
 
 // watcher is what tells of events in folders.
@@ -34,7 +36,7 @@ type watcher struct {
 
 // notifications asks the system for events.
 func notifications() (*watcher, error) {
-	w, err := fsnotify.NewBufferedWatcher(unheard)
+	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, err //nolint:wrapcheck // it is only looked at whether there is one
 	}
@@ -145,6 +147,8 @@ func (w *waker) forward() {
 
 // hearAll takes what was told meanwhile. It tells how much that was, and whether there will be more.
 func (w *waker) hearAll(stirred *time.Time) (n int, open bool) {
+	enough := time.NewTimer(hearing)
+	defer enough.Stop()
 	for ; ; n++ {
 		select {
 		case e, ok := <-w.events.events:
@@ -154,7 +158,7 @@ func (w *waker) hearAll(stirred *time.Time) (n int, open bool) {
 			w.hear(e, stirred)
 		case err := <-w.events.errors:
 			w.hearOf(err, stirred)
-		default:
+		case <-enough.C:
 			return n, true
 		}
 	}
