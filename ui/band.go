@@ -77,7 +77,7 @@ func (m *model) bandTop() string {
 		add(1, bad, "! "+plural(live, "burst", "bursts"), "")
 	case !s.Learning.Done():
 		add(1, warn, learningWords(s.Learning), "learning")
-	case m.recalls():
+	case recent(s.Learning):
 		add(2, good, "calm, "+normalWords(s.Learning, m.now()), "calm")
 	default:
 		add(2, good, "calm", "")
@@ -107,9 +107,6 @@ func (m *model) bandTop() string {
 	add(5, dim, hms(m.now())+"Z", "")
 	return m.fit(segs)
 }
-
-// recalls tells whether what is normal is what an earlier console knew: reading has just begun.
-func (m *model) recalls() bool { return recent(m.snap.Learning) }
 
 // heldHere tells whether a lever is out whose deadline only a running console keeps.
 func (m *model) heldHere() bool {

@@ -192,13 +192,13 @@ func (b *Board) record(in *traffic.Record, kind traffic.SourceKind, now time.Tim
 	s := b.seriesOf(rec.Key, kind)
 	first := b.recent.first(&rec)
 	sec := rec.Time.Unix()
-	b.series.add(s, sec, func(k *bucket) { k.addRecord(&rec, first) })
+	one := tallyOfRecord(&rec, first)
+	b.series.add(s, sec, one.count)
 	if rec.Late {
-		b.late(sec, s, func(k *bucket) { k.addRecord(&rec, first) })
+		b.late(sec, s, one.count)
 	}
 	if m := s.measure(sec, max(b.series.asked, b.series.floor[0])); m != nil {
-		m.fall(rec.FallbackFrom)
-		m.take(first && !rec.Outcome.Failed(), rec.Known, int64(rec.Latency), int64(rec.TTFT), rec.TokensIn, rec.TokensOut)
+		one.measure(m)
 	}
 	whole := rec.Outcome.Failed() || rec.Raw == "" || b.flood.keeps(len(rec.Raw))
 	at := b.recs.append(&rec, whole)

@@ -45,43 +45,6 @@ func (k *bucket) outcome(o traffic.Outcome, n, first int64) {
 	k.more = append(k.more, OutcomeN{Outcome: o, N: n, First: first})
 }
 
-// request counts one, with what is known of it but its tokens.
-func (k *bucket) request(o traffic.Outcome, known traffic.Field, attempt int, first, fell bool, latency, ttft time.Duration) {
-	var f int64
-	if first {
-		f = 1
-	} else {
-		k.retry++
-	}
-	if known&traffic.HasAttempt != 0 && attempt > 1 {
-		k.again++
-	}
-	k.outcome(o, 1, f)
-	k.width = max(k.width, 1)
-	if fell {
-		k.fallback++
-	}
-	if known&traffic.HasLatency != 0 {
-		k.lat.Add(latency)
-	}
-	if known&traffic.HasTTFT != 0 {
-		k.ttft.Add(ttft)
-	}
-}
-
-func (k *bucket) addRecord(rec *traffic.Record, first bool) {
-	k.request(rec.Outcome, rec.Known, rec.Attempt, first, rec.FallbackFrom != traffic.Unknown, rec.Latency, rec.TTFT)
-	if rec.Known&traffic.HasTokensIn != 0 {
-		k.tokIn += rec.TokensIn
-	}
-	if rec.Known&traffic.HasTokensOut != 0 {
-		k.tokOut += rec.TokensOut
-	}
-	if rec.Known&traffic.HasTokensCached != 0 {
-		k.tokC += rec.TokensCached
-	}
-}
-
 func (k *bucket) addCount(o traffic.Outcome, n int64, width int32) {
 	k.outcome(o, n, n)
 	k.width = max(k.width, width, 1)

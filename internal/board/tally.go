@@ -7,14 +7,14 @@ import (
 	"signalbox/internal/traffic"
 )
 
-// tally is what counts of one success that waits to be counted.
+// tally is what counts of one request. Those of lines wait to be counted.
 type tally struct {
 	sec             int64
 	in, out, cached int64  // tokens, 0 where they are not known
 	of              uint32 // the series' slot
 	outcome         traffic.Outcome
 	from            traffic.Sym // what it fell from
-	lat, ttft, tok  int16       // bins; noBin where they are not known
+	lat, ttft       int16       // bins; noBin where they are not known
 	first, again    bool
 }
 
@@ -26,21 +26,40 @@ const mostWaiting = 1 << 16
 func tallyOf(x *traffic.Line, one *series, sec int64, first bool) tally {
 	t := tally{
 		sec: sec, in: x.TokensIn, out: x.TokensOut, cached: x.TokensCached, of: one.slot, outcome: x.Outcome, from: x.From,
-		lat: noBin, ttft: noBin, tok: noBin, first: first, again: x.Known&traffic.HasAttempt != 0 && x.Attempt > 1,
+		first: first, again: x.Known&traffic.HasAttempt != 0 && x.Attempt > 1,
 	}
-	if x.Known&traffic.HasLatency != 0 {
-		t.lat = int16(binOf(time.Duration(x.Latency))) //nolint:gosec // at most maxBin
+	t.took(x.Known, time.Duration(x.Latency), time.Duration(x.TTFT))
+	return t
+}
+
+func tallyOfRecord(rec *traffic.Record, first bool) tally {
+	t := tally{
+		outcome: rec.Outcome, from: rec.FallbackFrom, first: first, again: rec.Known&traffic.HasAttempt != 0 && rec.Attempt > 1,
 	}
-	if x.Known&traffic.HasTTFT != 0 {
-		t.ttft = int16(binOf(time.Duration(x.TTFT))) //nolint:gosec // at most maxBin
+	t.took(rec.Known, rec.Latency, rec.TTFT)
+	if rec.Known&traffic.HasTokensIn != 0 {
+		t.in = rec.TokensIn
 	}
-	if n := x.TokensIn + x.TokensOut; n > 0 {
-		t.tok = traffic.BinOf(float64(n))
+	if rec.Known&traffic.HasTokensOut != 0 {
+		t.out = rec.TokensOut
+	}
+	if rec.Known&traffic.HasTokensCached != 0 {
+		t.cached = rec.TokensCached
 	}
 	return t
 }
 
-// count adds it to a bucket, as addRecord does.
+func (t *tally) took(known traffic.Field, latency, ttft time.Duration) {
+	t.lat, t.ttft = noBin, noBin
+	if known&traffic.HasLatency != 0 {
+		t.lat = int16(binOf(latency)) //nolint:gosec // at most maxBin
+	}
+	if known&traffic.HasTTFT != 0 {
+		t.ttft = int16(binOf(ttft)) //nolint:gosec // at most maxBin
+	}
+}
+
+// count adds it to a bucket.
 func (t *tally) count(k *bucket) {
 	var first int64
 	if t.first {
@@ -67,17 +86,18 @@ func (t *tally) count(k *bucket) {
 	k.tokC += t.cached
 }
 
-// measure adds what it measured, as fall and take do for a record.
+// measure adds what it measured, as fall and take do for a brief.
 func (t *tally) measure(m *measured) {
 	m.fall(t.from)
-	if t.first && t.lat != noBin {
+	well := t.first && !t.outcome.Failed()
+	if well && t.lat != noBin {
 		m.bin(measuredLat, t.lat)
 	}
-	if t.first && t.ttft != noBin {
+	if well && t.ttft != noBin {
 		m.bin(measuredTTFT, t.ttft)
 	}
-	if t.tok != noBin {
-		m.bin(measuredTok, t.tok)
+	if n := t.in + t.out; n > 0 {
+		m.add(measuredTok, float64(n))
 	}
 }
 

@@ -94,10 +94,13 @@ func (b *beginOptions) lookBack(cfg *config.Config, paths []string, now time.Tim
 	}
 }
 
-// hasNoPast tells whether a source tells of traffic, and only of what comes.
-func hasNoPast(s config.Source) bool {
-	return s.Kind != config.SourceFile && s.Kind != config.SourceChanges && s.Kind != config.SourceWebhook
+// tellsOfTraffic tells a source of requests from one of deploys and the like.
+func tellsOfTraffic(s config.Source) bool {
+	return s.Kind != config.SourceChanges && s.Kind != config.SourceWebhook
 }
+
+// hasNoPast tells whether a source tells of traffic, and only of what comes.
+func hasNoPast(s config.Source) bool { return s.Kind != config.SourceFile && tellsOfTraffic(s) }
 
 // logsOf counts the files of a path that have anything to tell since a time. regular tells that it is the name of one log.
 func logsOf(path string, since time.Time) (n int, regular bool) {

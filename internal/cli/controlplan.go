@@ -108,7 +108,7 @@ func (a *app) trafficSources(ctx context.Context, st *station, cfg *config.Confi
 	}
 	var all []sources.Source
 	for _, s := range cfg.Sources {
-		if s.Kind == config.SourceOTLP || s.Kind == config.SourceWebhook || s.Kind == config.SourceChanges || s.Path == "-" {
+		if s.Kind == config.SourceOTLP || !tellsOfTraffic(s) || s.Path == "-" {
 			continue
 		}
 		src, err := a.source(ctx, st, cfg, s, o)

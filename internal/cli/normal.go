@@ -42,7 +42,7 @@ func readsOf(cfg *config.Config, files []string, o *watchOptions) (list []readsF
 	for _, f := range files {
 		r := readsFrom{Kind: config.SourceFile, Path: f, Format: o.format, Zone: o.zone}
 		if f != "-" {
-			r.Path = wholePath(f)
+			r.Path = absolute(f)
 		}
 		list = append(list, r)
 	}
@@ -50,25 +50,17 @@ func readsOf(cfg *config.Config, files []string, o *watchOptions) (list []readsF
 		return list
 	}
 	for _, s := range cfg.Sources {
-		if s.Kind == config.SourceChanges || s.Kind == config.SourceWebhook {
-			continue // they tell of no traffic
+		if !tellsOfTraffic(s) {
+			continue
 		}
 		r := readsFrom{
 			Kind: s.Kind, Name: s.Name, Path: s.Path, URL: s.URL, Listen: s.Listen, Command: s.Command, Gateway: s.Gateway,
 			Env: cfg.SourceEnv(s), Instance: s.Instance, Format: s.Format, Zone: s.Zone, Fields: s.Fields,
 		}
 		if s.Kind == config.SourceFile && s.Path != "-" {
-			r.Path = wholePath(s.Path)
+			r.Path = absolute(s.Path)
 		}
 		list = append(list, r)
 	}
 	return list
-}
-
-// wholePath means the same wherever the next console is started.
-func wholePath(path string) string {
-	if abs, err := filepath.Abs(path); err == nil {
-		return abs
-	}
-	return path
 }

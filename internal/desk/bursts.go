@@ -7,7 +7,6 @@ import (
 
 	"signalbox/internal/burst"
 	"signalbox/internal/fault"
-	"signalbox/internal/gateway"
 	"signalbox/internal/incident"
 	"signalbox/internal/traffic"
 	"signalbox/runbook"
@@ -200,12 +199,11 @@ func (d *Desk) burstView(b *burstState) BurstView {
 	if b.spread.Kind == burst.OneShape || b.spread.Kind == burst.Spreads {
 		v.OneShape, v.Spread = b.spread.Kind == burst.OneShape, b.spread.Reason
 	}
-	if class, ok := fault.ParseClass(b.Leading); ok && class != fault.None {
-		a := fault.Advice(class)
-		v.MeaningClass, v.Meaning = b.Leading, a.Means+". First: "+a.Do
-	}
 	if text := d.ownRefusals(b); text != "" {
 		v.MeaningClass, v.Meaning = b.Leading, text
+	} else if class, ok := fault.ParseClass(b.Leading); ok && class != fault.None {
+		a := fault.Advice(class)
+		v.MeaningClass, v.Meaning = b.Leading, a.Means+". First: "+a.Do
 	}
 	if !b.matched {
 		b.match, b.matched = d.bestOffer(b), true
@@ -272,15 +270,14 @@ func (d *Desk) ownRefusals(b *burstState) string {
 		return ""
 	}
 	for _, l := range d.levers {
-		c := l.plan.Change
-		if c.Verb != gateway.WorkloadPause && c.Verb != gateway.ShedSet || c.Scope["workload"] != work {
+		if l.refuses() != work {
 			continue
 		}
 		elsewhere := b.Scope["gateway"] != "" && b.Scope["gateway"] != l.plan.Gateway
 		if elsewhere || l.acceptAt.IsZero() || b.Onset.Before(l.at.Add(-2*time.Second)) || !l.endedAt.IsZero() && b.Onset.After(l.endedAt) {
 			continue
 		}
-		return "our own lever refuses them: " + leverTitle(c) + ", since " + l.at.UTC().Format(time.TimeOnly) + " UTC. First: nothing, while it is meant"
+		return "our own lever refuses them: " + leverTitle(l.plan.Change) + ", since " + l.at.UTC().Format(time.TimeOnly) + " UTC. First: nothing, while it is meant"
 	}
 	return ""
 }

@@ -61,16 +61,20 @@ const changeLever = "lever"
 func (d *Desk) moves(scope traffic.Scope, onset time.Time) (out []ChangeView) {
 	before := func(at time.Time) bool { return !at.IsZero() && !at.After(onset) && onset.Sub(at) <= changesBefore }
 	for _, l := range d.levers {
+		thrown, ended := before(l.acceptAt), !l.acceptAt.IsZero() && before(l.endedAt)
+		if !thrown && !ended { // of most bursts all levers came later
+			continue
+		}
 		where := d.leverWhere(l)
-		if l.acceptAt.IsZero() || !where.Overlaps(scope) {
+		if !where.Overlaps(scope) {
 			continue
 		}
 		c := ChangeView{Kind: changeLever, Text: safe(leverTitle(l.plan.Change), maxLine), Who: l.by, Scope: where}
-		if before(l.acceptAt) {
+		if thrown {
 			c.At = l.acceptAt
 			out = append(out, c)
 		}
-		if before(l.endedAt) {
+		if ended {
 			c.At, c.Text = l.endedAt, c.Text+" ended"
 			out = append(out, c)
 		}

@@ -58,6 +58,14 @@ func (l *lever) out() bool {
 	return true
 }
 
+// refuses is the workload whose requests the gateway answers itself, all or some of them, while the lever is out; empty: none.
+func (l *lever) refuses() string {
+	if v := l.plan.Change.Verb; v == gateway.WorkloadPause || v == gateway.ShedSet {
+		return l.plan.Change.Scope["workload"]
+	}
+	return ""
+}
+
 // endAt moves the deadline; what was tried at the old one counts no more.
 func (l *lever) endAt(at time.Time) {
 	if !l.ends.Equal(at) {

@@ -40,10 +40,8 @@ func (d *Desk) proveFallback(l *lever) proof {
 // requests itself, so that they fail, and no other target is asked for them.
 func (d *Desk) heldBack(gatewayName string, since time.Time) (workloads []traffic.Sym) {
 	for _, l := range d.levers {
-		holds := l.plan.Change.Verb == gateway.WorkloadPause || l.plan.Change.Verb == gateway.ShedSet
-		workload := l.plan.Change.Scope["workload"]
-		if holds && workload != "" && l.plan.Gateway == gatewayName && l.void == "" && (l.out() || l.endedAt.After(since)) {
-			workloads = append(workloads, d.syms.Intern(workload))
+		if work := l.refuses(); work != "" && l.plan.Gateway == gatewayName && l.void == "" && (l.out() || l.endedAt.After(since)) {
+			workloads = append(workloads, d.syms.Intern(work))
 		}
 	}
 	return workloads

@@ -62,14 +62,15 @@ func (l *ledger) incidentView() *IncidentView {
 }
 
 // findings lists what is wrong or odd, each a sentence with what to try; what blinds or binds the operator comes first.
-func (d *Desk) findings(now time.Time, sources []SourceView) []string {
+func (d *Desk) findings(now time.Time, sources []SourceView, gateways []GatewayView) []string {
 	var out []string
-	for _, name := range d.order {
-		if text := d.wires[name].trouble(); text != "" {
+	for i := range gateways {
+		g := &gateways[i]
+		if text := d.wires[g.Name].trouble(); text != "" {
 			out = append(out, redact.Terminal(text))
 		}
-		if text := d.astray(d.wires[name]); text != "" && d.wires[name].spec.Driver != nil {
-			out = append(out, redact.Terminal("gateway "+name+": "+text))
+		if g.Astray != "" {
+			out = append(out, redact.Terminal("gateway "+g.Name+": "+g.Astray))
 		}
 	}
 	if i, ok := d.beside(); ok {

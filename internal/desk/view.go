@@ -44,7 +44,7 @@ func (d *Desk) publish() {
 	s.Library, s.Run = d.o.Books, d.runView(now)
 	s.Resumable, s.Runs, s.EndedRuns = d.resumable(), d.openRuns(), d.endedRuns()
 	s.Timeline = d.record.timeline()
-	s.Findings = d.findings(now, s.Sources)
+	s.Findings = d.findings(now, s.Sources, s.Gateways)
 	s.Journal = JournalView{Path: d.o.Journal.Path(), Err: d.record.err, Seq: d.record.seq}
 	rec := d.sig.board.Records()
 	d.records.Store(&rec)

@@ -25,12 +25,12 @@ const (
 type Pace struct {
 	mu     sync.Mutex
 	tails  int                     // those that have not opened their files yet
+	tailed map[*Tail]bool          // those that have
 	heads  map[*follower]time.Time // of those that read back: before this all is handed on
 	since  time.Time               // what is older is left out, since not all logs go back so far
 	stuck  time.Time               // since when nothing has moved
 	over   chan struct{}           // closed when all have come to the end
 	moved  chan struct{}           // closed, and made anew, whenever something has
-	tailed map[*Tail]bool          // those that have
 }
 
 // NewPace makes one for so many sources that are made with it. Each of them is to be run.
