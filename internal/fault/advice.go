@@ -128,6 +128,35 @@ var atLength = Guide{
 	"caps that fit the task, shorter answers asked for, finish reasons checked",
 }
 
+// ownLimit and ownBlock are the advice for what the gateway itself refuses: there is no limit and no ban of a provider to look for.
+var (
+	ownLimit = Guide{
+		"a limit of the gateway itself refused; no provider was asked",
+		RetryAfter, ByGateway,
+		"who set this limit at the gateway, and is it meant? A pause or cap that is meant ends with its deadline; else raise it there",
+		"limits at the gateway that follow what providers grant, batch work that honours Retry-After",
+	}
+	ownBlock = Guide{
+		"the gateway itself has blocked the key, team or project; no provider was asked",
+		RetryNever, ByGateway,
+		"who blocked it at the gateway, and is it meant? Unblock it there when its cause is over; no provider's key is at fault",
+		"blocks with a deadline and a reason, alarms on keys that stay blocked",
+	}
+)
+
+// guide is the advice for what was found.
+func (f *finding) guide() Guide {
+	switch {
+	case f.class == Truncated && f.domain == ByCaller:
+		return atLength
+	case f.class == RateLimited && f.domain == ByGateway:
+		return ownLimit
+	case f.class == AccountSuspended && f.domain == ByGateway:
+		return ownBlock
+	}
+	return Advice(f.class)
+}
+
 // Advice gives the advice for a class; the zero Guide for none beyond its meaning.
 func Advice(c Class) Guide {
 	if c >= classCount {

@@ -55,10 +55,7 @@ func (t *text) verdict(in Input, f finding, set *ruleSet) Verdict {
 	if v.Provider == "" && t.provider > 0 {
 		v.Provider = providers[t.provider-1].name
 	}
-	g := Advice(f.class)
-	if f.class == Truncated && f.domain == ByCaller {
-		g = atLength
-	}
+	g := f.guide()
 	v.Retry, v.Domain, v.Do, v.Fix = g.Retry, g.Domain, g.Do, g.Fix
 	if f.domain != "" {
 		v.Domain = f.domain

@@ -49,16 +49,20 @@ func haproxy(term string, t *text) (finding, bool) {
 		f.class = NoHealthyUpstream
 	case ok:
 		f.class = c
-	default:
-		return statusOr(t) // normal, or the proxy's own answer: the status says what it was
+	default: // normal, or the proxy's own answer: the status says what it was
+		f, ok := statusOr(t)
+		if term[0] == 'P' && f.class == RateLimited {
+			f.domain = ByGateway // denied by a rule of its own
+		}
+		return f, ok
 	}
 	f.domain = flagDomain(f.class)
 	return f, true
 }
 
 func flagDomain(c Class) Domain {
-	if c == Overloaded {
-		return ByGateway // its own queue was full; why, the servers behind it know
+	if c == Overloaded || c == RateLimited {
+		return ByGateway // its own queue was full; why, the servers behind it know. Or its own limit was met
 	}
 	return Advice(c).Domain
 }

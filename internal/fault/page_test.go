@@ -18,8 +18,13 @@ func table() string {
 	var b strings.Builder
 	for _, c := range Classes()[1:] {
 		section(&b, c.String(), Advice(c))
-		if c == Truncated {
+		switch c {
+		case Truncated:
 			section(&b, c.String()+", at its length", atLength)
+		case RateLimited:
+			section(&b, c.String()+", by the gateway itself", ownLimit)
+		case AccountSuspended:
+			section(&b, c.String()+", by the gateway itself", ownBlock)
 		}
 	}
 	return b.String()

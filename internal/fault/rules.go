@@ -2,11 +2,11 @@ package fault
 
 import "slices"
 
-// rules stand in the order of precedence: account state, money, size, policy, the gateway's own verdict,
+// rules stand in the order of precedence: what a gateway says of its own keys and limits, account state, money, size, policy, the gateway's own verdict,
 // capacity before rate, a named thing that is missing, identity, output, how far the answer got,
 // parameters, and last what names no more than a status would. A rule is written from what providers
 // document, or from how a family of programs words its errors; from says whose words those of doc are.
-var rules = slices.Concat(accountRules, moneyRules, sizeRules, policyRules, gatewayRules, capacityRules, namedRules, identityRules, outputRules, streamRules, transportRules, requestRules, serverRules)
+var rules = slices.Concat(ownRules, accountRules, moneyRules, sizeRules, policyRules, gatewayRules, capacityRules, namedRules, identityRules, outputRules, streamRules, transportRules, requestRules, serverRules)
 
 // account and its like are what can be suspended.
 var accounts = []string{

@@ -5,6 +5,21 @@ var targets = []string{
 	"upstream", "|host", "endpoint", "deployment", "server", "channel", "account", "|key", "credential", "provider", "target", "backend", "worker", "node", "|model", "instance", "replica", "|peer", "|pool", "渠道",
 }
 
+// ownRules tell what a gateway refuses by its own keys and limits: no provider has said a word then, and the first action is ours.
+var ownRules = []rule{
+	{
+		name: "blocked at the gateway", class: AccountSuspended, layer: "gateway", domain: ByGateway, confidence: sure, from: "LiteLLM source", doc: []string{
+			"is blocked. Update via", "auto router's team is blocked",
+		},
+	},
+	{
+		name: "limit of the gateway", class: RateLimited, layer: "gateway", domain: ByGateway, confidence: sure, from: "LiteLLM, Envoy, nginx sources; the reference gateway and the companion", doc: []string{
+			"LiteLLM Rate Limit Handler", "Crossed TPM / RPM", "Crossed TPM, RPM", "Max parallel request limit reached", "limit type: requests", "limit type: tokens", "limit type: max_parallel_requests", "over defined rpm limit", "over defined tpm limit", "over available TPM", "over available RPM",
+			"local_rate_limited", "limiting requests, excess", "limiting connections by zone", "workload_paused", "load_shed", "paused by the operators", "turned away by the operators",
+		},
+	},
+}
+
 var gatewayRules = []rule{
 	{
 		name: "no upstream", class: NoHealthyUpstream, layer: "gateway", confidence: sure, from: "Envoy, nginx, Kong, APISIX, HAProxy, LiteLLM, one-api sources", doc: []string{
@@ -57,8 +72,8 @@ var capacityRules = []rule{
 	},
 	{
 		name: "rate code", class: RateLimited, confidence: sure, from: "OpenAI, Anthropic, Mistral, Groq, AWS, Azure, Alibaba, Baidu, Tencent, iFlytek, Databricks error references", doc: []string{
-			"rate_limit_error", "rate_limit_exceeded", "rate_limited", "ThrottlingException", "throttled", "rate_limit_reached", "too_many_requests", "RateLimitExceeded", "RateLimitReached", "requestburst", "limit_requests", "limit_burst_rate", "workload_paused", "load_shed",
-			"local_rate_limited", "error 1015", "error code:1015", "TooManyRequestsException", "Throttling.RateQuota", "Throttling.User", "QpsOverFlow", "request limit reached", "REQUEST_LIMIT_EXCEEDED", "message:limit exceeded", "code:limit exceeded", "msg:rate limit",
+			"rate_limit_error", "rate_limit_exceeded", "rate_limited", "ThrottlingException", "throttled", "rate_limit_reached", "too_many_requests", "RateLimitExceeded", "RateLimitReached", "requestburst", "limit_requests", "limit_burst_rate",
+			"error 1015", "error code:1015", "TooManyRequestsException", "Throttling.RateQuota", "Throttling.User", "QpsOverFlow", "request limit reached", "REQUEST_LIMIT_EXCEEDED", "message:limit exceeded", "code:limit exceeded", "msg:rate limit",
 		}, not: []string{"x ratelimit", "ratelimit remaining"},
 	},
 	{name: "resource exhausted", class: RateLimited, from: "Google, gRPC", doc: []string{"resource has been exhausted", "RESOURCE_EXHAUSTED"}, except: []int{503}},
@@ -67,7 +82,7 @@ var capacityRules = []rule{
 		name: "rate words", class: RateLimited, faint: []string{"rate limit", "ratelimit", "per minute", "|rpm|", "|tpm|", "per second", "throttl", "速率", "频率", "限流", "并发", "每分钟"},
 		any: []string{
 			"too many requests", "toomanyrequests", "hit rate limit", "hit the rate limit", "hit a rate limit", "hitting rate limit", "due to rate limit", "rate limit hit", "requests per min", "tokens per min", "(rpm)", "(tpm)", "concurrency limit", "concurrency exceeded", "max parallel requests",
-			"too many tokens", "too many concurrent", "requests too frequent", "too quickly", "reduce your request rate", "request rate is too", "limiting requests, excess", "limiting connections by zone", "max request concurrency", "max organization concurrency", "request frequency", "too frequently", "too frequent,", "reduce concurrency", "reduce frequency", "reduce the frequency", "slow down|", "too fast|", "quota exceeded", "enqueued token limit", "reduced rate limit", "limit of requests", "请求过于频繁", "频繁",
+			"too many tokens", "too many concurrent", "requests too frequent", "too quickly", "reduce your request rate", "request rate is too", "max request concurrency", "max organization concurrency", "request frequency", "too frequently", "too frequent,", "reduce concurrency", "reduce frequency", "reduce the frequency", "slow down|", "too fast|", "quota exceeded", "enqueued token limit", "reduced rate limit", "limit of requests", "请求过于频繁", "频繁",
 			"请求数限制", "请求过多", "次数过多", "限频", "流量受限", "速度过快",
 		}, near: []near{
 			{a: []string{"速率", "频率", "并发", "调用"}, b: []string{"限制", "上限", "过高", "过快", "超过", "超限", "过多"}, within: 24},
