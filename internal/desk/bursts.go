@@ -259,8 +259,11 @@ func (d *Desk) offers() []OfferView {
 	return out
 }
 
-// refusing are the classes that a pause or a shed is answered with, by the gateways there are.
-var refusing = []string{fault.RateLimited.String(), fault.Unavailable.String(), fault.NoHealthyUpstream.String()}
+// refusing are the classes that a pause or a shed is answered with, by the gateways there are: LiteLLM says 401 to a key or team
+// that is blocked, and its text says so where the log has it.
+var refusing = []string{
+	fault.RateLimited.String(), fault.Unavailable.String(), fault.NoHealthyUpstream.String(), fault.Auth.String(), fault.AccountSuspended.String(),
+}
 
 // ownRefusals names the lever of ours that a burst is the doing of: a gateway that pauses a workload refuses its clients, and its log
 // tells that like any failure.

@@ -31,17 +31,19 @@ func TestBurstOfOurOwnPause(t *testing.T) {
 		b    *burstState
 		ours bool
 	}{
-		"its refusals":          {pause, seen(traffic.SideClient, "unavailable", 3*time.Second, batch), true},
-		"with 429":              {pause, seen(traffic.SideClient, "rate_limited", time.Second, traffic.Scope{"workload": "batch", "gateway": "edge"}), true},
-		"of a shed":             {out(gateway.ShedSet, "batch", time.Time{}), seen(traffic.SideClient, "rate_limited", time.Second, batch), true},
-		"before it":             {pause, seen(traffic.SideClient, "unavailable", -time.Minute, batch), false},
-		"after its end":         {out(gateway.WorkloadPause, "batch", thrown.Add(time.Minute)), seen(traffic.SideClient, "unavailable", 2*time.Minute, batch), false},
-		"of other work":         {pause, seen(traffic.SideClient, "unavailable", time.Second, traffic.Scope{"workload": "interactive"}), false},
-		"wider than the pause":  {pause, seen(traffic.SideClient, "unavailable", time.Second, traffic.Scope{"model": "gpt-4o"}), false},
-		"of the providers":      {pause, seen(traffic.SideUpstream, "unavailable", time.Second, batch), false},
-		"another kind":          {pause, seen(traffic.SideClient, "bad_gateway", time.Second, batch), false},
-		"at another gateway":    {pause, seen(traffic.SideClient, "unavailable", time.Second, traffic.Scope{"workload": "batch", "gateway": "other"}), false},
-		"of a lever never sent": {&lever{at: thrown, plan: pause.plan}, seen(traffic.SideClient, "unavailable", time.Second, batch), false},
+		"its refusals":             {pause, seen(traffic.SideClient, "unavailable", 3*time.Second, batch), true},
+		"with 429":                 {pause, seen(traffic.SideClient, "rate_limited", time.Second, traffic.Scope{"workload": "batch", "gateway": "edge"}), true},
+		"a blocked key of LiteLLM": {pause, seen(traffic.SideClient, "account_suspended", time.Second, batch), true},
+		"its 401 without a text":   {pause, seen(traffic.SideClient, "auth", time.Second, batch), true},
+		"of a shed":                {out(gateway.ShedSet, "batch", time.Time{}), seen(traffic.SideClient, "rate_limited", time.Second, batch), true},
+		"before it":                {pause, seen(traffic.SideClient, "unavailable", -time.Minute, batch), false},
+		"after its end":            {out(gateway.WorkloadPause, "batch", thrown.Add(time.Minute)), seen(traffic.SideClient, "unavailable", 2*time.Minute, batch), false},
+		"of other work":            {pause, seen(traffic.SideClient, "unavailable", time.Second, traffic.Scope{"workload": "interactive"}), false},
+		"wider than the pause":     {pause, seen(traffic.SideClient, "unavailable", time.Second, traffic.Scope{"model": "gpt-4o"}), false},
+		"of the providers":         {pause, seen(traffic.SideUpstream, "unavailable", time.Second, batch), false},
+		"another kind":             {pause, seen(traffic.SideClient, "bad_gateway", time.Second, batch), false},
+		"at another gateway":       {pause, seen(traffic.SideClient, "unavailable", time.Second, traffic.Scope{"workload": "batch", "gateway": "other"}), false},
+		"of a lever never sent":    {&lever{at: thrown, plan: pause.plan}, seen(traffic.SideClient, "unavailable", time.Second, batch), false},
 	} {
 		d := &Desk{levers: []*lever{c.l}}
 		text := d.ownRefusals(c.b)
