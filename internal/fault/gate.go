@@ -17,6 +17,8 @@ func (t *text) gate(set *ruleSet) (finding, bool) {
 		return none("answered in the end", "200 ok")
 	case t.has(set.asks.up):
 		return none("a server came up", "up")
+	case !t.failing && t.has(set.asks.calm):
+		return none("a warning of work that goes on", "buffered")
 	}
 	return finding{}, false
 }
@@ -44,6 +46,8 @@ type teller struct {
 var (
 	waitWords = []string{"retry after", "retrydelay", "retry delay", "try again in", "retry in", "please wait", "reset in", "resets in"}
 	upWords   = []string{"is up, reason", "is up.|", "health check passed", "marked healthy", "is now healthy", "is back online", "succeeded after", "succeeded on attempt", "succeeded on retry", "recovered after", "open -> closed", "breaker closed", "breaker is closed"}
+	// calmWords are what programs warn of that costs no answer: nginx writes what is large to a file.
+	calmWords = []string{"buffered to a temporary file"}
 	// pleaWords are how a message speaks to who reads it: what names a subject beside them complains of it.
 	pleaWords = []string{
 		"please", "try again", "|sorry", "cannot", "can t|", "couldn t", "could not", "|must|", "|not|", "isn t|", "doesn t|", "|require", "no longer", "|already|", "too many", "too much", "|only|", "contact support", "upgrade", "check your", "unable", "should be", "reached|", "exhausted", "depleted", "expired", "revoked", "|lacks|", "|lost|", "out of", "unsupported", "|wrong|", "missing", "unknown", "malformed",
@@ -71,13 +75,14 @@ const standsAlone = -1
 type asks struct {
 	http, flags, dump uint16
 	wait, up, haproxy []uint16
+	calm              []uint16
 	plea              []uint16
 }
 
 // tellers are read in the same pass as the rules' words.
 var tellers = append([]teller{
 	{words: []string{
-		"status", "status code", "status code is", "status code of", "status is", "status of", "code", "http", "|http/1.1", "|http/1.0", "|http/2.0", "|http/2", "|http/3", "|http/3.0", "error", "failed", "returned", "responded with", "responded", "response", "exception", "param",
+		"status", "status code", "status code is", "status code of", "status is", "status of", "code", "http", "|http/1.1", "|http/1.0", "|http/2.0", "|http/2", "|http/3", "|http/3.0", "error", "failed", "returned", "responded with", "responded", "response", "exception", "param", "indicate success",
 		"[", "(", "):", "状态码", "错误", "错误码", "http错误",
 	}, kinds: markLead},
 	{words: []string{"client error", "server error", "status code", "overloaded", "insufficient balance"}, kinds: markReason},
@@ -110,6 +115,7 @@ var tellers = append([]teller{
 	{words: []string{"|error|", "|errors|", "error:", "error]", "|fail", "exception", "abort", "refused", "cancel", "client disconnect", "client prematurely closed", "client closing the connection", "client has disconnect", "错误", "失败"}, kinds: markFailing},
 	{words: waitWords},
 	{words: upWords},
+	{words: calmWords},
 	{words: pleaWords},
 	{words: []string{httpWord, flagsWord, haproxyWord, termWord, stateWord, dumpWord}},
 }, providerTellers()...)
@@ -118,7 +124,7 @@ func (s *ruleSet) ask() {
 	one := func(word string) uint16 { return s.words.ids[word] }
 	s.asks = asks{
 		http: one(httpWord), flags: one(flagsWord), dump: one(dumpWord),
-		haproxy: s.number([]string{haproxyWord, termWord, stateWord}), wait: s.number(waitWords), up: s.number(upWords), plea: s.number(pleaWords),
+		haproxy: s.number([]string{haproxyWord, termWord, stateWord}), wait: s.number(waitWords), up: s.number(upWords), calm: s.number(calmWords), plea: s.number(pleaWords),
 	}
 }
 

@@ -161,8 +161,8 @@ var policyRules = []rule{
 			a: []string{"blocked", "block|", "filtered", "refused", "rejected", "declined", "denied", "stopped", "restrict", "|detected", "not be submitted", "t respond", "cannot respond", "|against"}, within: 48,
 			b: []string{"|safety", "guardrail", "guard rail", "prompt attack", "violat", "terms of service", "recitation", "prohibited", "moderation", "|harm", "|sensitive", "inappropriate", "content polic", "usage polic", "|unsafe", "copyright", "jailbreak", "prompt injection", "responsible ai"},
 		}, {a: []string{"violat", "triggered", "intervened", "flagged"}, b: []string{"guardrail", "guard rail", "prompt attack", "content polic", "usage polic", "safety polic", "guideline", "moderation"}, within: 48}},
-		not: []string{"you have been blocked", "content filter error", "blocked by cors", "connection was blocked", "filter results", "loading guardrail"},
+		not: []string{"you have been blocked", "content filter error", "blocked by cors", "expected one of", "connection was blocked", "filter results", "loading guardrail"},
 	},
 	{name: "content filter result", class: ContentFiltered, from: "Azure OpenAI annotations", doc: []string{"filtered:true"}, near: []near{{a: []string{"content filter"}, b: []string{"triggered", "detected:true"}, within: 48}}, not: []string{"content filter error"}},
-	{name: "content filter", class: ContentFiltered, any: []string{"content filter|"}, not: []string{"content filter error", "content filter result", "content filter offsets"}},
+	{name: "content filter", class: ContentFiltered, any: []string{"content filter|"}, not: []string{"content filter error", "content filter result", "content filter offsets", "expected one of"}},
 }
