@@ -10,18 +10,25 @@ import (
 type stamps struct {
 	zone *time.Location
 	last time.Time
+	past bool // the latest one was read late: what is read is history, and now is not the time of a line without one
 	old  bool // the latest one lay far before its receipt: a finished log is read, and now is not its day
 }
 
 // oldFrom is how far before its receipt a time lies in a log that is not followed.
 const oldFrom = 12 * time.Hour
 
-// of gives the time of a line, zero if it has none.
+// pastFrom is how far before its receipt a time lies in what was written before it was followed.
+const pastFrom = time.Minute
+
+// of gives the time of a line. One without any has that of the line before it where history is read, else zero.
 func (s *stamps) of(line []byte, received time.Time) time.Time {
 	at := stampOf(line, s.zone, received)
 	if at.IsZero() {
 		clock, ok := clockOf(line)
-		if !ok {
+		switch {
+		case !ok && s.past:
+			return s.last
+		case !ok:
 			return at
 		}
 		at = s.onDay(clock, received)
@@ -32,7 +39,7 @@ func (s *stamps) of(line []byte, received time.Time) time.Time {
 
 // saw remembers a time that a line or its wrapper has told.
 func (s *stamps) saw(at, received time.Time) {
-	s.last, s.old = at, received.Sub(at) > oldFrom
+	s.last, s.past, s.old = at, received.Sub(at) > pastFrom, received.Sub(at) > oldFrom
 }
 
 // onDay gives a time of day its day: in a log that is followed the latest on which it does not lie in the

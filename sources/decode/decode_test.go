@@ -144,6 +144,16 @@ func TestParseTime(t *testing.T) {
 		{stringValue, "2026-11-21T12:00:00.5", "2026-11-21T11:00:00.5Z"},
 		{stringValue, "21/Nov/2026:12:00:00 +0000", "2026-11-21T12:00:00Z"},
 		{stringValue, "1795262400", "2026-11-21T12:00:00Z"},
+		{stringValue, "2026-11-21 12:00:00.25 UTC", "2026-11-21T12:00:00.25Z"},
+		{stringValue, "2026-11-21T12:00:00Z[UTC]", "2026-11-21T12:00:00Z"},
+		{stringValue, "2026-11-21T13:00:00.25+01", "2026-11-21T12:00:00.25Z"},
+		{stringValue, "20261121T120000Z", "2026-11-21T12:00:00Z"},
+		{stringValue, "20261121130000", "2026-11-21T12:00:00Z"},
+		{stringValue, "21.11.2026 13:00:00", "2026-11-21T12:00:00Z"},
+		{stringValue, "11/21/2026, 1:00:00 PM", "2026-11-21T12:00:00Z"},
+		{stringValue, "Nov 21, 2026 1:00:00 PM", "2026-11-21T12:00:00Z"},
+		{stringValue, "Sat, 21 Nov 2026 12:00:00 GMT", "2026-11-21T12:00:00Z"},
+		{stringValue, "Sat, 21 Nov 2026 12:00:00 PDT", ""}, // whose offset nobody says
 		{numberValue, "1795262400", "2026-11-21T12:00:00Z"},
 		{numberValue, "1795262400.25", "2026-11-21T12:00:00.25Z"},
 		{numberValue, "1795262400250", "2026-11-21T12:00:00.25Z"},
@@ -188,6 +198,8 @@ func TestTimeRules(t *testing.T) {
 		{"a little ahead", line(received.Add(59 * time.Second)), received.Add(59 * time.Second), false, false},
 		{"far ahead", line(received.Add(61 * time.Second)), received, true, true},
 		{"none", `{"status":200,"model":"m"}`, received, true, false},
+		{"no year", `{"time":"` + received.Add(-time.Hour).Format(time.Stamp) + `","status":200}`, received.Add(-time.Hour).Truncate(time.Second), false, false},
+		{"no day", `{"time":"` + received.Add(-time.Hour).Format("15:04:05") + `","status":200}`, received.Add(-time.Hour).Truncate(time.Second), false, false},
 		{"no time", `{"time":"soon","status":200,"model":"m"}`, received, true, false},
 	}
 	for _, tt := range tests {

@@ -67,7 +67,9 @@ func (how taking) takes(kind valueKind, text []byte) bool {
 	case takeNumber:
 		return kind != stringValue || numeric(text) // "code" is a status only where it is a number
 	case takeName:
-		return !codePlace(text) // where zap and slog say which line of code has written the line
+		return !codePlace(text) // where zap, slog and tracing say which part of the code has written the line
+	case takeError:
+		return kind == stringValue && errorBody(text)
 	case takeAll:
 	}
 	return true

@@ -34,8 +34,10 @@ func (g *generic) name(path []byte) (target, taking, bool) {
 	switch {
 	case t.f == fStatus && t.rank > 2 && len(path) == len("code"):
 		return t, takeNumber, ok
-	case t.f == fCaller && t.rank > 0:
+	case t.f == fCaller && t.rank > 0, t.f == fDeployment && t.rank > 0:
 		return t, takeName, ok
+	case t.f == fMessage && t.rank >= answered:
+		return t, takeError, ok
 	}
 	return t, takeAll, ok
 }
@@ -46,10 +48,31 @@ func (g *generic) take(path []byte, v value) {
 	}
 }
 
-// codePlace tells whether a text is a file with a line number.
+// codePlace tells whether a text is a file with a line number, or a path of Rust's modules.
 func codePlace(b []byte) bool {
+	if bytes.Contains(b, []byte("::")) {
+		return bytes.IndexByte(b, ' ') < 0
+	}
 	file, line, ok := bytes.Cut(b, []byte(":"))
 	return ok && bytes.IndexByte(file, '.') >= 0 && numeric(line)
+}
+
+// errorBody tells whether the head of an answer says that it is an error: {"error": {...}}, {"type": "error", ...}.
+func errorBody(text []byte) bool {
+	head := text[:min(len(text), 2*maxWord)]
+	for _, quote := range []string{`"`, `'`} {
+		at := bytes.Index(head, []byte(quote+"error"+quote))
+		if at < 0 {
+			continue
+		}
+		rest := bytes.TrimLeft(head[at+len("'error'"):], " \t\n")
+		if len(rest) == 0 || rest[0] != ':' {
+			return true // {"type":"error"
+		}
+		rest = bytes.TrimLeft(rest[1:], " \t\n")
+		return len(rest) > 0 && (rest[0] == '{' || rest[0] == quote[0])
+	}
+	return false
 }
 
 func numeric(b []byte) bool {
@@ -106,11 +129,11 @@ func (g *generic) finish(received time.Time) (traffic.Record, Result) {
 	return traffic.Record{}, Result{Kind: Ignored, Why: "no status, no tokens, no error"}
 }
 
-// tellsTime tells whether the line is about a call to a model that took its time.
-func (g *generic) tellsTime() bool {
-	_, timed := g.d.span(fLatency)
-	return timed && g.d.has(fModel)
-}
+// answer tells whether the error's text is an answer that tells of an error: some come with a status of success.
+func (g *generic) answer() bool { return g.d.rank[fMessage] != 0 && g.d.rank[fMessage] <= 255-answered }
+
+// tellsTime tells whether the line is about a call to a model that took its time, in whatever unit.
+func (g *generic) tellsTime() bool { return g.d.has(fLatency) && g.d.has(fModel) }
 
 // request makes the record of a line that counts.
 func (g *generic) request(side string, status int, failed bool, received time.Time) (traffic.Record, Result) {
@@ -119,7 +142,7 @@ func (g *generic) request(side string, status int, failed bool, received time.Ti
 		d.set(fMessage, 1, 0, d.vals[fText])
 	}
 	rec, res := g.rec.record(d, side, received)
-	plain := !failed && status < 400 && !d.has(fCode) && !(d.has(fMessage) && d.atError())
+	plain := !failed && status < 400 && !d.has(fCode) && !(d.has(fMessage) && (d.atError() || g.answer()))
 	switch {
 	case plain && !fault.BadFinish(string(d.word(fFinish))):
 		rec.Outcome = traffic.NewOutcome(fault.None, status)

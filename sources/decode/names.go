@@ -23,36 +23,36 @@ var commonNames = []struct {
 	f     field
 	names string
 }{
-	{fTime, "time ts @timestamp timestamp endtime datetime date eventtime asctime t timeunixnano"},
+	{fTime, "time ts @timestamp timestamp endtime datetime date eventtime asctime t timeunixnano createdat requestcreatedat responsecreatedat completedat finishedat startedat starttime loggedat logtime created"},
 	{fRequestID, "requestid reqid xrequestid litellmcallid callid traceid trace correlationid request.id req.id id uid"},
 	{fEnv, "env environment deployment.environment.name deployment.environment"},
 	{fGateway, "gateway gatewayname service.name"},
 	{fInstance, "instance service.instance.id pod podname kubernetes.pod.name k8s.pod.name hostname host.name"},
 	{fSide, "side"},
 	{fProvider, "provider providername gen_ai.provider.name gen_ai.system llmprovider customllmprovider vendor"},
-	{fModel, "model gen_ai.request.model requestmodel modelname request.model requestedmodel modelgroup llm.requestmodel"},
-	{fServed, "servedmodel gen_ai.response.model responsemodel response.model"},
+	{fModel, "model gen_ai.request.model requestmodel modelname request.model requestedmodel modelgroup llm.requestmodel requestbody.model"},
+	{fServed, "servedmodel gen_ai.response.model responsemodel response.model responsebody.model"},
 	{fRegion, "region cloud.region location awsregion azureregion"},
 	{fDeployment, "deployment deploymentname deploymentid modelid target targetname upstreamname upstreamcluster"},
 	{fEndpoint, "endpoint url.path http.route route path req.url request.path http.target uri"},
 	{fWorkload, "workload trafficclass"},
-	{fStream, "stream streaming isstream request.stream gen_ai.request.stream"},
+	{fStream, "stream streaming isstream request.stream gen_ai.request.stream requestbody.stream"},
 	{fCaller, "caller team teamalias teamname application clientname consumer tenant"},
 	{fBackend, "backend"},
 	{fServer, "server"},
 	{fHost, "upstreamhost server.address"},
 	{fBaseURL, "baseurl apibase url.full upstreamurl"},
 	{fKeyAlias, "keyalias apikeyalias userapikeyalias"},
-	{fStatus, "status statuscode httpstatus httpstatuscode http.response.statuscode http.statuscode responsecode response.status response.statuscode res.status res.statuscode upstreamstatus code"},
-	{fTokensIn, "tokensin inputtokens prompttokens gen_ai.usage.inputtokens gen_ai.usage.prompttokens usage.inputtokens usage.prompttokens"},
-	{fTokensOut, "tokensout outputtokens completiontokens gen_ai.usage.outputtokens gen_ai.usage.completiontokens usage.outputtokens usage.completiontokens"},
+	{fStatus, "status statuscode httpstatus httpstatuscode http.response.statuscode http.statuscode responsecode response.status response.statuscode res.status res.statuscode upstreamstatus responsestatus responsestatuscode respstatus respstatuscode resstatus upstreamstatuscode httpcode code"},
+	{fTokensIn, "tokensin inputtokens prompttokens gen_ai.usage.inputtokens gen_ai.usage.prompttokens usage.inputtokens usage.prompttokens responsebody.usage.prompttokens responsebody.usage.inputtokens"},
+	{fTokensOut, "tokensout outputtokens completiontokens gen_ai.usage.outputtokens gen_ai.usage.completiontokens usage.outputtokens usage.completiontokens responsebody.usage.completiontokens responsebody.usage.outputtokens"},
 	{fTokensCached, "tokenscached cachedtokens cachereadinputtokens usage.cachereadinputtokens usage.prompttokensdetails.cachedtokens gen_ai.usage.cacheread.inputtokens"},
 	{fAttempt, "attempt attempts attemptnumber trynumber"},
 	{fFallbackFrom, "fallbackfrom originalmodel"},
-	{fFinish, "finishreason stopreason gen_ai.response.finishreasons.0 finishreasons.0 response.finishreason choices.0.finishreason"},
-	{fCode, "errorcode error.code err.code"},
-	{fType, "errortype error.type err.type exceptiontype exception.type error.name err.name errorclass"},
-	{fMessage, "errormessage error.message err.message error err exception.message exception errordetail errorstr lasterror error.error.message"},
+	{fFinish, "finishreason stopreason gen_ai.response.finishreasons.0 finishreasons.0 response.finishreason choices.0.finishreason responsebody.choices.0.finishreason responsebody.stopreason"},
+	{fCode, "errorcode error.code err.code responsebody.error.code"},
+	{fType, "errortype error.type err.type exceptiontype exception.type error.name err.name errorclass responsebody.error.type"},
+	{fMessage, "errormessage error.message err.message error err exception.message exception errordetail errorstr lasterror error.error.message exception.0.excvalue errors.0.message errors.0 errorbody responsebody.error.message responsebody.error"},
 	{fShape, "shape requestshape"},
 	{fLevel, "level severity severitytext lvl loglevel levelname"},
 	{fText, "message msg event body text"},
@@ -83,6 +83,13 @@ var spanEndings = []struct {
 	{"ns", time.Nanosecond},
 	{"nanos", time.Nanosecond},
 }
+
+// answers are paths of what a provider or a gateway has answered, as a text. Only one that tells of an error counts: of any
+// other the words are a model's.
+const answers = "responsebody response.body response respbody upstreambody upstreamresponse rawresponse"
+
+// answered is the rank of the first of them, in wrappers too: what the line says of the error itself is better.
+const answered = 210
 
 // knownUnits are names whose unit their authors document: pino-http counts milliseconds, OpenTelemetry seconds.
 var knownUnits = []struct {
@@ -152,6 +159,9 @@ func commonTable() map[string]target {
 			}
 		}
 	}
+	for i, name := range strings.Fields(answers) {
+		put(name, target{fMessage, uint8(answered + i), 0}) //nolint:gosec // the list is short
+	}
 	for _, k := range knownUnits {
 		put(k.name, target{k.f, 2, k.unit})
 	}
@@ -201,7 +211,12 @@ func (m *mapping) look(path []byte) (target, bool) {
 	name := fold(path)
 	for depth := uint8(0); ; depth++ {
 		if t, ok := common[name]; ok && !m.taken[t.f] {
-			t.rank += 40 * depth
+			if depth > 0 && t.f == fTime && t.rank >= common["createdat"].rank {
+				return target{}, false // in a wrapper it is something else that was created then
+			}
+			if t.rank < answered {
+				t.rank += 40 * depth
+			}
 			return t, true
 		}
 		head, rest, ok := strings.Cut(name, ".")

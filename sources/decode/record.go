@@ -199,8 +199,8 @@ func (r *recorder) when(d *draft, received time.Time) (at time.Time, isReceived,
 	if at.IsZero() && d.has(fTime) {
 		if sec, nsec, ok := r.minute.read(d.vals[fTime]); ok {
 			at = time.Unix(sec, nsec).UTC()
-		} else {
-			at, _ = parseTime(d.vals[fTime], d.zone)
+		} else if at, ok = parseTime(d.vals[fTime], d.zone); !ok {
+			at = undated(d.vals[fTime], d.zone, received)
 		}
 	}
 	switch {

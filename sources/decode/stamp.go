@@ -28,6 +28,9 @@ func stampOf(line []byte, zone *time.Location, received time.Time) time.Time {
 			if at, ok := parseTime(value{kind: stringValue, bytes: text}, zone); ok {
 				return at
 			}
+			if at, ok := monthTime(text, zone, received); ok {
+				return at
+			}
 		}
 		from = wordEnd(head, from, 0) + 1
 	}
@@ -65,6 +68,15 @@ func syslogTime(head []byte, zone *time.Location, received time.Time) (time.Time
 		return time.Time{}, false
 	}
 	at, err := time.ParseInLocation(time.Stamp, string(head[:len(time.Stamp)]), zone)
+	return inYear(at, received), err == nil
+}
+
+// monthTime reads "11-21 10:00:00", as vLLM begins its lines after their level.
+func monthTime(text []byte, zone *time.Location, received time.Time) (time.Time, bool) {
+	if len(text) < len("11-21 10:00:00") || text[2] != '-' || text[5] != ' ' {
+		return time.Time{}, false
+	}
+	at, err := time.ParseInLocation("01-02 15:04:05", string(text), zone)
 	return inYear(at, received), err == nil
 }
 

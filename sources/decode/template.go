@@ -29,6 +29,7 @@ const (
 	takeAll    taking = iota
 	takeNumber        // a string only where it is one number
 	takeName          // not a place in code
+	takeError         // an answer that tells of an error
 )
 
 // junction is where the next key is told: there is one way on, or there are others.

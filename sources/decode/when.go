@@ -19,7 +19,10 @@ var layouts = []string{
 	"2006/01/02 - 15:04:05",
 	"02/Jan/2006:15:04:05 -0700",
 	"02/Jan/2006:15:04:05.000",
-	time.RFC1123Z, time.RFC1123, time.ANSIC,
+	"2006-01-02T15:04:05.999999999Z07", "2006-01-02 15:04:05.999999999Z07",
+	"20060102T150405.999999999Z0700", "20060102T150405.999999999", "20060102150405", "20060102 15:04:05",
+	"02.01.2006 15:04:05", "02 Jan 2006 15:04:05", "1/2/2006 3:04:05 PM", "1/2/2006, 3:04:05 PM", "Jan 2, 2006 3:04:05 PM", "Jan 2, 2006, 3:04:05 PM",
+	time.RFC1123Z, "Mon, 02 Jan 2006 15:04:05", time.ANSIC,
 }
 
 // parseTime reads a time: RFC 3339, one of the layouts, or seconds, milliseconds, microseconds or
@@ -44,12 +47,34 @@ func parseTime(v value, zone *time.Location) (time.Time, bool) {
 		text = text[:i] + "." + text[i+1:]
 	}
 	text, _, _ = strings.Cut(text, " m=") // Go's monotonic clock
+	if i := strings.IndexByte(text, '['); i > 0 && strings.HasSuffix(text, "]") {
+		text = text[:i] // Java's name of the zone, behind its offset
+	}
+	for _, name := range []string{" UTC", " GMT"} {
+		if cut, ok := strings.CutSuffix(text, name); ok {
+			text, zone = cut, time.UTC
+		}
+	}
 	for _, layout := range layouts {
 		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
 			return t, sane(t)
 		}
 	}
 	return time.Time{}, false
+}
+
+// undated reads a time that names no year, or no day: the latest one that is not in the future.
+func undated(v value, zone *time.Location, received time.Time) time.Time {
+	if v.kind != stringValue || len(v.bytes) > 32 {
+		return time.Time{}
+	}
+	if at, ok := syslogTime(v.bytes, zone, received); ok {
+		return at
+	}
+	if clock, ok := clockIn(v.bytes); ok {
+		return (&stamps{zone: zone}).onDay(clock, received)
+	}
+	return time.Time{}
 }
 
 // sane refuses times that are surely not those of a request; a zero time would hold back every watermark.
