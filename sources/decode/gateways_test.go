@@ -76,3 +76,34 @@ func TestJSONTakesNoModuleForADeployment(t *testing.T) {
 		}
 	}
 }
+
+// Many gateways read a finish reason only where the answer comes whole. Then one that was streamed is not cut for want of
+// one; where streams have it, one without is.
+func TestAStreamIsNotCutBecauseWholeAnswersHaveAFinishReason(t *testing.T) {
+	whole := `{"time":"2026-11-21T12:00:00Z","model":"m","status":200,"stream":false,"finish_reason":"stop"}`
+	ended := `{"time":"2026-11-21T12:00:01Z","model":"m","status":200,"stream":true,"finish_reason":"stop"}`
+	bare := `{"time":"2026-11-21T12:00:02Z","model":"m","status":200,"stream":true}`
+	for name, c := range map[string]struct {
+		lines []string
+		want  int
+	}{
+		"only whole answers tell":   {[]string{whole, bare, whole, bare, whole, bare, bare}, 0},
+		"streams tell":              {[]string{ended, bare, whole, ended, bare}, 2},
+		"none has been seen so far": {[]string{bare, whole, bare, ended, bare}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newTestStream(t, JSON)
+			giveAll(s, c.lines, received)
+			s.Settle(received)
+			cut := 0
+			for _, rec := range s.Records() {
+				if rec.Outcome.Class() == fault.Truncated {
+					cut++
+				}
+			}
+			if cut != c.want || len(s.Records()) != len(c.lines) {
+				t.Errorf("%d of %d were taken for cut, want %d", cut, len(s.Records()), c.want)
+			}
+		})
+	}
+}

@@ -9,8 +9,8 @@ import (
 )
 
 // generic makes records of lines whose fields have been found by name. It learns from the lines it has
-// seen: once some carry a status, an error line without one only explains; once some carry a finish
-// reason, a stream without one was cut.
+// seen: once some carry a status, an error line without one only explains; once some streams carry a finish
+// reason, one without was cut.
 type generic struct {
 	rec       *recorder
 	names     *mapping
@@ -117,7 +117,7 @@ func (g *generic) finish(received time.Time) (traffic.Record, Result) {
 		side = traffic.SideUpstream
 	}
 	g.sawStatus = g.sawStatus || t.known || t.failed || t.succeeded
-	g.sawFinish = g.sawFinish || d.has(fFinish)
+	g.noteFinish()
 	switch {
 	case t.known && (t.status != 0 || t.fuller), t.failed, t.succeeded:
 		return g.request(side, t.status, t.failed || t.known && t.status == 0, received)
@@ -127,6 +127,13 @@ func (g *generic) finish(received time.Time) (traffic.Record, Result) {
 		return g.cry(side, received)
 	}
 	return traffic.Record{}, Result{Kind: Ignored, Why: "no status, no tokens, no error"}
+}
+
+// noteFinish learns whether the log tells how streams ended: of many only those answers are read that come whole.
+func (g *generic) noteFinish() {
+	if streamed, _ := g.d.streamed(); streamed && g.d.has(fFinish) {
+		g.sawFinish = true
+	}
 }
 
 // answer tells whether the error's text is an answer that tells of an error: some come with a status of success.

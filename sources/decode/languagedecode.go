@@ -88,7 +88,7 @@ func (d *mapped) counted(received time.Time) (traffic.Record, Result) {
 	if string(bytes.ToLower(d.d.word(fSide))) == traffic.SideUpstream {
 		side = traffic.SideUpstream
 	}
-	d.sawFinish = d.sawFinish || d.d.has(fFinish)
+	d.noteFinish()
 	failed := t.failed || t.known && t.status == 0 || t.fuller && !t.known && !t.succeeded
 	return d.request(side, t.status, failed, received)
 }

@@ -272,7 +272,7 @@ func (w *Worker) shorten(b *traffic.Brief, received time.Time) (at *filled, skew
 	case !finished && g.sawFinish && streamed && status == 200:
 		return nil, false, false
 	}
-	g.sawStatus, g.sawFinish = true, g.sawFinish || finished
+	g.sawStatus, g.sawFinish = true, g.sawFinish || finished && streamed
 	b.Outcome, b.Known = traffic.NewOutcome(fault.None, int(status)), traffic.HasStatus
 	skewed = w.fill(b, received)
 	switch {
