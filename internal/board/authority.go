@@ -59,6 +59,7 @@ func (a *authority) counts(id ident) bool {
 
 // Prefer makes one kind of source count for the requests on one side of a gateway, where it tells anything.
 func (b *Board) Prefer(gateway, side traffic.Sym, kind traffic.SourceKind) {
+	b.kept.forget()
 	b.rights.prefer[where{gateway, side}] = kind
 }
 

@@ -73,6 +73,7 @@ type Board struct {
 	lates  []lateCount
 
 	histograms histograms
+	kept       kept
 }
 
 // New makes an empty board.
@@ -102,6 +103,7 @@ type Applied struct {
 
 // Apply takes one batch in. now is the time at which it was received.
 func (b *Board) Apply(batch traffic.Batch, now time.Time) Applied {
+	b.kept.forget()
 	var a Applied
 	kind := batch.Kind
 	if kind == 0 {
@@ -194,6 +196,7 @@ func (b *Board) record(in *traffic.Record, kind traffic.SourceKind, now time.Tim
 	sec := rec.Time.Unix()
 	one := tallyOfRecord(&rec, first)
 	b.series.add(s, sec, one.count)
+	s.told.hear(&one, sec)
 	if rec.Late {
 		b.late(sec, s, one.count)
 	}

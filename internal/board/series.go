@@ -29,7 +29,8 @@ type series struct {
 	ident
 	levels [levels][]bucket
 	fresh  []secondMeasured // by second: what detection has not asked for yet
-	slot   uint32           // where it stands in store.all
+	told   toldAt
+	slot   uint32 // where it stands in store.all
 }
 
 // store holds the series. Empty seconds cost nothing: neither memory nor, after a jump in time, work.

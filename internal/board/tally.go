@@ -153,6 +153,7 @@ func (s *store) settle() {
 		}
 		if k != nil {
 			t.count(k)
+			of.told.hear(t, sec)
 		}
 		if m != nil {
 			t.measure(m)

@@ -63,7 +63,7 @@ func (f facts) Ask(q runbook.Query) runbook.Answer {
 		return f.changes(q, a)
 	}
 	from, to := f.span(q)
-	w := f.window(a, from, to)
+	w := f.window(a, from, to, needless(q.Metric))
 	ans := runbook.Answer{Samples: int(w.Req), Age: f.age(a), Known: true}
 	if why := f.blind(a, w); why != "" {
 		return runbook.Answer{Why: why, Age: ans.Age}
@@ -143,14 +143,13 @@ func (f facts) untold(metric string, a asked, w board.Window) string {
 			sel = sel.And(t)
 		}
 	}
-	to := f.d.sig.edge(f.now)
-	told := f.d.sig.count(sel, to.Add(-toldMemory), to)
+	told, since := f.d.sig.board.Told(sel), f.d.sig.edge(f.now).Add(-toldMemory)
 	switch {
-	case tokens && told.TokIn+told.TokOut+told.TokCached == 0:
+	case tokens && told.Tokens.Before(since):
 		return "no log line tells tokens"
-	case strings.HasPrefix(metric, "retr") && told.Retry == 0:
+	case strings.HasPrefix(metric, "retr") && told.Repeats.Before(since):
 		return "no log line tells of repeated attempts"
-	case strings.HasPrefix(metric, "fallback") && told.Fallback == 0:
+	case strings.HasPrefix(metric, "fallback") && told.Fallbacks.Before(since):
 		return "no log line tells of fallbacks"
 	}
 	return ""
@@ -192,7 +191,7 @@ func (f facts) age(a asked) time.Duration {
 	newest := f.d.sig.board.Newest()
 	for _, t := range a.sel.Terms {
 		if t.Dim == traffic.Gateway && !t.Not {
-			newest = f.d.sig.count(traffic.Selector{}.And(t), f.now.Add(-ageMemory), f.now.Add(ageMemory)).Newest
+			newest = f.d.sig.board.Told(traffic.Selector{}.And(t)).Newest
 		}
 	}
 	if newest.IsZero() {
@@ -200,9 +199,6 @@ func (f facts) age(a asked) time.Duration {
 	}
 	return max(0, f.now.Sub(newest))
 }
-
-// ageMemory is how far back the newest event of a gateway is looked for.
-const ageMemory = 15 * time.Minute
 
 // blind says why a window without requests is no evidence of silence: nothing was ever read that could tell.
 func (f facts) blind(a asked, w board.Window) string {
@@ -238,11 +234,22 @@ func (d *Desk) sourceDown(gw string, now time.Time) string {
 
 // window counts what a query selects. Asked of the upstream side, each gateway answers with its attempts, or with its own
 // requests where it logs no attempts; the two are never added for one gateway.
-func (f facts) window(a asked, from, to time.Time) board.Window {
+func (f facts) window(a asked, from, to time.Time, skip board.Sketches) board.Window {
 	if a.side == traffic.SideUpstream {
-		return f.d.sig.countSide(a.selWithoutSide(), from, to)
+		return f.d.sig.windowSide(a.selWithoutSide(), from, to, skip)
 	}
-	return f.d.sig.count(a.sel, from, to)
+	return f.d.sig.window(a.sel, from, to, skip)
+}
+
+// needless says which sketches a metric has no use for.
+func needless(metric string) board.Sketches {
+	switch metric {
+	case "latency":
+		return board.FirstTokens
+	case "ttft":
+		return board.Latencies
+	}
+	return board.NoSketch
 }
 
 // selectors turns a query into selectors over keys, codes and classes.

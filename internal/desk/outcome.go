@@ -76,7 +76,7 @@ func (d *Desk) compared(l *lever) comparison {
 		scope["gateway"] = l.plan.Gateway
 	}
 	sel := scope.Selector(d.syms)
-	before := d.sig.countSide(sel, c.from, l.acceptAt)
+	before := d.sig.windowSide(sel, c.from, l.acceptAt, board.FirstTokens)
 	settle := leastSettle
 	if p, ok := before.Lat.Quantile(0.95); ok {
 		settle = min(max(settle, p), mostSettle)
@@ -84,7 +84,7 @@ func (d *Desk) compared(l *lever) comparison {
 	c.to = l.acceptAt.Add(settle)
 	c.what, c.blame = "attempts in "+scopeWords(scope), d.sig.blameSelectors(sel)
 	if b != nil {
-		c.measure(b, d.sig.countSide(sel, onset.Add(-mostBefore), onset))
+		c.measure(b, d.sig.windowSide(sel, onset.Add(-mostBefore), onset, 0))
 	}
 	if d.sig.countSide(sel, c.to, c.edge).Req >= leastAfter {
 		if !wide.Equal(scope) {
@@ -190,7 +190,7 @@ func (s *signals) blocks(sels []traffic.Selector, from, to time.Time, width time
 		}
 		for i := range out {
 			at := begin.Add(time.Duration(i) * width)
-			b := hurts(s.count(sel, at, at.Add(width)))
+			b := hurts(s.window(sel, at, at.Add(width), 0))
 			out[i].N += b.N
 			out[i].K += b.K
 		}

@@ -186,8 +186,14 @@ func (s *signals) edge(now time.Time) time.Time {
 	return n
 }
 
+// count counts without sketches: to add those up is most of the work, and few ask.
 func (s *signals) count(sel traffic.Selector, from, to time.Time) board.Window {
-	return s.board.Window(board.Query{Sel: sel, From: from, To: to})
+	return s.window(sel, from, to, board.NoSketch)
+}
+
+// window counts with the sketches that are not to be skipped.
+func (s *signals) window(sel traffic.Selector, from, to time.Time, skip board.Sketches) board.Window {
+	return s.board.Window(board.Query{Sel: sel, From: from, To: to, Skip: skip})
 }
 
 // side pins a selector to one side.
@@ -211,11 +217,15 @@ func (s *signals) blameSelectors(sel traffic.Selector) []traffic.Selector {
 	return []traffic.Selector{sel.Is(traffic.Side, s.upstreamSym).And(with), client.And(without)}
 }
 
-// countSide counts what providers were asked in the scope.
+// countSide counts what providers were asked in the scope, without sketches; windowSide with those that are not to be skipped.
 func (s *signals) countSide(sel traffic.Selector, from, to time.Time) board.Window {
+	return s.windowSide(sel, from, to, board.NoSketch)
+}
+
+func (s *signals) windowSide(sel traffic.Selector, from, to time.Time, skip board.Sketches) board.Window {
 	var w board.Window
 	for i, part := range s.blameSelectors(sel) {
-		got := s.count(part, from, to)
+		got := s.window(part, from, to, skip)
 		if i == 0 {
 			w = got
 			continue
