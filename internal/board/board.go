@@ -194,14 +194,10 @@ func (b *Board) record(in *traffic.Record, kind traffic.SourceKind, now time.Tim
 	s := b.seriesOf(rec.Key, kind)
 	first := b.recent.first(&rec)
 	sec := rec.Time.Unix()
-	one := tallyOfRecord(&rec, first)
-	b.series.add(s, sec, one.count)
-	s.told.hear(&one, sec)
+	one := tallyOfRecord(&rec, s, sec, first)
+	b.series.later(one)
 	if rec.Late {
 		b.late(sec, s, one.count)
-	}
-	if m := s.measure(sec, max(b.series.asked, b.series.floor[0])); m != nil {
-		one.measure(m)
 	}
 	whole := rec.Outcome.Failed() || rec.Raw == "" || b.flood.keeps(len(rec.Raw))
 	at := b.recs.append(&rec, whole)

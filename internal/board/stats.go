@@ -16,8 +16,8 @@ type Stats struct {
 	Dropped     int64 // records that went to make room
 	LetGo       int64 // of the records held, successes that lost their raw line to make room
 	Gauges      int
-	GaugesLost  int64         // states refused because there were too many
-	Buckets     int           // of what was counted when somebody asked last
+	GaugesLost  int64 // states refused because there were too many
+	Buckets     int
 	Fine        time.Duration // how far back whole seconds reach
 	RecordBytes int64         // of columns and their tables
 	TextBytes   int64         // of text, packed, and of what others explained
@@ -29,6 +29,7 @@ const bucketBytes = 260
 
 // Stats gives the board's state.
 func (b *Board) Stats() Stats {
+	b.series.settle()
 	s := b.stats
 	s.Keys, s.Folded, s.FoldedN = len(b.series.byKey), len(b.series.folded), b.series.foldedN
 	s.TooOld = b.series.tooOld

@@ -32,9 +32,9 @@ func tallyOf(x *traffic.Line, one *series, sec int64, first bool) tally {
 	return t
 }
 
-func tallyOfRecord(rec *traffic.Record, first bool) tally {
+func tallyOfRecord(rec *traffic.Record, one *series, sec int64, first bool) tally {
 	t := tally{
-		outcome: rec.Outcome, from: rec.FallbackFrom, first: first, again: rec.Known&traffic.HasAttempt != 0 && rec.Attempt > 1,
+		sec: sec, of: one.slot, outcome: rec.Outcome, from: rec.FallbackFrom, first: first, again: rec.Known&traffic.HasAttempt != 0 && rec.Attempt > 1,
 	}
 	t.took(rec.Known, rec.Latency, rec.TTFT)
 	if rec.Known&traffic.HasTokensIn != 0 {
@@ -101,7 +101,7 @@ func (t *tally) measure(m *measured) {
 	}
 }
 
-// later counts a success when somebody asks. A busy log tells of thousands of series by turns, and to find one, its second and
+// later counts a request when somebody asks. A busy log tells of thousands of series by turns, and to find one, its second and
 // its sketches in memory costs more than to count: so it is done for many of one series at a time.
 func (s *store) later(t tally) {
 	switch n := len(s.waiting); {

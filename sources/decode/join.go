@@ -19,7 +19,8 @@ type lane struct {
 	since  time.Time // when its latest line came
 	clock  time.Time // the event time of its latest line, where it is known
 	line   int64     // the number of its latest line in the stream
-	head   *head     // what waits for the lines after it
+	head   *head     // what waits for the lines after it: room, or nothing
+	room   head
 	under  trace
 	active bool    // under is being read
 	meta   wrapped // of the trace's first line
@@ -157,9 +158,10 @@ func (s *Stream) place(l *lane, w *wrapped, raw []byte, rec traffic.Record, res 
 
 // waits holds a record back until the lane's next line has come.
 func (s *Stream) waits(l *lane, h head, now time.Time) {
-	h.meta = h.meta.own()
-	h.text = bytes.Clone(h.text[:min(len(h.text), maxTraceText)])
-	l.head, l.since, l.clock = &h, now, h.meta.at
+	l.room = h
+	l.room.meta = h.meta.own()
+	l.room.text = bytes.Clone(h.text[:min(len(h.text), maxTraceText)])
+	l.head, l.since, l.clock = &l.room, now, h.meta.at
 	if !h.rec.Time.IsZero() {
 		l.clock = h.rec.Time
 	}

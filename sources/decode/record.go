@@ -20,7 +20,8 @@ type recorder struct {
 	places   nearby
 	verdicts verdicts
 	minute   minute
-	terse    bool   // records have neither the raw line nor the request id
+	terse    bool // records have neither the raw line nor the request id
+	yes, no  traffic.Sym
 	outer    *draft // of an envelope; nil for lines that have none
 
 	unknown *traffic.UnknownPlaces // nil counts none
@@ -45,6 +46,7 @@ func newRecorder(opt Options) *recorder {
 	kit := opt.Kit.Complete()
 	return &recorder{
 		kit: kit, labels: opt.Labels, source: kit.Symbols.Intern(opt.Source), places: newNearby(), outer: opt.outer, unknown: opt.Unknown,
+		yes: kit.Symbols.Intern("true"), no: kit.Symbols.Intern("false"),
 	}
 }
 
@@ -153,8 +155,11 @@ func (r *recorder) record(d *draft, side string, received time.Time) (traffic.Re
 	rec := traffic.Record{Key: place.key, Source: r.source}
 	res := Result{Kind: Request, Unmapped: place.unmapped}
 	rec.Key[traffic.Side] = r.kit.Symbols.Intern(side)
-	if yes, known := d.streamed(); known {
-		rec.Key[traffic.Stream] = r.kit.Symbols.Intern(strconv.FormatBool(yes))
+	switch yes, known := d.streamed(); {
+	case known && yes:
+		rec.Key[traffic.Stream] = r.yes
+	case known:
+		rec.Key[traffic.Stream] = r.no
 	}
 	rec.Served = r.kit.Symbols.InternBytes(d.word(fServed))
 	rec.FallbackFrom = r.kit.Symbols.InternBytes(d.word(fFallbackFrom))
@@ -223,7 +228,7 @@ func (r *recorder) explain(d *draft, received time.Time) (traffic.Record, Result
 
 // fail classifies a failure and keeps its texts.
 func (r *recorder) fail(d *draft, rec *traffic.Record, status int) fault.Verdict {
-	stream := rec.Key[traffic.Stream] == r.kit.Symbols.Intern("true")
+	stream := rec.Key[traffic.Stream] == r.yes
 	j := r.classify(d, rec.Key[traffic.Provider], stream, status)
 	rec.Code, rec.Type, rec.Message = j.codeText, j.kindText, j.text
 	rec.Outcome = traffic.NewOutcome(j.Class, status)
