@@ -49,8 +49,8 @@ func (b *Board) Leaves(sec int64) []Leaf {
 		if n := len(list); n == 0 || list[n-1].start < sec || list[0].start > sec || !b.rights.counts(s.ident) {
 			continue
 		}
-		i, found := slices.BinarySearchFunc(list, sec, func(k bucket, t int64) int { return int(k.start - t) })
-		if !found {
+		i := firstFrom(list, sec)
+		if list[i].start != sec {
 			continue
 		}
 		l := list[i].leaf(s.key)
@@ -96,8 +96,7 @@ func (b *Board) NextSecond(sec int64) (int64, bool) {
 		if len(list) == 0 || list[len(list)-1].start < sec || !b.rights.counts(s.ident) {
 			continue
 		}
-		i, _ := slices.BinarySearchFunc(list, sec, func(k bucket, t int64) int { return int(k.start - t) })
-		next, ok = min(next, list[i].start), true
+		next, ok = min(next, list[firstFrom(list, sec)].start), true
 	}
 	return next, ok
 }

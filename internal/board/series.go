@@ -2,6 +2,7 @@ package board
 
 import (
 	"slices"
+	"sort"
 
 	"signalbox/internal/traffic"
 )
@@ -114,11 +115,10 @@ func (s *store) bucket(one *series, level int, start int64) *bucket {
 	}
 	at := n
 	if n > 0 && list[n-1].start > start {
-		i, found := slices.BinarySearchFunc(list, start, func(k bucket, t int64) int { return int(k.start - t) })
-		if found {
-			return &list[i]
+		at = firstFrom(list, start)
+		if list[at].start == start {
+			return &list[at]
 		}
-		at = i
 	}
 	list = slices.Insert(list, at, bucket{start: start})
 	one.levels[level] = list
@@ -221,16 +221,29 @@ func floorTo(t, step int64) int64 {
 // scan visits the buckets of one series that begin in [from, to), oldest resolution first.
 func (one *series) scan(from, to int64, visit func(k *bucket, level int)) {
 	for l := levels - 1; l >= 0; l-- {
-		list := one.levels[l]
-		if len(list) == 0 || list[0].start >= to || list[len(list)-1].start < from {
-			continue
-		}
-		i := 0
-		if list[0].start < from {
-			i, _ = slices.BinarySearchFunc(list, from, func(k bucket, t int64) int { return int(k.start - t) })
-		}
-		for ; i < len(list) && list[i].start < to; i++ {
+		list := one.between(l, from, to)
+		for i := range list {
 			visit(&list[i], l)
 		}
 	}
+}
+
+// between gives the buckets of one level that begin in [from, to).
+func (one *series) between(level int, from, to int64) []bucket {
+	list := one.levels[level]
+	if len(list) == 0 || list[0].start >= to || list[len(list)-1].start < from {
+		return nil
+	}
+	if list[0].start < from {
+		list = list[firstFrom(list, from):]
+	}
+	if list[len(list)-1].start >= to {
+		list = list[:firstFrom(list, to)]
+	}
+	return list
+}
+
+// firstFrom gives where the first bucket stands that begins at a time or later.
+func firstFrom(list []bucket, start int64) int {
+	return sort.Search(len(list), func(i int) bool { return list[i].start >= start })
 }

@@ -9,15 +9,15 @@ type Stats struct {
 	FoldedN     int64 // records and counts that were
 	Late        int64
 	Skewed      int64
-	TooOld      int64 // older than everything the board keeps: not counted
+	TooOld      int64 // older than everything the board keeps: not counted; of what was counted when somebody asked last
 	Explained   int64 // records that only add text to another
 	Orphans     int64 // of them, those whose request never came
 	Records     int   // held
 	Dropped     int64 // records that went to make room
 	LetGo       int64 // of the records held, successes that lost their raw line to make room
 	Gauges      int
-	GaugesLost  int64 // states refused because there were too many
-	Buckets     int
+	GaugesLost  int64         // states refused because there were too many
+	Buckets     int           // of what was counted when somebody asked last
 	Fine        time.Duration // how far back whole seconds reach
 	RecordBytes int64         // of columns and their tables
 	TextBytes   int64         // of text, packed, and of what others explained
@@ -29,7 +29,6 @@ const bucketBytes = 260
 
 // Stats gives the board's state.
 func (b *Board) Stats() Stats {
-	b.series.settle()
 	s := b.stats
 	s.Keys, s.Folded, s.FoldedN = len(b.series.byKey), len(b.series.folded), b.series.foldedN
 	s.TooOld = b.series.tooOld

@@ -130,22 +130,36 @@ func (b *Board) covered(from, to time.Time) time.Duration {
 }
 
 func (g *gathering) take(s *series) {
-	s.scan(g.from, g.to, func(k *bucket, level int) {
-		g.level = max(g.level, level)
-		g.newest = max(g.newest, k.start)
-		k.each(g.outcome)
-		g.w.TokIn += k.tokIn
-		g.w.TokOut += k.tokOut
-		g.w.TokCached += k.tokC
-		g.w.Retry += int64(k.retry)
-		g.w.Fallback += int64(k.fallback)
-		if g.q.Skip&Latencies == 0 {
-			g.lat.add(&k.lat)
+	for level := levels - 1; level >= 0; level-- {
+		list := s.between(level, g.from, g.to)
+		for i := range list {
+			g.add(&list[i])
 		}
-		if g.q.Skip&FirstTokens == 0 {
-			g.ttft.add(&k.ttft)
+		if n := len(list); n > 0 {
+			g.level = max(g.level, level)
+			g.newest = max(g.newest, list[n-1].start)
 		}
-	})
+	}
+}
+
+func (g *gathering) add(k *bucket) {
+	if k.one.N > 0 {
+		g.outcome(k.one)
+	}
+	for _, x := range k.more {
+		g.outcome(x)
+	}
+	g.w.TokIn += k.tokIn
+	g.w.TokOut += k.tokOut
+	g.w.TokCached += k.tokC
+	g.w.Retry += int64(k.retry)
+	g.w.Fallback += int64(k.fallback)
+	if g.q.Skip&Latencies == 0 {
+		g.lat.add(&k.lat)
+	}
+	if g.q.Skip&FirstTokens == 0 {
+		g.ttft.add(&k.ttft)
+	}
 }
 
 func (g *gathering) outcome(x OutcomeN) {
