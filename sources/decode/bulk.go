@@ -46,9 +46,6 @@ type Block struct {
 // Room is how many bytes must be free behind the lines of a block.
 const Room = pad
 
-// learning is what earlier lines say about later ones.
-type learning struct{ status, finish bool }
-
 // bad is a line that could not be read.
 type bad struct {
 	line     int // of the block's
@@ -101,7 +98,7 @@ func (b *Bulk) Worker() *Worker {
 }
 
 // Begin sets a block up to be decoded. It is called in the order of the blocks, by whoever calls Join.
-func (b *Bulk) Begin(k *Block) { k.before = learning{b.dec.sawStatus, b.dec.sawFinish} }
+func (b *Bulk) Begin(k *Block) { k.before = b.dec.learning }
 
 // Join takes the next block, and hands over its briefs in up to three parts: of what waited for it, of its lines, and
 // of its last line.
@@ -111,8 +108,8 @@ func (b *Bulk) Join(k *Block, take func(*Block)) {
 		b.lineByLine(k.Buf, k.Now, take)
 		return
 	}
-	if now := (learning{b.dec.sawStatus, b.dec.sawFinish}); k.before != now {
-		k.before = now
+	if k.before != b.dec.learning {
+		k.before = b.dec.learning
 		b.own.Decode(k)
 	}
 	if !b.judge(k) {
@@ -137,7 +134,7 @@ func (b *Bulk) Join(k *Block, take func(*Block)) {
 		line := k.Buf[bad.from:bad.to]
 		s.example(line, line, bad.why)
 	}
-	b.dec.sawStatus, b.dec.sawFinish = k.after.status, k.after.finish
+	b.dec.learning = k.after
 	take(k)
 	b.lineByLine(k.Buf[k.last:], k.Now, take)
 }

@@ -9,15 +9,14 @@ import (
 )
 
 // generic makes records of lines whose fields have been found by name. It learns from the lines it has
-// seen: once some carry a status, an error line without one only explains; once some streams carry a finish
+// seen: once some carry a status, most error lines without one only explain; once some streams carry a finish
 // reason, one without was cut.
 type generic struct {
-	rec       *recorder
-	names     *mapping
-	d         draft
-	level     string // of the wrapper, for lines that name none
-	sawStatus bool
-	sawFinish bool
+	rec   *recorder
+	names *mapping
+	d     draft
+	level string // of the wrapper, for lines that name none
+	learning
 }
 
 func newGeneric(opt Options) (*generic, error) {
@@ -120,6 +119,10 @@ func (g *generic) finish(received time.Time) (traffic.Record, Result) {
 	g.noteFinish()
 	switch {
 	case t.known && (t.status != 0 || t.fuller), t.failed, t.succeeded:
+		g.sawModel = g.sawModel || d.has(fModel)
+		if g.outcry.answers(requestOf(d), t.failed || t.status >= 400 || t.known && t.status == 0, !t.fuller) {
+			return g.countedAlready(received)
+		}
 		return g.request(side, t.status, t.failed || t.known && t.status == 0, received)
 	case d.has(fFinish) || d.has(fTokensOut) || g.tellsTime():
 		return g.request(side, 0, t.fuller && d.atError(), received)
@@ -176,7 +179,7 @@ func (g *generic) cry(side string, received time.Time) (traffic.Record, Result) 
 	if !d.has(fMessage) && d.has(fText) {
 		d.set(fMessage, 1, 0, d.vals[fText])
 	}
-	if g.sawStatus {
+	if g.sawStatus && !g.calls() {
 		if !d.has(fRequestID) {
 			return traffic.Record{}, Result{Kind: Ignored, Why: "an error line without a request id, beside lines that have a status"}
 		}
@@ -184,7 +187,10 @@ func (g *generic) cry(side string, received time.Time) (traffic.Record, Result) 
 	}
 	rec, res := g.rec.record(d, side, received)
 	v := g.rec.fail(d, &rec, 0)
-	if v.Class == fault.None || v.Confidence < countsFrom {
+	switch {
+	case g.sawStatus && !g.lone(v):
+		return traffic.Record{}, Result{Kind: Ignored, Why: "an error line of a request that has counted, or of none"}
+	case v.Class == fault.None || v.Confidence < countsFrom:
 		return traffic.Record{}, Result{Kind: Ignored, Why: "an error line that names no failure of a request"}
 	}
 	rec.Outcome = traffic.NewOutcome(v.Class, v.Status)

@@ -195,6 +195,8 @@ func (t *track) finish(buf []byte, b *traffic.Brief, at *filled) bool {
 	g := t.worker.dec.generic
 	b.Outcome = traffic.NewOutcome(fault.None, t.status)
 	switch {
+	case g.outcry.asked():
+		return false
 	case t.status >= 400:
 		var met bool
 		if b.Outcome, met = t.errors.find(buf, &t.car, at); !met || t.finished || t.lines {

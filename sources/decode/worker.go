@@ -62,7 +62,7 @@ func (w *Worker) mark(k *Block) {
 func (w *Worker) Decode(k *Block) {
 	k.reset(w)
 	g := w.dec.generic
-	g.sawStatus, g.sawFinish = k.before.status, k.before.finish
+	g.learning = k.before
 	w.track.before = k.Now.Unix()
 	buf := k.Buf[:len(k.Buf)+Room]
 	road := w.dec.lines.road
@@ -109,7 +109,7 @@ func (w *Worker) Decode(k *Block) {
 		}
 		k.lines++
 	}
-	k.after = learning{g.sawStatus, g.sawFinish}
+	k.after = g.learning
 	w.mark(k)
 }
 
@@ -257,7 +257,7 @@ func (w *Worker) client(at *filled, how int) traffic.Key {
 func (w *Worker) shorten(b *traffic.Brief, received time.Time) (at *filled, skewed, ok bool) {
 	g := w.dec.generic
 	d := &g.d
-	if d.rank[fCode] != 0 || d.rank[fMessage] != 0 || d.rank[fSide] != 0 || !d.at.IsZero() {
+	if d.rank[fCode] != 0 || d.rank[fMessage] != 0 || d.rank[fSide] != 0 || !d.at.IsZero() || g.outcry.asked() {
 		return nil, false, false
 	}
 	status, ok := smallInt(d.word(fStatus))
@@ -273,6 +273,7 @@ func (w *Worker) shorten(b *traffic.Brief, received time.Time) (at *filled, skew
 		return nil, false, false
 	}
 	g.sawStatus, g.sawFinish = true, g.sawFinish || finished && streamed
+	g.sawModel = g.sawModel || d.rank[fModel] != 0
 	b.Outcome, b.Known = traffic.NewOutcome(fault.None, int(status)), traffic.HasStatus
 	skewed = w.fill(b, received)
 	switch {
