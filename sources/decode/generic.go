@@ -111,25 +111,31 @@ func (g *generic) finish(received time.Time) (traffic.Record, Result) {
 	if g.level != "" && !d.has(fLevel) {
 		d.set(fLevel, 200, 0, value{kind: stringValue, bytes: []byte(g.level)})
 	}
-	side := traffic.SideClient
-	if string(bytes.ToLower(d.word(fSide))) == traffic.SideUpstream {
-		side = traffic.SideUpstream
-	}
+	side := g.side()
 	g.sawStatus = g.sawStatus || t.known || t.failed || t.succeeded
 	g.noteFinish()
 	switch {
 	case t.known && (t.status != 0 || t.fuller), t.failed, t.succeeded:
 		g.sawModel = g.sawModel || d.has(fModel)
-		if g.outcry.answers(requestOf(d), t.failed || t.status >= 400 || t.known && t.status == 0, !t.fuller) {
+		failed := t.failed || t.known && t.status == 0
+		if g.outcry.answers(requestOf(d), failed || t.status >= 400, !t.fuller) {
 			return g.countedAlready(received)
 		}
-		return g.request(side, t.status, t.failed || t.known && t.status == 0, received)
+		return g.request(side, t.status, failed, received)
 	case d.has(fFinish) || d.has(fTokensOut) || g.tellsTime():
 		return g.request(side, 0, t.fuller && d.atError(), received)
 	case t.fuller || d.atError():
 		return g.cry(side, received)
 	}
 	return traffic.Record{}, Result{Kind: Ignored, Why: "no status, no tokens, no error"}
+}
+
+// side is which side the line is about: the client's, where it does not say.
+func (g *generic) side() string {
+	if string(bytes.ToLower(g.d.word(fSide))) == traffic.SideUpstream {
+		return traffic.SideUpstream
+	}
+	return traffic.SideClient
 }
 
 // noteFinish learns whether the log tells how streams ended: of many only those answers are read that come whole.

@@ -84,10 +84,7 @@ func (d *mapped) Decode(line []byte, received time.Time) (traffic.Record, Result
 // counted makes the record of a line that counts because the format says so, whatever it lacks.
 func (d *mapped) counted(received time.Time) (traffic.Record, Result) {
 	t := d.end()
-	side := traffic.SideClient
-	if string(bytes.ToLower(d.d.word(fSide))) == traffic.SideUpstream {
-		side = traffic.SideUpstream
-	}
+	side := d.side()
 	d.noteFinish()
 	failed := t.failed || t.known && t.status == 0 || t.fuller && !t.known && !t.succeeded
 	return d.request(side, t.status, failed, received)

@@ -257,7 +257,7 @@ func (w *Worker) client(at *filled, how int) traffic.Key {
 func (w *Worker) shorten(b *traffic.Brief, received time.Time) (at *filled, skewed, ok bool) {
 	g := w.dec.generic
 	d := &g.d
-	if d.rank[fCode] != 0 || d.rank[fMessage] != 0 || d.rank[fSide] != 0 || !d.at.IsZero() || g.outcry.asked() {
+	if g.outcry.asked() || d.odd() {
 		return nil, false, false
 	}
 	status, ok := smallInt(d.word(fStatus))
@@ -287,6 +287,11 @@ func (w *Worker) shorten(b *traffic.Brief, received time.Time) (at *filled, skew
 		at.unknown.Add(1)
 	}
 	return at, skewed, true
+}
+
+// odd tells whether a line has something that one about a plain success lacks, or whose time was read by somebody else.
+func (d *draft) odd() bool {
+	return d.rank[fCode] != 0 || d.rank[fMessage] != 0 || d.rank[fSide] != 0 || !d.at.IsZero()
 }
 
 // wellFinished tells whether a finish reason says nothing bad.
