@@ -70,6 +70,82 @@ func TestClassifyAndLeaveAlone(t *testing.T) {
 			"error_code: 500, error: {'message': 'prompt 参数非法', 'type': 'invalid_request_error'}", BadRequest,
 			"error_code: 500, error: {'message': 'the server had an error', 'type': 'server_error'}", ServerError,
 		},
+		{
+			"DeprecationWarning: the class was deprecated, run `pip install -U x`", None,
+			"Error: the model m-1 is deprecated and no longer available", ModelNotFound,
+		},
+		{
+			"InsecureRequestWarning: Unverified HTTPS request. Adding certificate verification is advised", None,
+			"SSLError: certificate verify failed", Connection,
+		},
+		{
+			"5 hour usage limit 77% remaining", None,
+			"You've reached your usage limit", QuotaExhausted,
+		},
+		{
+			"You've hit your session limit · resets 1:40pm", QuotaExhausted,
+			"You've hit your rate limit, too many requests in this minute", RateLimited,
+		},
+		{
+			"Your organization has disabled API key authentication for this product", Auth,
+			"Your organization has been disabled", AccountSuspended,
+		},
+		{
+			"API Key 不正确或为空, 请检查后重试", Auth,
+			"请求参数错误", BadRequest,
+		},
+		{
+			`level=error msg="aborting with incomplete response" error="context canceled"`, Cancelled,
+			`level=error msg="aborting with incomplete response" error="unexpected EOF"`, Truncated,
+		},
+		{
+			`{"statusCode": 403, "message": "Out of call volume quota. Quota will be replenished in 02:10:00."}`, QuotaExhausted,
+			`{"statusCode": 429, "message": "Rate limit is exceeded. Try again in 27 seconds."}`, RateLimited,
+		},
+		{
+			"[error] 7#7: *1 api.example.com could not be resolved (3: Host not found)", Connection,
+			"[error] 7#7: *1 api.example.com could not be resolved (110: Operation timed out)", Timeout,
+		},
+		{
+			"[error] 7#7: *1 upstream sent no valid HTTP/1.0 header while reading response header from upstream", BadGateway,
+			"[error] 7#7: *1 upstream prematurely closed connection while reading response header from upstream", Connection,
+		},
+		{
+			"[alert] 7#7: 1024 worker_connections are not enough", Overloaded,
+			"[notice] 7#7: using the epoll event method, 1024 worker_connections", None,
+		},
+		{
+			"AH01102: error reading status line from remote server 10.0.0.8:8000", BadGateway,
+			"(70007)The timeout specified has expired: AH01102: error reading status line from remote server", Timeout,
+		},
+		{
+			"upstream connect error or disconnect/reset before headers. reset reason: connection timeout", Connection,
+			"Error: connection timeout after 10 s", Timeout,
+		},
+		{
+			"ssl.SSLEOFError: EOF occurred in violation of protocol", Connection,
+			"unexpected EOF", Truncated,
+		},
+		{
+			"aiohttp: Timeout on reading data from socket", Timeout,
+			"timeout while reading the stream: no next chunk", Truncated,
+		},
+		{
+			"Tool choice is not supported for this model", BadRequest,
+			"Error: the model m-1 is not supported", ModelNotFound,
+		},
+		{
+			`messages: first message must use the "user" role`, BadRequest,
+			"first message of 20, model m-1", None,
+		},
+		{
+			"The model m-1 is at a cold start, please retry in a minute", Unavailable,
+			"cold start of m-1 took 20 s", None,
+		},
+		{
+			"limit of 60 requests per minute, 59 remain", None,
+			"limited to 60 requests per minute: too many requests", RateLimited,
+		},
 	}
 	for _, tt := range tests {
 		for text, want := range map[string]Class{tt.text: tt.want, tt.other: tt.leave} {

@@ -51,10 +51,10 @@ var moneyRules = []rule{
 		not:  []string{"per day", "daily", "request too large", "exceeded token quota per month"},
 	},
 	{
-		name: "quota code", class: QuotaExhausted, confidence: sure, from: "OpenAI, Anthropic, Google, Alibaba, Tencent, Baidu, Volcengine, Moonshot, watsonx, DeepSeek error references; LiteLLM and one-api sources", doc: []string{
+		name: "quota code", class: QuotaExhausted, confidence: sure, from: "OpenAI, Anthropic, Google, Alibaba, Tencent, Baidu, Volcengine, Moonshot, watsonx, DeepSeek, Azure API Management error references; LiteLLM and one-api sources", doc: []string{
 			"insufficient_quota", "billing_error", "billing_hard_limit", "billing_not_active", "budget_exceeded", "BudgetExceededError", "ExceededBudget", "insufficient_credits", "insufficient_balance", "insufficient_funds", "payment_required",
 			"usage_limit_reached", "usage_limit_exceeded", "spend_limit", "insufficient_user_quota", "credits_exhausted", "credit_exhausted", "quota_exceeded", "exceeded_quota", "ServiceQuotaExceeded", "subscription_required", "monthly_limit", "resourcepackageexhausted",
-			"resource_package_exhausted", "Arrearage", "account_overdue", "AllocationQuota", "token_quota_exceeded", "pre_consume_token_quota_failed", "quota_exhausted", "exceeded your current quota", "credit balance is too low", "quota_not_enough", "ResourcePackExhausted", "DailyFlowLimit", "token_quota_reached", "SetLimitExceeded", "ServiceOverdue", "ServiceStopArrears", "exceeded_current_quota", "api total request limit", "cost_cap",
+			"resource_package_exhausted", "Arrearage", "account_overdue", "AllocationQuota", "token_quota_exceeded", "pre_consume_token_quota_failed", "quota_exhausted", "exceeded your current quota", "credit balance is too low", "quota_not_enough", "ResourcePackExhausted", "DailyFlowLimit", "token_quota_reached", "SetLimitExceeded", "ServiceOverdue", "ServiceStopArrears", "exceeded_current_quota", "api total request limit", "cost_cap", "call volume quota", "quota will be replenished",
 		}, not: []string{"over capacity", "overloaded", "at capacity", "负载", "per minute"},
 	},
 	{
@@ -75,16 +75,16 @@ var moneyRules = []rule{
 			{a: []string{"exceeded your", "exceeds your", "used up your"}, b: []string{"usage|", "allotment", "allocation", "allowance", "entitlement"}, within: 32},
 			{a: []string{"you re out of", "you are out of"}, b: []string{"usage", "messages", "requests", "credits", "tokens"}, within: 24},
 			{a: []string{"subscription", "|plan|", "membership", "|license", "billing", "|package"}, b: []string{"|expired", "has ended", "|lapsed", "|inactive", "not active", "was cancelled", "was canceled", "past due", "not enabled", "has been disabled"}, within: 32},
-		}, not: []string{"error code 429", "over capacity", "overloaded", "负载已", "check quota", "no capacity", "auth_unavailable", "没有可用", "token rate limit exceeded"},
+		}, not: []string{"error code 429", "over capacity", "overloaded", "负载已", "check quota", "% remaining", "% left|", "no capacity", "auth_unavailable", "没有可用", "token rate limit exceeded"},
 	},
 	{
-		name: "allowance of a day or more", class: QuotaExhausted, from: "Groq, Google, OpenRouter, Anthropic limits", doc: []string{"(TPD)", "(RPD)", "PerDay", "free-models-per-day", "5-hour limit", "5 hour limit"},
+		name: "allowance of a day or more", class: QuotaExhausted, from: "Groq, Google, OpenRouter, Anthropic limits, Claude Code", doc: []string{"(TPD)", "(RPD)", "PerDay", "free-models-per-day", "5-hour limit", "5 hour limit", "hit your session limit", "hit your weekly limit", "hit your Opus limit", "hit your monthly"},
 		any: []string{"limit for today", "plan limit", "trial limit", "trial request limit", "trial usage limit", "limit of your plan", "reset your limit", "limit will reset", "limit resets", "limit reached · resets", "hour limit reached", "weekly limit", "daily limit", "daily quota"},
 		near: []near{{
 			a: []string{"|limit", "quota", "usage limit", "allowance", "too many tokens", "too many requests", "限额", "调用次数"}, within: 64,
 			b: []string{"per day", "|daily", "|today|", "24 hours", "per week", "this week", "this month", "per month", "calls / month", "calls/month", "requests / month", "requests/month", "tokens/month", "calls / day", "calls/day", "requests / day", "requests/day", "tokens/day", "5 hour", "resets at", "will reset at", "per 86400s", "每日", "今日", "每天"},
 		}},
-		not: []string{"x ratelimit", "ratelimit limit"},
+		not: []string{"x ratelimit", "ratelimit limit", "% remaining", "% left|"},
 	},
 }
 

@@ -55,9 +55,9 @@ var gatewayRules = []rule{
 
 var capacityRules = []rule{
 	{
-		name: "overload code", class: Overloaded, confidence: sure, from: "Anthropic, OpenAI, Moonshot, Vertex, Mistral, Bedrock, AWS, Tencent, Cloudflare, Cerebras error references; Java pools; the drill gateway", doc: []string{
+		name: "overload code", class: Overloaded, confidence: sure, from: "Anthropic, OpenAI, Moonshot, Vertex, Mistral, Bedrock, AWS, Tencent, Cloudflare, Cerebras error references; Java pools; nginx; the drill gateway", doc: []string{
 			"overloaded_error", "server_is_overloaded", "server_overloaded", "engine_overloaded", "model_overloaded", "queue_full", "queue_timeout", "error-code-429", "capacity_exceeded", "service_tier_capacity", "insufficient_system_resource", "model_at_capacity",
-			"slow_down", "ServerOverloaded", "no_capacity", "DSQ", "Model is overloaded", "maximum queue size", "EngineServerLimitExceeded", "no more data centers", "BulkheadFull", "RejectedExecution", "PendingLimitException", "queue_exceeded", "excess queuing",
+			"slow_down", "ServerOverloaded", "no_capacity", "DSQ", "Model is overloaded", "maximum queue size", "EngineServerLimitExceeded", "no more data centers", "BulkheadFull", "RejectedExecution", "PendingLimitException", "worker_connections are not enough", "queue_exceeded", "excess queuing",
 		}, not: []string{"dsqid", "may slow down", "might slow down", "could slow down", "can slow down", "will slow down", "slow down the", "slow down perf"},
 	},
 	{
@@ -80,9 +80,9 @@ var capacityRules = []rule{
 	{name: "resource exhausted", class: RateLimited, from: "Google, gRPC", doc: []string{"resource has been exhausted", "RESOURCE_EXHAUSTED"}, except: []int{503}},
 	{name: "resource of a server exhausted", class: Overloaded, from: "gRPC", doc: []string{"RESOURCE_EXHAUSTED"}},
 	{
-		name: "rate words", class: RateLimited, faint: []string{"rate limit", "ratelimit", "per minute", "|rpm|", "|tpm|", "per second", "throttl", "速率", "频率", "限流", "并发", "每分钟"},
+		name: "rate words", class: RateLimited, faint: []string{"rate limit", "ratelimit", "requests per min", "tokens per min", "per minute", "|rpm|", "|tpm|", "per second", "throttl", "速率", "频率", "限流", "并发", "每分钟"},
 		any: []string{
-			"too many requests", "toomanyrequests", "hit rate limit", "hit the rate limit", "hit a rate limit", "hitting rate limit", "due to rate limit", "rate limit hit", "requests per min", "tokens per min", "(rpm)", "(tpm)", "concurrency limit", "concurrency exceeded", "max parallel requests",
+			"too many requests", "toomanyrequests", "hit rate limit", "hit the rate limit", "hit a rate limit", "hitting rate limit", "due to rate limit", "rate limit hit", "(rpm)", "(tpm)", "concurrency limit", "concurrency exceeded", "max parallel requests",
 			"too many tokens", "too many concurrent", "requests too frequent", "too quickly", "reduce your request rate", "request rate is too", "max request concurrency", "max organization concurrency", "request frequency", "too frequently", "too frequent,", "reduce concurrency", "reduce frequency", "reduce the frequency", "slow down|", "too fast|", "quota exceeded", "enqueued token limit", "reduced rate limit", "limit of requests", "请求过于频繁", "频繁",
 			"请求数限制", "请求过多", "次数过多", "限频", "流量受限", "速度过快",
 		}, near: []near{

@@ -23,7 +23,7 @@ var streamRules = []rule{
 			a: []string{"mid response", "mid stream", "midstream", "mid generation", "mid answer", "mid sentence", "mid turn", "mid reply", "mid flight"}, within: 64,
 			b: []string{"drop", "|cut", "|failed", "|lost", "closed", "disconnect", "terminat", "interrupt", "stopped", "died", "abort", "|broke|"},
 		}},
-		not: []string{"end of stream on", "client prematurely closed", "client closed the", "client disconnect", "client went away", "client left", "stream disconnected before completion", "skip truncated", "stream was reset:cancel", "prompt was truncated", "input was truncated", "message was truncated", "log was truncated"},
+		not: []string{"end of stream on", "context canceled", "violation of protocol", "client prematurely closed", "client closed the", "client disconnect", "client went away", "client left", "stream disconnected before completion", "skip truncated", "stream was reset:cancel", "prompt was truncated", "input was truncated", "message was truncated", "log was truncated"},
 	},
 	{
 		name: "finish reason of a limit", class: Truncated, confidence: sure, domain: ByCaller, retry: RetryNever, from: "OpenAI, Anthropic, Google response schemas", doc: []string{
@@ -52,10 +52,10 @@ var transportRules = []rule{
 		not:  []string{"client.timeout", "timed out", "httpclient.timeout", "due to timeout", "due to a timeout", "timeout exceeded", "timeout error", "exceeded the timeout", "exceeded its timeout", "engine dead"},
 	},
 	{
-		name: "time ran out", class: Timeout, from: "Go, Python, undici, gRPC, Google, AWS, Cloudflare, Envoy, nginx, Java, Ruby, Erlang, Windows", doc: []string{
+		name: "time ran out", class: Timeout, from: "Go, Python, aiohttp, undici, gRPC, Google, AWS, Cloudflare, Envoy, nginx, Java, Ruby, Erlang, Windows", doc: []string{
 			"timeout_error", "APITimeoutError", "ReadTimeout", "ConnectTimeout", "DEADLINE_EXCEEDED", "deadline expired", "ModelTimeout", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT", "i/o timeout", "TLS handshake timeout", "INTEGRATION_TIMEOUT",
 			"TimeoutError", "TimeoutException", "InterruptedIOException: timeout", "SocketTimeout", "upstream_timeout", "response_timeout", "ESOCKETTIMEDOUT", "error code: 522", "error code: 524", "a timeout occurred", "ERR_TIMED_OUT", "PoolTimeout", "HEADERS_TIMEOUT", "GatewayTimeout",
-			"ReadTimeoutError", "operation was timeout", "error code 524", "error code 522", "stream_idle_timeout", "TimedOut|", "curl: (28)", "OpenTimeout", "WriteTimeout", "execution expired", "(EXIT) time out", "did not properly respond",
+			"ReadTimeoutError", "operation was timeout", "error code 524", "error code 522", "stream_idle_timeout", "TimedOut|", "curl: (28)", "OpenTimeout", "WriteTimeout", "execution expired", "(EXIT) time out", "did not properly respond", "timeout on reading data", "timeout specified has expired",
 		},
 		faint: []string{"timeout:|", ":timeout|", "等待时间"},
 		any: []string{
@@ -64,7 +64,7 @@ var transportRules = []rule{
 			"did not answer", "not answer in", "never responded", "never answered", "no answer from", "took longer than", "no response received", "did not respond", "not respond in time", "stopped responding", "unresponsive", "gave up waiting", "gave up after", "wait time exceeded", "maximum wait", "maximum execution time", "maximum duration", "ping timeout", "within the timeout", "响应时间过长",
 		},
 		near: []near{{a: []string{"no bytes", "no data", "no tokens", "no first token", "nothing received", "no answer", "no reply", "no output"}, b: []string{"within", "after", "seconds"}, within: 40}, {a: []string{"exceeded", "exceeds"}, b: []string{"timeout", "time out", "time limit", "first token"}, within: 32}},
-		not:  []string{"engine iteration timed out", "cooldown time"},
+		not:  []string{"engine iteration timed out", "cooldown time", "upstream connect error"},
 	},
 	{
 		name: "no answer of a named kind", class: ServerError, from: "codex", all: []string{"stream disconnected before completion"}, any: []string{"error occurred while processing", "server error", "internal error"},
@@ -75,7 +75,7 @@ var transportRules = []rule{
 			"upstream connect error", "upstream_reset_before_response", "NewConnectionError", "Max retries exceeded with url", "{connection_termination}", "{connection_failure}", "reset reason: connection", "connection_failure", "ConnectError", "exception - connection error", "ClientConnectorError", "reqwest::Error { kind: Request", "RemoteProtocolError", "ServerDisconnected", "UND_ERR_SOCKET",
 			"CERTIFICATE_VERIFY_FAILED", "error code 520", "error code 521", "error code 523", "error code 525", "error code 526", "error code:520", "error code:521", "error code:523", "error code:525", "error code:526", "error code:1016", "WinError 10061", "WinError 10054", "Errno 111", "Errno 104",
 			"prematurely closed connection while reading response header", "web server is down", "web server is returning an unknown error", "ERR_CONNECTION", "ERR_SSL", "ERR_NETWORK", "UNABLE_TO_VERIFY", "UNABLE_TO_GET_ISSUER", "DEPTH_ZERO_SELF_SIGNED", "SELF_SIGNED_CERT", "ERR_TLS", "SSL_ERROR",
-			"SSLHandshakeException", "SocketException", "ConnectException", "NoRouteToHost", "HttpHostConnect", "ClosedChannelException", "prematurely closed before response", "an error occurred while sending the request", "unable to read data from the transport", "error sending request for url", "curl: (7)", "curl: (6)", "curl: (35)", "curl: (52)", "curl: (56)", "ClientCertUntrusted", "ReadError|", "ConnectionResetError", "BrokenPipe", "ERR_NAME_NOT_RESOLVED", "dial tcp", "dial unix", "ERR_INTERNET_DISCONNECTED", "ERR_EMPTY_RESPONSE", "ERR_ADDRESS_UNREACHABLE", "ERR_TUNNEL_CONNECTION", "ERR_PROXY_CONNECTION", "ERR_CERT", "type error:load failed", "HandshakeException", "NoHttpResponse", "gave HTTP response to HTTPS", "host not found in upstream", "with the specified hostname", "do_request_failed", "failed to set the current peer", "IncompleteMessage", "UnresolvedAddress", "NoResponseDataReceived", "name could not be resolved", "unable to resolve", "error trying to connect", "tcp connect error", "积极拒绝", "unexpected end of stream on",
+			"SSLHandshakeException", "SocketException", "ConnectException", "NoRouteToHost", "HttpHostConnect", "ClosedChannelException", "prematurely closed before response", "an error occurred while sending the request", "unable to read data from the transport", "error sending request for url", "curl: (7)", "curl: (6)", "curl: (35)", "curl: (52)", "curl: (56)", "ClientCertUntrusted", "ReadError|", "ConnectionResetError", "BrokenPipe", "ERR_NAME_NOT_RESOLVED", "dial tcp", "dial unix", "ERR_INTERNET_DISCONNECTED", "ERR_EMPTY_RESPONSE", "ERR_ADDRESS_UNREACHABLE", "ERR_TUNNEL_CONNECTION", "ERR_PROXY_CONNECTION", "ERR_CERT", "type error:load failed", "HandshakeException", "NoHttpResponse", "gave HTTP response to HTTPS", "host not found in upstream", "could not be resolved", "with the specified hostname", "do_request_failed", "failed to set the current peer", "IncompleteMessage", "UnresolvedAddress", "NoResponseDataReceived", "name could not be resolved", "unable to resolve", "error trying to connect", "tcp connect error", "积极拒绝", "unexpected end of stream on",
 		},
 		faint: []string{"|dns", "certificate", "ssl:", "tls:", "tls handshake", "reading response header", "connecting to upstream"},
 		any: []string{
@@ -87,7 +87,7 @@ var transportRules = []rule{
 			"could not reach", "cannot reach", "can t reach", "couldn t reach", "unable to reach", "failed to reach", "network issue", "appears to be offline", "network problem", "server not running", "is the server running", "is ollama running", "is it running", "连接断开", "连接已断开", "网络错误", "无法连接", "连接失败", "连接被重置", "连接错误", "网络异常", "|eof|",
 		},
 		near: []near{{a: []string{"|connection", "|socket", "|network", "|websocket", "|web socket", "|transport|"}, b: []string{"|refused", "|reset", "|closed", "|lost", "|dropped", "|aborted", "|broken", "|failed", "unreachable", "|disconnected", "|interrupted", "|terminated", "|rejected", "not connected", "not be established", "not be made", "|died"}, within: 32}, {a: []string{"|websocket", "|web socket"}, b: []string{"|failed", "|closed", "|refused"}, within: 64}},
-		not:  []string{"invalid header", "too big header"},
+		not:  []string{"invalid header", "too big header", "no valid http"},
 	},
 	{name: "a stream that ended for no named cause", class: Truncated, layer: "client", from: "codex", doc: []string{"stream disconnected before completion"}},
 	// LiteLLM gives this name to whatever it cannot place.
