@@ -19,7 +19,7 @@ type (
 		err    error
 	}
 	tickMsg struct{}
-	endMsg  struct{}
+	endMsg  struct{ exit Exit }
 	armMsg  struct{ dialog, turn uint64 }
 )
 
@@ -115,8 +115,12 @@ func (m *model) awaitChange() tea.Cmd {
 
 func (m *model) awaitEnd() tea.Cmd {
 	return m.command(func(ctx context.Context) tea.Msg {
-		<-ctx.Done()
-		return endMsg{}
+		select {
+		case <-ctx.Done():
+			return endMsg{Terminated}
+		case <-m.env.gone:
+			return endMsg{HungUp}
+		}
 	})
 }
 

@@ -18,7 +18,8 @@ type env struct {
 	now  func() time.Time
 	opt  Options
 	keys *keymap
-	auto bool // the theme follows the terminal's background
+	auto bool            // the theme follows the terminal's background
+	gone <-chan struct{} // closed when the terminal has gone
 }
 
 // subject is what the operator looks at: what the log follows and what a lever form starts from. It is
@@ -135,7 +136,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 		m.touch()
 	case endMsg:
-		m.exit = Terminated
+		m.exit = msg.exit
 		return m, tea.Quit
 	default:
 		return m, nil

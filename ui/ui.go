@@ -39,8 +39,9 @@ type Options struct {
 	FPS           int      // snapshots drawn per second, 10 by default, 30 at most
 	Debug         io.Writer
 	Now           func() time.Time
-	Theme         string // dark, light, mono; empty: after the terminal's background
-	Quiet         bool   // no bell on a new burst
+	Theme         string           // dark, light, mono; empty: after the terminal's background
+	Quiet         bool             // no bell on a new burst
+	Lost          func(error) bool // whether an error is what the system says of a terminal that has gone; the end of In always is
 
 	pause func(context.Context, time.Duration) bool // waits out a time, and is false where ctx ends before; nil: by the clock
 }
@@ -53,6 +54,7 @@ const (
 	Quit        Exit = iota // the operator left
 	Interrupted             // ctrl+c, twice where a lever was out
 	Terminated              // the context ended: a signal, or the rest of the program
+	HungUp                  // the terminal has gone: its window was closed, or the line to it broke
 	Crashed                 // a panic; the terminal is restored and the error says so
 )
 
@@ -65,11 +67,14 @@ func (e Exit) String() string {
 		return "interrupted"
 	case Terminated:
 		return "terminated"
+	case HungUp:
+		return "hung up"
 	}
 	return "crashed"
 }
 
-// Run shows the console until the operator leaves or ctx ends. Signals are the caller's: they end ctx.
+// Run shows the console until the operator leaves, ctx ends or the terminal goes. Signals are the caller's: they end ctx; a
+// terminal that goes need not send one.
 // The terminal is restored whatever happens, and nothing that Run started is left when it returns.
 func Run(ctx context.Context, d Desk, o Options) (Exit, error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -78,9 +83,11 @@ func Run(ctx context.Context, d Desk, o Options) (Exit, error) {
 	defer cancel()
 
 	m := newModel(ctx, crew, d, o)
+	keys := newKeyboard(o)
+	m.env.gone = keys.gone
 	options := []tea.ProgramOption{tea.WithoutSignalHandler(), tea.WithFPS(rendererFPS)}
 	if o.In != nil {
-		options = append(options, tea.WithInput(o.In))
+		options = append(options, tea.WithInput(keys.input()))
 	}
 	if o.Out != nil {
 		options = append(options, tea.WithOutput(o.Out))
@@ -104,6 +111,8 @@ func Run(ctx context.Context, d Desk, o Options) (Exit, error) {
 	switch {
 	case errors.Is(err, tea.ErrProgramPanic):
 		return Crashed, fmt.Errorf("the console broke and was closed; the journal and every lever are as they were: %w", err)
+	case err != nil && (keys.silent() || keys.lost(err)):
+		return HungUp, nil // what a terminal says as it goes is no fault of the console
 	case err != nil:
 		return Crashed, fmt.Errorf("the console could not use the terminal (without one, try `signalbox watch` for plain lines): %w", err)
 	}

@@ -265,31 +265,6 @@ func TestConsoleSignals(t *testing.T) {
 	}
 }
 
-// The terminal's window is closed: there is nothing left to write to, and the record is complete all the same.
-func TestConsoleWindowClosed(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	x := openTerminal(t, dir, "watch", quietLog(t, dir), "--state-dir", "state")
-	x.sees(t, "[1 GRID]", "? keys")
-	if err := x.tty.Close(); err != nil {
-		t.Fatal(err)
-	}
-	done := make(chan struct{})
-	go func() { _ = x.cmd.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(patience):
-		_ = x.cmd.Process.Kill()
-		<-done
-		t.Fatal("it goes on without a terminal")
-	}
-	x.hangUp()
-	if code := x.cmd.ProcessState.ExitCode(); code != 129 {
-		t.Errorf("exit code %d", code)
-	}
-	checkWhole(t, filepath.Join(dir, "state"))
-}
-
 // Two processes append notes while a console is open: all of it is in one unbroken journal, and on the screen.
 func TestConsoleBesideOtherWriters(t *testing.T) {
 	t.Parallel()

@@ -55,29 +55,43 @@ func Main(args []string, s Streams) int {
 	return a.exit(root.ExecuteContext(ctx))
 }
 
-// withSignals ends the context on SIGINT, SIGTERM and SIGHUP, and remembers which it was. A second
-// signal ends the process as usual. A lost terminal (SIGHUP) must leave the record complete, like any other end.
+// withSignals ends the context on SIGINT, SIGTERM and SIGHUP, and remembers which it was. A second one of the first two ends the
+// process as usual. A lost terminal (SIGHUP) must leave the record complete, like any other end: it is told by the shell and
+// again by the system when the shell has gone, so that nothing follows from hearing it twice. Who is started with it ignored, as nohup
+// does, goes on.
 func (a *app) withSignals(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
-	ch := make(chan os.Signal, 1)
-	signal.Notify(ch, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	asked, lost := make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(lost, syscall.SIGHUP)
+	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		var sig os.Signal
 		select {
-		case sig := <-ch:
-			if n, ok := sig.(syscall.Signal); ok {
-				a.signal.Store(int32(n))
-			}
-			signal.Stop(ch)
-			cancel()
+		case sig = <-asked:
+		case sig = <-lost:
 		case <-ctx.Done():
+			return
 		}
+		a.endedBy(sig)
+		signal.Stop(asked)
+		cancel()
 	}()
 	return ctx, func() {
-		signal.Stop(ch)
+		signal.Stop(asked)
+		signal.Stop(lost)
 		cancel()
 		<-done
+	}
+}
+
+// endedBy remembers what ended the invocation; what came first counts.
+func (a *app) endedBy(sig os.Signal) {
+	if n, ok := sig.(syscall.Signal); ok {
+		a.signal.CompareAndSwap(0, int32(n))
 	}
 }
 

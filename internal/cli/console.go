@@ -40,7 +40,7 @@ func (a *app) console(ctx context.Context, st *station) error {
 	st.setGuard(func(what string, recovered any) {
 		once.Do(func() { cancel(fmt.Errorf("%s broke: %v\n%s", what, recovered, debug.Stack())) })
 	})
-	o := ui.Options{In: a.In, Out: a.Out, NoColor: a.g.noColor || os.Getenv("NO_COLOR") != "", ASCII: a.g.ascii, Environ: os.Environ()}
+	o := ui.Options{In: a.In, Out: a.Out, Lost: hungUp, NoColor: a.g.noColor || os.Getenv("NO_COLOR") != "", ASCII: a.g.ascii, Environ: os.Environ()}
 	if a.g.debug != "" {
 		f, err := os.OpenFile(a.g.debug, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 		if err != nil {
@@ -50,8 +50,11 @@ func (a *app) console(ctx context.Context, st *station) error {
 		o.Debug = f
 	}
 	how, err := ui.Run(ctx, client, o)
-	if how == ui.Interrupted {
-		a.signal.Store(int32(syscall.SIGINT)) // ctrl+c is a key to a raw terminal; scripts see the signal's code
+	switch how {
+	case ui.Interrupted:
+		a.endedBy(syscall.SIGINT) // ctrl+c is a key to a raw terminal; scripts see the signal's code
+	case ui.HungUp:
+		a.endedBy(syscall.SIGHUP) // which comes before, later or, to who does not lead the terminal's session, never
 	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strings"
 	"syscall"
 
@@ -48,6 +50,10 @@ var errFindings = errors.New("findings")
 
 // exit is the one place that turns an error into text and exit code.
 func (a *app) exit(err error) int {
+	if a.lostTerminal(err) {
+		a.endedBy(syscall.SIGHUP)
+		err = nil
+	}
 	if n := a.signal.Load(); n != 0 && (err == nil || errors.Is(err, context.Canceled) || errors.Is(err, errFindings)) {
 		if syscall.Signal(n) == syscall.SIGINT {
 			return 130
@@ -66,6 +72,30 @@ func (a *app) exit(err error) int {
 	code, try := verdict(err)
 	a.complain(err, try)
 	return code
+}
+
+// lostTerminal tells whether a stream failed because its terminal has gone, which may be seen before the signal that says so.
+func (a *app) lostTerminal(err error) bool {
+	var at *fs.PathError
+	if !errors.As(err, &at) || !hungUp(at.Err) {
+		return false
+	}
+	for _, s := range []any{a.In, a.Out, a.Err} {
+		if f, ok := s.(*os.File); ok && f.Name() == at.Path {
+			return true
+		}
+	}
+	return false
+}
+
+// hungUp tells whether an error is what the system says of a terminal that is none any more.
+func hungUp(err error) bool {
+	for _, e := range []error{syscall.EIO, syscall.ENXIO, syscall.ENODEV, syscall.ENOTTY} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 func verdict(err error) (code int, try string) {

@@ -11,15 +11,21 @@ import (
 type plainLines struct {
 	desk *desk.Client
 	say  func(format string, args ...any)
+	lost func() error // why the lines cannot be said any more; nil: it does not matter
 	seq  int64
 }
 
-// follow prints until ctx ends or done is closed; look sees each snapshot.
+// follow prints until ctx ends, done is closed or nobody takes the lines; look sees each snapshot.
 func (p *plainLines) follow(ctx context.Context, done <-chan struct{}, look func(*desk.Snapshot)) error {
 	for {
 		s := p.desk.Snapshot()
 		look(s)
 		p.print(s)
+		if p.lost != nil {
+			if err := p.lost(); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-p.desk.Changed():
 		case <-done:

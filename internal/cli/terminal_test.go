@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -48,11 +49,17 @@ func openTerminal(t *testing.T, dir string, args ...string) *terminal {
 // runTerminal starts a command in a terminal.
 func runTerminal(t *testing.T, dir string, cmd *exec.Cmd) *terminal {
 	t.Helper()
+	return runTerminalAs(t, dir, cmd, &syscall.SysProcAttr{Setsid: true, Setctty: true})
+}
+
+// runTerminalAs is runTerminal for a command that need not own its terminal.
+func runTerminalAs(t *testing.T, dir string, cmd *exec.Cmd, attr *syscall.SysProcAttr) *terminal {
+	t.Helper()
 	const width, height = 120, 40
 	x := &terminal{cmd: cmd, em: vt.NewEmulator(width, height), read: make(chan struct{})}
 	x.cmd.Dir = dir
 	x.cmd.Env = append(os.Environ(), "TERM=xterm-256color", "HOME="+dir, "TMPDIR="+dir, "NO_COLOR=", "TZ=UTC")
-	tty, err := pty.StartWithSize(x.cmd, &pty.Winsize{Cols: width, Rows: height})
+	tty, err := pty.StartWithAttrs(x.cmd, &pty.Winsize{Cols: width, Rows: height}, attr)
 	if err != nil {
 		t.Fatal(err)
 	}

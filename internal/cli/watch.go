@@ -152,7 +152,8 @@ type watching struct {
 func (w *watching) plain(ctx context.Context) error {
 	c := w.station.desk.Connect()
 	defer c.Close()
-	follow := (&plainLines{desk: c, say: sayTo(w.app.Out)}).follow
+	out := printer{w: w.app.Out}
+	follow := (&plainLines{desk: c, say: out.line, lost: func() error { return out.err }}).follow
 	if w.json {
 		follow = (&plainJSON{app: w.app, desk: c, told: map[string]toldSource{}}).follow
 	}
