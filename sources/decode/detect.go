@@ -83,6 +83,7 @@ func detectIn(around []string, raw [][]byte, opt Options) Detection {
 	if len(raw) > SampleLines {
 		raw = raw[:SampleLines]
 	}
+	raw = plainSample(raw)
 	if d, ok := detectWrapper(around, raw, true, opt); ok {
 		return d
 	}
@@ -130,6 +131,21 @@ func detectIn(around []string, raw [][]byte, opt Options) Detection {
 		Format: Text, Confidence: float64(t.requests) / float64(t.lines),
 		Why: fmt.Sprintf("no known format: of the first %d lines, %d tell of a failure", t.lines, t.requests),
 	}
+}
+
+// plainSample takes a terminal's colours off the lines of a sample.
+func plainSample(raw [][]byte) [][]byte {
+	for i, line := range raw {
+		if bytes.IndexByte(line, 0x1b) < 0 {
+			continue
+		}
+		plain := slices.Clone(raw)
+		for ; i < len(raw); i++ {
+			plain[i] = uncoloured(raw[i])
+		}
+		return plain
+	}
+	return raw
 }
 
 // confidence counts one line more than a sample has: of a format whose shape is its own that line surely is,
@@ -185,7 +201,7 @@ func detectWrapper(around []string, raw [][]byte, sure bool, opt Options) (Detec
 func unwrapSample(c *chain, sample [][]byte) (inside [][]byte, wraps, lines int) {
 	keep := func(w *wrapped) {
 		if w.skip == "" && len(bytes.TrimSpace(w.text)) > 0 {
-			inside = append(inside, bytes.Clone(w.text))
+			inside = append(inside, bytes.Clone(uncoloured(w.text)))
 		}
 	}
 	for _, line := range sample {

@@ -271,11 +271,25 @@ func (s *Stream) detect(sample [][]byte) Detection {
 // line takes one line out of its wrappers.
 func (s *Stream) line(raw []byte, now time.Time) {
 	lost := s.chain.lost
+	if len(raw) > 0 && raw[0] != '{' {
+		raw = s.plainly(raw)
+	}
 	w := s.chain.unwrap(raw, now)
 	s.tally.Lost += s.chain.lost - lost
 	if w != nil {
+		if len(s.chain.names) > 0 {
+			w.text = s.plainly(w.text)
+		}
 		s.take(w, raw, now)
 	}
+}
+
+// plainly takes a terminal's colours off a line, but for a decoder that knows its own.
+func (s *Stream) plainly(line []byte) []byte {
+	if _, knows := s.dec.(*litellm); knows {
+		return line
+	}
+	return uncoloured(line)
 }
 
 // decode makes a record of what was inside. raw is the line as it was read. Every line of an envelope counts

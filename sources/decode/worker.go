@@ -125,9 +125,9 @@ func lastLine(buf []byte) int {
 	return at
 }
 
-// mayBelong tells whether a line may be part of what stands before it or comes after it, or stand for nothing.
+// mayBelong tells whether a line may be part of what stands before it or comes after it, stand for nothing, or be coloured.
 func mayBelong(line []byte) bool {
-	return len(bytes.TrimSpace(line)) == 0 || traceOf(line) != noTrace || goesOn(line)
+	return line[0] == 0x1b || len(bytes.TrimSpace(line)) == 0 || traceOf(line) != noTrace || goesOn(line)
 }
 
 // cutLine gives the line at an offset as a Splitter does, where it begins, and the offset of the next.
