@@ -180,13 +180,16 @@ func detectWrapper(around []string, raw [][]byte, sure bool, opt Options) (Detec
 			continue
 		}
 		with := append(slices.Clone(around), wr.name)
-		_, n, lines := unwrapSample(newChain(with, raw, zoneOf(opt)), raw)
+		inside, n, lines := unwrapSample(newChain(with, raw, zoneOf(opt)), raw)
 		if n == 0 || float64(n) < wrapsFrom*float64(lines) {
 			continue
 		}
 		d := detectIn(with, raw, opt)
 		if !wr.text && Inner(d.Format) == Text && (wr.name != Compose || !barred(raw)) {
 			continue
+		}
+		if wr.name == Prefix && !tellsSuccess(Inner(d.Format), inside, opt) {
+			continue // objects, but not of requests: perhaps the answers to failed ones, whose lines say more
 		}
 		d.Format = wr.name + between + d.Format
 		d.Confidence *= float64(n) / float64(lines)

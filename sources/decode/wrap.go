@@ -21,6 +21,7 @@ const (
 	Syslog     = "syslog"     // RFC 3164 and RFC 5424
 	Klog       = "klog"       // E1121 10:00:00.123456 7 file.go:10] text
 	Timestamps = "timestamps" // kubectl logs --timestamps, docker logs -t: TIME text
+	Prefix     = "prefix"     // a logger's own text before a JSON object: TIME LEVEL text {"...
 )
 
 // between joins the names of wrappers and of the format inside, outermost first: "kubectl+cri+json".
@@ -70,6 +71,7 @@ var wrapTable = []struct {
 	{Syslog, false, true, func() opener { return syslogLine{} }},
 	{Klog, false, true, func() opener { return klogLine{} }},
 	{Timestamps, false, false, func() opener { return stampedLine{} }},
+	{Prefix, false, false, func() opener { return newPrefixLine() }},
 }
 
 // Wrappers lists the wrappers by name.
