@@ -146,6 +146,30 @@ func TestClassifyAndLeaveAlone(t *testing.T) {
 			"limit of 60 requests per minute, 59 remain", None,
 			"limited to 60 requests per minute: too many requests", RateLimited,
 		},
+		{
+			"[CRITICAL] WORKER TIMEOUT (pid:31)", Timeout,
+			"[INFO] 4 workers, timeout 30", None,
+		},
+		{
+			"LLM call did not complete within 30s", Timeout,
+			"LLM call completed within 30s", None,
+		},
+		{
+			"SSL routines: wrong version number", Connection,
+			"version number 1.30.2", None,
+		},
+		{
+			"Missing required scope: inference.write", Auth,
+			"Missing required parameter: 'model'", BadRequest,
+		},
+		{
+			"This model is gated. You must be authenticated to use it.", Auth,
+			"This model is not available", ModelNotFound,
+		},
+		{
+			"the prompt does not fit in the context", ContextOverflow,
+			"the prompt fits, 400 of 8192 tokens", None,
+		},
 	}
 	for _, tt := range tests {
 		for text, want := range map[string]Class{tt.text: tt.want, tt.other: tt.leave} {

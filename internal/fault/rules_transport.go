@@ -52,15 +52,15 @@ var transportRules = []rule{
 		not:  []string{"client.timeout", "timed out", "httpclient.timeout", "due to timeout", "due to a timeout", "timeout exceeded", "timeout error", "exceeded the timeout", "exceeded its timeout", "engine dead"},
 	},
 	{
-		name: "time ran out", class: Timeout, from: "Go, Python, aiohttp, undici, gRPC, Google, AWS, Cloudflare, Envoy, nginx, Java, Ruby, Erlang, Windows", doc: []string{
+		name: "time ran out", class: Timeout, from: "Go, Python, aiohttp, gunicorn, Apache, undici, gRPC, Google, AWS, Cloudflare, Envoy, nginx, Java, Ruby, Erlang, Windows", doc: []string{
 			"timeout_error", "APITimeoutError", "ReadTimeout", "ConnectTimeout", "DEADLINE_EXCEEDED", "deadline expired", "ModelTimeout", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT", "i/o timeout", "TLS handshake timeout", "INTEGRATION_TIMEOUT",
 			"TimeoutError", "TimeoutException", "InterruptedIOException: timeout", "SocketTimeout", "upstream_timeout", "response_timeout", "ESOCKETTIMEDOUT", "error code: 522", "error code: 524", "a timeout occurred", "ERR_TIMED_OUT", "PoolTimeout", "HEADERS_TIMEOUT", "GatewayTimeout",
-			"ReadTimeoutError", "operation was timeout", "error code 524", "error code 522", "stream_idle_timeout", "TimedOut|", "curl: (28)", "OpenTimeout", "WriteTimeout", "execution expired", "(EXIT) time out", "did not properly respond", "timeout on reading data", "timeout specified has expired",
+			"ReadTimeoutError", "operation was timeout", "error code 524", "error code 522", "stream_idle_timeout", "TimedOut|", "curl: (28)", "OpenTimeout", "WriteTimeout", "execution expired", "(EXIT) time out", "did not properly respond", "timeout on reading data", "timeout specified has expired", "worker timeout",
 		},
 		faint: []string{"timeout:|", ":timeout|", "等待时间"},
 		any: []string{
 			"timed out", "timedout", "timing out", "times out", "upstream timeout", "stream timeout", "response_time_exceeded", "read timeout", "connect timeout", "connection timeout", "write timeout", "request timeout", "response timeout", "gateway timeout", "gateway time out", "deadline exceeded", "socket timeout", "idle timeout", "timeout of |", "timeout after", "exceeded timeout",
-			"did not respond within", "no response within", "no response after", "took too long", "timeout error", "timeout exceeded", "timeout awaiting", "timeout while", "timeout waiting", "due to timeout", "due to a timeout", "because of a timeout", "408 request", "exceeded the time limit", "time limit exceeded", "超时", "没有正确答复",
+			"did not respond within", "did not complete within", "did not finish within", "not complete in time", "not finish in time", "no response within", "no response after", "took too long", "timeout error", "timeout exceeded", "timeout awaiting", "timeout while", "timeout waiting", "due to timeout", "due to a timeout", "because of a timeout", "408 request", "exceeded the time limit", "time limit exceeded", "超时", "没有正确答复",
 			"did not answer", "not answer in", "never responded", "never answered", "no answer from", "took longer than", "no response received", "did not respond", "not respond in time", "stopped responding", "unresponsive", "gave up waiting", "gave up after", "wait time exceeded", "maximum wait", "maximum execution time", "maximum duration", "ping timeout", "within the timeout", "响应时间过长",
 		},
 		near: []near{{a: []string{"no bytes", "no data", "no tokens", "no first token", "nothing received", "no answer", "no reply", "no output"}, b: []string{"within", "after", "seconds"}, within: 40}, {a: []string{"exceeded", "exceeds"}, b: []string{"timeout", "time out", "time limit", "first token"}, within: 32}},
@@ -71,7 +71,7 @@ var transportRules = []rule{
 	},
 	{
 		name: "no connection", class: Connection, domain: ByNetwork, from: "libuv, Go, Python, curl, wget, OpenSSL, Java, Dart, Haskell, Foundation, Windows, Envoy, nginx, Kong, Cloudflare", doc: []string{
-			"ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EPIPE", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EPROTO", "getaddrinfo", "socket hang up", "RemoteDisconnected", "fetch failed", "no such host", "NameResolution", "UnknownHost", "SSLError", "x509", "proxyconnect", "GOAWAY",
+			"ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "EPIPE", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "EPROTO", "getaddrinfo", "socket hang up", "RemoteDisconnected", "fetch failed", "no such host", "NameResolution", "UnknownHost", "SSLError", "x509", "wrong version number", "proxyconnect", "GOAWAY",
 			"upstream connect error", "upstream_reset_before_response", "NewConnectionError", "Max retries exceeded with url", "{connection_termination}", "{connection_failure}", "reset reason: connection", "connection_failure", "ConnectError", "exception - connection error", "ClientConnectorError", "reqwest::Error { kind: Request", "RemoteProtocolError", "ServerDisconnected", "UND_ERR_SOCKET",
 			"CERTIFICATE_VERIFY_FAILED", "error code 520", "error code 521", "error code 523", "error code 525", "error code 526", "error code:520", "error code:521", "error code:523", "error code:525", "error code:526", "error code:1016", "WinError 10061", "WinError 10054", "Errno 111", "Errno 104",
 			"prematurely closed connection while reading response header", "web server is down", "web server is returning an unknown error", "ERR_CONNECTION", "ERR_SSL", "ERR_NETWORK", "UNABLE_TO_VERIFY", "UNABLE_TO_GET_ISSUER", "DEPTH_ZERO_SELF_SIGNED", "SELF_SIGNED_CERT", "ERR_TLS", "SSL_ERROR",
