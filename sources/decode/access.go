@@ -8,7 +8,7 @@ import (
 )
 
 // access decodes the access lines that web servers and proxies write: the common and combined formats of
-// Apache and nginx with what people append to them, Envoy's default, and the lines of uvicorn and werkzeug:
+// Apache and nginx with what people append to them, Envoy's default, the lines of uvicorn and werkzeug, and those of Gin:
 //
 //	10.0.0.1 - - [21/Nov/2026:10:00:00 +0000] "POST /v1/chat/completions HTTP/1.1" 200 512 "-" "curl/8" rt=0.123
 //	[2026-11-21T10:00:00.100Z] "POST /v1/chat/completions HTTP/2" 503 UH 90 19 2 - "-" "curl/8" "5f0e" "llm" "-"
@@ -22,6 +22,7 @@ type access struct {
 	times stamps
 	saw   bool // a line of the format was seen: what else stands in the log belongs to the same server
 	pages pages
+	told  map[string]string // errors, by the id of a request whose access line is to come
 }
 
 func newAccess(opt Options) (Decoder, error) {
@@ -29,7 +30,7 @@ func newAccess(opt Options) (Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &access{rec: newRecorder(opt), names: names, d: draft{zone: zoneOf(opt)}, pages: newPages(), times: stamps{zone: zoneOf(opt)}}, nil
+	return &access{rec: newRecorder(opt), names: names, d: draft{zone: zoneOf(opt)}, pages: newPages(), told: make(map[string]string), times: stamps{zone: zoneOf(opt)}}, nil
 }
 
 func (a *access) Format() string { return Access }
@@ -47,7 +48,10 @@ type accessLine struct {
 func (a *access) Decode(line []byte, received time.Time) (traffic.Record, Result) {
 	l, ok := splitAccess(line)
 	if !ok {
-		return a.other(line)
+		if g, ok := splitGin(line); ok {
+			return a.gin(line, g, received)
+		}
+		return a.other(line, received)
 	}
 	a.saw = true
 	a.d.reset(line[l.from:l.to])
@@ -88,27 +92,34 @@ func (a *access) Decode(line []byte, received time.Time) (traffic.Record, Result
 
 // other says what a line is that is no access line. Beside access lines it is the server's own talk, whose
 // failed requests have access lines too; alone it is not of this format.
-func (a *access) other(line []byte) (traffic.Record, Result) {
+func (a *access) other(line []byte, received time.Time) (traffic.Record, Result) {
 	if a.saw && serverTalk(line) {
+		a.talk(line, received)
 		return traffic.Record{}, Result{Kind: Ignored, Why: "the server's own message; its requests have lines of their own"}
 	}
 	return traffic.Record{}, Result{Why: "not an access line"}
 }
 
-// serverTalk tells a line of nginx's, Apache's or uvicorn's own log.
+// serverTalk tells a line of the server's own log: nginx's, Apache's, uvicorn's, or that of a program around them.
 func serverTalk(line []byte) bool {
 	head := line[:min(len(line), 80)]
-	for _, level := range []string{"INFO: ", "WARNING: ", "ERROR: ", "DEBUG: ", "CRITICAL: "} {
-		if bytes.HasPrefix(head, []byte(level)) {
-			return true
-		}
-	}
 	for _, level := range []string{" [error] ", " [warn] ", " [crit] ", " [alert] ", " [emerg] ", " [notice] ", " [info] ", "] [core:", "] [proxy", "] [mpm_"} {
 		if bytes.Contains(head, []byte(level)) {
 			return true
 		}
 	}
-	return false
+	return bytes.HasPrefix(head, []byte("[GIN-")) || bytes.HasPrefix(head, []byte("[SYS]")) || bytes.Contains(head, []byte(" level=")) ||
+		line[0] != '{' && levelIn(upperWords(head)) != ""
+}
+
+// upperWords leaves of a head what stands in capitals, as levels do that begin a line.
+func upperWords(head []byte) []byte {
+	return bytes.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' {
+			return 'x'
+		}
+		return r
+	}, head)
 }
 
 // maxAccessHead bounds where the request of an access line begins.

@@ -2,6 +2,7 @@ package decode
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -124,5 +125,62 @@ func TestStamp(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: %q, want %q", line, got, want)
 		}
+	}
+}
+
+// Ollama, One API and others log by the Gin framework, between lines of their own.
+func TestAccessOfGin(t *testing.T) {
+	for name, c := range map[string]struct {
+		lines []string
+		want  []string
+	}{
+		"Ollama": {
+			[]string{
+				`time=2026-11-21T12:00:00.123Z level=INFO source=server.go:631 msg="llama runner started in 2.01 seconds"`,
+				`[GIN] 2026/11/21 - 12:00:03 | 200 |  2.345678901s |       127.0.0.1 | POST     "/api/chat"`,
+				`[GIN] 2026/11/21 - 12:00:04 | 404 |     512.3µs |       127.0.0.1 | POST     "/api/generate"`,
+				`[GIN] 2026/11/21 - 12:00:05 | 500 |         2m0s |       127.0.0.1 | POST     "/v1/chat/completions"`,
+				`time=2026-11-21T12:00:05.000Z level=ERROR source=server.go:800 msg="llama runner terminated" error="signal: killed"`,
+				`[GIN] 2026/11/21 - 12:00:06 | 200 |      25.1µs |       127.0.0.1 | GET      "/healthz"`,
+			},
+			[]string{"12:00:03 none 2.345678901s", "12:00:04 model_not_found 512.3µs", "12:00:05 server_error 2m0s"},
+		},
+		"One API": {
+			[]string{
+				`[INFO] 2026/11/21 - 12:00:00 | 2026112112000012345678 | user 1 has enough quota`,
+				`[GIN] 2026/11/21 - 12:00:01 | 2026112112000012345678 | 200 |  1.2s |      10.0.1.5 |    POST /v1/chat/completions`,
+				`[ERR] 2026/11/21 - 12:00:02 | 2026112112000212345679 | relay error (channel id 3, user id: 1): Rate limit reached for gpt-4o on requests per min`,
+				`[GIN] 2026/11/21 - 12:00:02 | 2026112112000212345679 | 429 |  234ms |      10.0.1.5 |    POST /v1/chat/completions`,
+				`[ERR] 2026/11/21 - 12:00:03 | 2026112112000312345680 | 当前分组 default 下对于模型 gpt-4o 无可用渠道`,
+				`[GIN] 2026/11/21 - 12:00:03 | 2026112112000312345680 | 503 |  2ms |      10.0.1.5 |    POST /v1/chat/completions`,
+			},
+			[]string{"12:00:01 none 1.2s", "12:00:02 rate_limited 234ms", "12:00:03 no_healthy_upstream 2ms"},
+		},
+		"vLLM": {
+			[]string{
+				`INFO 11-21 12:00:00 [api_server.py:1289] Starting vLLM API server 0 on http://0.0.0.0:8000`,
+				`INFO 11-21 12:00:05 [async_llm.py:261] Added request chatcmpl-abc.`,
+				`INFO:     10.0.1.5:44112 - "POST /v1/chat/completions HTTP/1.1" 200 OK`,
+				`ERROR 11-21 12:00:13 [core.py:398] EngineCore hit an exception: torch.OutOfMemoryError: CUDA out of memory.`,
+				`INFO:     10.0.1.5:44113 - "POST /v1/chat/completions HTTP/1.1" 500 Internal Server Error`,
+			},
+			[]string{"12:00:05 none 0s", "12:00:13 server_error 0s"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newTestStream(t, Auto)
+			giveAll(s, c.lines, received)
+			s.Settle(received)
+			var got []string
+			for _, rec := range s.Records() {
+				got = append(got, fmt.Sprint(rec.Time.Format(time.TimeOnly), " ", rec.Outcome.Class(), " ", rec.Latency))
+				if strings.Contains(rec.Raw, "10.0.1.5") || strings.Contains(rec.Raw, "127.0.0.1") {
+					t.Errorf("who asked is in %q", rec.Raw)
+				}
+			}
+			if s.Format() != Access || !slices.Equal(got, c.want) || s.Tally().Unparsed != 0 {
+				t.Errorf("as %s: %q, %d unparsed", s.Format(), got, s.Tally().Unparsed)
+			}
+		})
 	}
 }

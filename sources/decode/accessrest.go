@@ -97,7 +97,7 @@ func selfCheck(target []byte) bool {
 // callsModel tells whether a path is one by which a model is asked.
 func callsModel(target []byte) bool {
 	p := path(target)
-	for _, end := range []string{"/completions", "/messages", "/embeddings", "/responses", "/invoke", "/converse", "ontent", "/rerank"} {
+	for _, end := range []string{"/completions", "/messages", "/embeddings", "/responses", "/invoke", "/converse", "ontent", "/rerank", "/api/chat", "/api/generate", "/api/embed"} {
 		if bytes.HasSuffix(p, []byte(end)) {
 			return true
 		}

@@ -328,6 +328,9 @@ func (opt Options) bare() Options {
 }
 
 func tallyOf(d Decoder, sample [][]byte) tally {
+	if a, ok := d.(*access); ok {
+		a.learn(sample)
+	}
 	var t tally
 	for _, line := range sample {
 		if len(line) == 0 {

@@ -107,11 +107,12 @@ func (s *Stream) use(around []string, inner string, sample [][]byte) error {
 	s.dec, s.plain = d, nil
 	s.lone = traceless[inner]
 	s.shortens()
-	if e, ok := d.(*envelope); ok {
-		s.lone = true
+	if l, ok := d.(learner); ok {
 		inside, _, _ := unwrapSample(newChain(around, sample, zoneOf(s.opt)), sample)
-		e.learn(inside)
+		l.learn(inside)
 	}
+	_, envelops := d.(*envelope)
+	s.lone = s.lone || envelops
 	return nil
 }
 

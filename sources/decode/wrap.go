@@ -53,7 +53,7 @@ type opener interface {
 	open(w *wrapped, f frame) bool
 }
 
-// learner is an opener that looks at the first lines before it opens any. Only the outermost one sees them.
+// learner is an opener or a decoder that looks at the first lines before it takes any. Of openers only the outermost one sees them.
 type learner interface{ learn(sample [][]byte) }
 
 // wrapTable has all wrappers, in the order in which detection tries them.

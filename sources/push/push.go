@@ -195,7 +195,7 @@ func (d *Door) stranger(r *http.Request) (Refusal, bool) {
 	kind, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	sum := sha256.Sum256([]byte(token))
 	if !strings.EqualFold(kind, "Bearer") || subtle.ConstantTimeCompare(sum[:], d.token[:]) != 1 {
-		return Refusal{Status: http.StatusUnauthorized, Text: "the token is missing or wrong: send Authorization: Bearer with the token of the source"}, true
+		return Refusal{Status: http.StatusUnauthorized, Text: "the token is missing or wrong: send that of the source as a bearer token, in the header Authorization"}, true
 	}
 	return Refusal{}, false
 }
