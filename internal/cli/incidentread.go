@@ -4,9 +4,10 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"signalbox/internal/filing"
 	"signalbox/internal/incident"
 	"signalbox/internal/traffic"
 )
@@ -236,24 +238,16 @@ func exportOptions(zone string) (o incident.ExportOptions, err error) {
 	return o, nil
 }
 
-// export writes to a file beside the target first, so that no reader sees half of it.
-func (r *record) export(id, format, file string, o incident.ExportOptions) (err error) {
+// export writes to standard output, or to a file whole.
+func (r *record) export(id, format, file string, o incident.ExportOptions) error {
 	if file == "-" || file == "" {
 		return r.exportTo(r.app.Out, format, id, o)
 	}
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
-	if err != nil {
-		return &unreachable{what: "writing the export " + file, err: unwrapPath(err), try: "name a folder that exists with -o, or leave -o out"}
-	}
-	err = r.exportTo(f, format, id, o)
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name()) // the first error is the one to tell
+	err := filing.Write(file, filing.Options{}, func(w io.Writer) error { return r.exportTo(w, format, id, o) })
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &unreachable{what: "writing the export " + file, err: err, try: "name a folder that exists with -o, or leave -o out"}
+	case err != nil:
 		return fmt.Errorf("writing the export %s: %w", file, err)
 	}
 	p := printer{w: r.app.Err}

@@ -10,10 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"signalbox/internal/burst"
+	"signalbox/internal/filing"
 	"signalbox/internal/redact"
 	"signalbox/internal/traffic"
 )
@@ -24,8 +24,6 @@ const (
 	// normalFiles bounds the files of one folder, one for each set of sources, and normalAge their age.
 	normalFiles = 32
 	normalAge   = 8 * 24 * time.Hour
-	// normalTorn is the age from which a file that was being written is what a killed console has left.
-	normalTorn = 10 * time.Minute
 )
 
 // NormalFile keeps what the detector has learned of what is normal, so that the next console on the same sources begins with
@@ -48,6 +46,7 @@ func OpenNormal(dir, sources string, secrets *redact.Redactor, anew bool, now ti
 	sum := sha256.Sum256([]byte(sources))
 	f := &NormalFile{path: filepath.Join(dir, hex.EncodeToString(sum[:12])), anew: anew}
 	f.keep = func(name string) bool { return secrets == nil || secrets.Secrets(name) == name }
+	filing.Tidy(dir, now)
 	tidyNormals(dir, now)
 	return f, nil
 }
@@ -66,9 +65,9 @@ func tidyNormals(dir string, now time.Time) {
 		}
 		age := now.Sub(info.ModTime())
 		switch {
-		case age > normalAge, strings.HasSuffix(e.Name(), ".new") && age > normalTorn:
+		case age > normalAge:
 			_ = os.Remove(filepath.Join(dir, e.Name()))
-		case !strings.HasSuffix(e.Name(), ".new"):
+		case !filing.Torn(e.Name()):
 			kept = append(kept, info)
 		}
 	}
@@ -116,35 +115,11 @@ func (f *NormalFile) read() ([]byte, error) {
 }
 
 // save puts what is normal in place. sync waits for the disk.
-func (f *NormalFile) save(n *burst.Normal, sync bool) (err error) {
-	out, err := os.CreateTemp(filepath.Dir(f.path), filepath.Base(f.path)+".*.new")
-	if err != nil {
-		return f.unkept(err)
+func (f *NormalFile) save(n *burst.Normal, sync bool) error {
+	if err := filing.Put(f.path, n.Encode(f.keep), filing.Options{Lazy: !sync}); err != nil {
+		return fmt.Errorf("what is normal cannot be kept in %s, and after a restart it is learned anew: %w", f.path, err)
 	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(out.Name())
-		}
-	}()
-	_, err = out.Write(n.Encode(f.keep))
-	if err == nil && sync {
-		err = out.Sync()
-	}
-	if err = errors.Join(err, out.Close()); err == nil {
-		err = os.Rename(out.Name(), f.path)
-	}
-	return f.unkept(err)
-}
-
-func (f *NormalFile) unkept(err error) error {
-	if err == nil {
-		return nil
-	}
-	why := err
-	if p := (*fs.PathError)(nil); errors.As(err, &p) {
-		why = p.Err // the name is that of a temporary file, another one each time
-	}
-	return fmt.Errorf("what is normal cannot be kept in %s, and after a restart it is learned anew: %w", f.path, why)
+	return nil
 }
 
 // recall has the detector begin with what an earlier console has learned.

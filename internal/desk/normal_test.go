@@ -108,7 +108,7 @@ func TestNormalFileKeepsLittle(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	torn := filepath.Join(dir, "x.1.new")
+	torn := filepath.Join(dir, ".x.1.new")
 	if err := os.WriteFile(torn, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

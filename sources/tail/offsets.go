@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"signalbox/internal/filing"
 )
 
 const (
@@ -56,6 +58,7 @@ func OpenOffsets(path string, now time.Time) (*Offsets, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("keeping offsets: %w", err)
 	}
+	filing.Tidy(filepath.Dir(path), now)
 	o := &Offsets{path: path, files: make(map[logName]saved)}
 	if err := o.claim(); err != nil {
 		return nil, err
@@ -140,39 +143,11 @@ func (o *Offsets) save(now time.Time, end bool) error {
 	o.wrote, o.dirty = now, false
 	maps.DeleteFunc(o.files, func(_ logName, s saved) bool { return now.Sub(s.at) > resumeWithin })
 	o.wrong = nil
-	if err := replaceFile(o.path, formatOffsets(o.files), end); err != nil {
+	if err := filing.Put(o.path, formatOffsets(o.files), filing.Options{Lazy: !end}); err != nil {
 		o.dirty = true // it is tried again
-		why := err
-		if p := (*fs.PathError)(nil); errors.As(err, &p) {
-			why = p.Err // the name is that of a temporary file, another one each time
-		}
-		o.wrong = fmt.Errorf("how far logs were read cannot be kept in %s, and after a restart lines will come again: %w", o.path, why)
+		o.wrong = fmt.Errorf("how far logs were read cannot be kept in %s, and after a restart lines will come again: %w", o.path, err)
 	}
 	return o.wrong
-}
-
-// replaceFile puts a file in place at once: a reader, or a start after a crash, sees the old or the new one.
-func replaceFile(path string, data []byte, sync bool) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new")
-	if err != nil {
-		return fmt.Errorf("writing beside %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			_ = os.Remove(f.Name())
-		}
-	}()
-	_, err = f.Write(data)
-	if err == nil && sync {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", f.Name(), err)
-	}
-	if err = os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("replacing %s: %w", path, err)
-	}
-	return nil
 }
 
 // Close gives the file free for other programs. What was put is saved when a source ends; an error is that of the

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gofrs/flock"
 
+	"signalbox/internal/filing"
 	"signalbox/internal/gateway"
 	"signalbox/internal/redact"
 )
@@ -107,24 +108,7 @@ func (p *peer) put(ctx context.Context, text string) error {
 		_, err := p.command(ctx, []string{"mv", p.file + ".new", p.file}, nil)
 		return err
 	}
-	path := p.local(p.file)
-	if to, err := filepath.EvalSymlinks(path); err == nil {
-		path = to
-	}
-	mode := fs.FileMode(0o644)
-	if at, err := os.Stat(path); err == nil {
-		mode = at.Mode().Perm()
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // it has moved away where all went well
-	_, err = tmp.WriteString(text)
-	if err = errors.Join(err, tmp.Chmod(mode), tmp.Sync(), tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return filing.Put(p.local(p.file), []byte(text), filing.Options{Mode: 0o644}) // its readers are nginx and people
 }
 
 // alone keeps other consoles of this machine from writing the file meanwhile; over another machine's there is no lock.

@@ -11,11 +11,12 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"sync"
 	"time"
+
+	"signalbox/internal/filing"
 )
 
 // Entry is one runtime key that is set.
@@ -251,16 +252,7 @@ func (s *Source) keep(entries map[string]Entry, version uint64) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", s.file, err)
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(s.file), filepath.Base(s.file)+".*.new")
-	if err != nil {
-		return fmt.Errorf("keeping which levers are out: %w", err)
-	}
-	defer func() { _ = os.Remove(tmp.Name()) }() // it has moved away where all went well
-	_, err = tmp.Write(b)
-	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
-		err = os.Rename(tmp.Name(), s.file)
-	}
-	if err != nil {
+	if err := filing.Put(s.file, b, filing.Options{}); err != nil {
 		return fmt.Errorf("keeping which levers are out in %s: %w", s.file, err)
 	}
 	return nil
