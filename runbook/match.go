@@ -224,3 +224,18 @@ func byWords(b *Book, burst BurstView, note string) (Offer, bool) {
 func containsWord(text, word string) bool {
 	return strings.Contains(text, " "+word) || strings.Contains(strings.ReplaceAll(text, "-", " "), " "+strings.ReplaceAll(word, "-", " "))
 }
+
+// Aftermath tells whether the book is for when it is over: a burst that is live rules it out, whatever else is true.
+func (b *Book) Aftermath() bool {
+	return !b.match.Zero() && b.match.Eval(onlyBurst{}, nil).Truth == False
+}
+
+// onlyBurst knows that there is a burst, and nothing else.
+type onlyBurst struct{}
+
+func (onlyBurst) Ask(q Query) Answer {
+	if q.Metric == "burst" {
+		return Answer{Known: true, Truth: True}
+	}
+	return Answer{Why: "not asked"}
+}

@@ -2,7 +2,6 @@ package desk
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"signalbox/internal/burst"
@@ -251,7 +250,7 @@ func (d *Desk) offers() []OfferView {
 	}
 	for _, after := range []bool{false, true} { // those for when it is over stand last
 		for _, b := range d.o.Books {
-			if !fits[b.ID] && after == strings.HasPrefix(b.Match, "not burst") {
+			if !fits[b.ID] && after == b.Aftermath() {
 				out = append(out, OfferView{ID: b.ID, Title: titleOf(b, nil), Armed: b.Armed})
 			}
 		}
