@@ -67,6 +67,9 @@ func offer(b *Book, burst BurstView, f Facts) (Offer, bool) {
 		return byWords(b, burst, "")
 	}
 	r := b.match.Eval(f, burst.Scope)
+	if r.Truth == True && b.match.Eval(about{f, burst}, burst.Scope).Truth == False {
+		return Offer{}, false // true of what always fails somewhere, and not of this burst
+	}
 	switch r.Truth {
 	case False:
 		return Offer{}, false
@@ -113,28 +116,12 @@ func (e Expr) explains(burst BurstView) (share, exact float64) {
 		if q.metric.Name == "truncated" {
 			named["truncated"] = true
 		}
-		for _, m := range q.where {
-			if (m.Label == "code" || m.Label == "class") && (m.Op == "=" || m.Op == "in") {
-				for _, v := range m.Values {
-					named[v] = true
-				}
-			}
-		}
+		addNamed(named, q.where)
 	})
 	if measure {
 		return 1, 1
 	}
-	classes, codes := map[string]int64{}, map[string]int64{}
-	for class, n := range burst.Classes {
-		if class != "none" {
-			classes[class] = n
-		}
-	}
-	for code, n := range burst.Codes {
-		if code >= 400 {
-			codes[strconv.Itoa(code)] = n
-		}
-	}
+	classes, codes := burst.failures()
 	hit := 0
 	for name := range named {
 		if classes[name]+codes[name] > 0 {
@@ -145,6 +132,57 @@ func (e Expr) explains(burst BurstView) (share, exact float64) {
 		exact = float64(hit) / float64(len(named))
 	}
 	return max(namedShare(classes, named), namedShare(codes, named)), exact
+}
+
+// addNamed adds the classes and codes that a query asks for.
+func addNamed(named map[string]bool, where []Match) {
+	for _, m := range where {
+		if (m.Label == "code" || m.Label == "class") && (m.Op == "=" || m.Op == "in") {
+			for _, v := range m.Values {
+				named[v] = true
+			}
+		}
+	}
+}
+
+// failures counts what failed in the burst, by class and by code.
+func (b *BurstView) failures() (classes, codes map[string]int64) {
+	classes, codes = map[string]int64{}, map[string]int64{}
+	for class, n := range b.Classes {
+		if class != "none" {
+			classes[class] = n
+		}
+	}
+	for code, n := range b.Codes {
+		if code >= 400 {
+			codes[strconv.Itoa(code)] = n
+		}
+	}
+	return classes, codes
+}
+
+// leastPart is the share of a burst's failures below which a class or code is not what the burst is about: a busy log has some of
+// each at any time, more than any fixed number in a match.
+const leastPart = 0.05
+
+// about answers as facts do, but for counts of classes and codes that hardly any failure of the burst has: of those there are none.
+type about struct {
+	Facts
+	burst BurstView
+}
+
+func (a about) Ask(q Query) Answer {
+	ans := a.Facts.Ask(q)
+	named := map[string]bool{}
+	addNamed(named, q.Where)
+	classes, codes := a.burst.failures()
+	if len(named) == 0 || len(classes) == 0 || len(kindMetrics[a.burst.Kind]) > 0 {
+		return ans
+	}
+	if max(namedShare(classes, named), namedShare(codes, named)) < leastPart {
+		ans.Value, ans.Num = 0, 0
+	}
+	return ans
 }
 
 // kindMetrics are the measures that tell of a kind of burst whose classes say nothing.
