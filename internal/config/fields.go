@@ -16,7 +16,7 @@ var formats = []string{
 }
 
 // wrappers lists what runtimes, journals and commands put around lines; sources/decode takes them off.
-var wrappers = []string{"docker", "cri", "kubectl", "compose", "journald", "syslog", "klog", "timestamps", "prefix"}
+var wrappers = []string{"docker", "cri", "kubectl", "compose", "journald", "syslog", "klog", "timestamps", "pretty", "prefix"}
 
 // matchKeys lists what a mapping of the inventory can match on.
 var matchKeys = []string{"deployment", "base_url", "host", "backend", "key_alias"}

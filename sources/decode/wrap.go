@@ -21,6 +21,7 @@ const (
 	Syslog     = "syslog"     // RFC 3164 and RFC 5424
 	Klog       = "klog"       // E1121 10:00:00.123456 7 file.go:10] text
 	Timestamps = "timestamps" // kubectl logs --timestamps, docker logs -t: TIME text
+	Pretty     = "pretty"     // JSON objects over several lines, and the elements of a list
 	Prefix     = "prefix"     // a logger's own text before a JSON object: TIME LEVEL text {"...
 )
 
@@ -71,6 +72,7 @@ var wrapTable = []struct {
 	{Syslog, false, true, func() opener { return syslogLine{} }},
 	{Klog, false, true, func() opener { return klogLine{} }},
 	{Timestamps, false, false, func() opener { return stampedLine{} }},
+	{Pretty, false, false, func() opener { return &prettyLine{} }},
 	{Prefix, false, false, func() opener { return newPrefixLine() }},
 }
 
