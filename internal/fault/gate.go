@@ -48,7 +48,7 @@ var (
 	upWords   = []string{"is up, reason", "is up.|", "health check passed", "marked healthy", "is now healthy", "is back online", "succeeded after", "succeeded on attempt", "succeeded on retry", "recovered after", "open -> closed", "breaker closed", "breaker is closed"}
 	// calmWords are what programs warn of that costs no answer: nginx writes what is large to a file, and the categories of
 	// Python's and node's warnings.
-	calmWords = []string{"buffered to a temporary file", "deprecation warning", "future warning", "resource warning", "experimental warning", "insecure request warning"}
+	calmWords = []string{"buffered to a temporary file", "deprecation warning", "future warning", "resource warning", "runtime warning", "syntax warning", "experimental warning", "insecure request warning"}
 	// pleaWords are how a message speaks to who reads it: what names a subject beside them complains of it.
 	pleaWords = []string{
 		"please", "try again", "|sorry", "cannot", "can t|", "couldn t", "could not", "|must|", "|not|", "isn t|", "doesn t|", "|require", "no longer", "|already|", "too many", "too much", "|only|", "contact support", "upgrade", "check your", "unable", "should be", "reached|", "exhausted", "depleted", "expired", "revoked", "|lacks|", "|lost|", "out of", "unsupported", "|wrong|", "missing", "unknown", "malformed",

@@ -31,6 +31,42 @@ func TestClassifyAndLeaveAlone(t *testing.T) {
 			"Failed to deserialize the JSON body into the target type: messages[0]: missing field `role`", BadRequest,
 		},
 		{
+			"Failed to deserialize the JSON body into the target type: messages[1]: data did not match any variant of untagged enum Content", BadRequest,
+			"failed to deserialize the response: data did not match any variant of untagged enum Content", InvalidOutput,
+		},
+		{
+			"Error code: 400 - {'code': 20015, 'message': 'length of prompt_tokens (70000) must be less than max_seq_len (65536).'}", ContextOverflow,
+			"Error code: 400 - {'message': 'top_k must be less than 50'}", BadRequest,
+		},
+		{
+			"Error code: 500 - {'error': {'message': 'The model produced invalid content.', 'type': 'model_error'}}", InvalidOutput,
+			"Error code: 500 - {'error': {'message': 'The model failed.', 'type': 'model_error'}}", ServerError,
+		},
+		{
+			"error: [handleAbortError] AI response error; aborting request: Connection error.", Connection,
+			"error: [handleAbortError] AI response error; aborting request: Request was aborted.", Cancelled,
+		},
+		{
+			"embedding error: Request time out", Timeout,
+			"embedding took its time, out in 4 s", None,
+		},
+		{
+			"Sorry, we are having some problems. Please try again later.", ServerError,
+			"Nothing to do for problem 12, try again later", None,
+		},
+		{
+			"java.io.IOException: HTTP/1.1 header parser received no bytes", Connection,
+			"java.io.IOException: chunked transfer encoding, state: READING_LENGTH", Truncated,
+		},
+		{
+			"java.io.IOException: Received RST_STREAM: Stream not processed", Connection,
+			"java.io.IOException: Received RST_STREAM: Internal error", Truncated,
+		},
+		{
+			"client.py:8: RuntimeWarning: coroutine 'Client.aclose' was never awaited", None,
+			"client.py:8: RuntimeError: cannot reuse already awaited coroutine", ServerError,
+		},
+		{
 			"Error: Incomplete JSON segment at the end", Truncated,
 			"Error: Unexpected token } in JSON at position 4", InvalidOutput,
 		},

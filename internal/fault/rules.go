@@ -121,6 +121,7 @@ var sizeRules = []rule{
 			{a: []string{"too many tokens", "maximum tokens", "token limit", "token count", "max tokens of"}, b: []string{"exceed", "tokenize"}, within: 64},
 			{a: []string{"context length", "context size", "context window", "context limit", "model s context", "max model len"}, b: []string{"exceed", "larger than", "longer than", "too large", "too long", "too small", "greater than", "beyond", "does not fit", "doesn t fit", "not fit", "overflow", "ran out"}, within: 48},
 			{a: []string{"|body|", "payload", "prompt", "|input|", "input length", "request size"}, b: []string{"exceeds", "|exceed|"}, within: 40},
+			{a: []string{"prompt tokens", "input tokens", "prompt length", "input length"}, b: []string{"less than max seq len", "less than max model len", "less than the maximum", "smaller than max"}, within: 48},
 			{a: []string{"|request|", "prompt", "|input|", "|body|", "payload", "|file|"}, b: []string{"too large", "too big"}, within: 24},
 			{a: []string{"|audio|", "|video|"}, b: []string{"longer than", "too long", "exceeds"}, within: 40},
 			{a: []string{"tokens", "token count"}, b: []string{"but only", "but the limit", "but the maximum", "but the model", "but model only", "while the limit", "over the limit", "do not fit", "does not fit"}, within: 48},

@@ -3,10 +3,10 @@ package fault
 // streamRules find answers that began and did not end.
 var streamRules = []rule{
 	{
-		name: "cut while reading the body", class: Truncated, layer: "client", from: "nginx, Envoy, httpx, requests, aiohttp, urllib3, undici, node-fetch, hyper, reqwest, Go, curl, Dart, ollama-js, codex", doc: []string{
+		name: "cut while reading the body", class: Truncated, layer: "client", from: "nginx, Envoy, httpx, requests, aiohttp, urllib3, undici, node-fetch, hyper, reqwest, Go, curl, Dart, java.net.http, ollama-js, codex", doc: []string{
 			"while reading body", "while reading response body", "reading response body", "while reading upstream", "upgraded connection", "after_response_started", "error reading a body", "error decoding response body", "without sending complete", "incomplete chunked", "IncompleteRead",
 			"InvalidChunkLength", "Response ended prematurely", "ClientPayloadError", "payload is not completed", "ContentLengthError", "TransferEncodingError", "other side closed", "before response.completed", "response.incomplete", "before message_stop", "ERR_STREAM_PREMATURE_CLOSE",
-			"premature close", "outstanding read data remaining", "transfer closed with", "without [DONE]", "no [DONE]", "stream_truncated", "modelStreamErrorException", "StreamResetException", "stream was reset", "without sending any chunks", "unterminated event", "without sending TLS close_notify", "ERR_INCOMPLETE_CHUNKED_ENCODING", "chunked encoding", "upstream prematurely closed connection while sending to client", "did not receive done", "request or response body error", "closed while receiving data",
+			"premature close", "outstanding read data remaining", "transfer closed with", "without [DONE]", "no [DONE]", "stream_truncated", "modelStreamErrorException", "StreamResetException", "stream was reset", "without sending any chunks", "unterminated event", "without sending TLS close_notify", "ERR_INCOMPLETE_CHUNKED_ENCODING", "chunked encoding", "upstream prematurely closed connection while sending to client", "did not receive done", "request or response body error", "closed while receiving data", "chunked transfer encoding, state:", "fixed content-length:",
 		}, not: []string{"client prematurely closed", "closed before response", "stream was reset:cancel"},
 	},
 	{
@@ -33,7 +33,7 @@ var streamRules = []rule{
 		near: []near{{a: []string{"output", "response", "generation", "answer", "completion", "message"}, b: []string{"due to length", "due to max tokens", "cut off", "hit the length limit", "token limit reached", "reached the token limit"}, within: 48}, {a: []string{"output token", "output limit", "max output tokens", "maximum output", "max tokens"}, b: []string{"|hit", "reached", "exceeded the", "ran out of", "cut off", "stopped at", "truncated"}, within: 40}},
 	},
 	{name: "terminated fetch", class: Truncated, layer: "client", from: "undici", doc: []string{"TypeError: terminated", "Error: terminated"}, any: []string{":terminated|"}},
-	{name: "broken HTTP/2 stream", class: Truncated, layer: "client", from: "Go http2, nghttp2, node", doc: []string{"ERR_HTTP2_STREAM", "ERR_HTTP2_PROTOCOL_ERROR", "stream error: stream ID"}, near: []near{{a: []string{"|stream|"}, b: []string{"internal error", "rst stream", "protocol error"}, within: 64}}, except: []int{500}, not: []string{"internal server error"}},
+	{name: "broken HTTP/2 stream", class: Truncated, layer: "client", from: "Go http2, nghttp2, node", doc: []string{"ERR_HTTP2_STREAM", "ERR_HTTP2_PROTOCOL_ERROR", "stream error: stream ID"}, near: []near{{a: []string{"|stream|"}, b: []string{"internal error", "rst stream", "protocol error"}, within: 64}}, except: []int{500}, not: []string{"internal server error", "stream not processed", "refused stream"}},
 }
 
 // transportRules say who stopped waiting, and what was never reached.
@@ -49,8 +49,10 @@ var transportRules = []rule{
 			"request was canceled", "request cancelled", "request canceled", "cancelled by", "canceled by", "interrupted by user", "by the user", "user cancel", "user stopped", "stopped by user", "stopped by the user", "pressed stop", "已取消", "user interrupt", "disconnected from client", "closed by the client", "terminated by client", "terminated by the client", "cancel task", "客户端断开", "客户端取消", "用户取消", "取消请求",
 		},
 		near: []near{{a: []string{"|request|", "|stream", "generation", "operation", "|client|", "|user|", "completion", "prediction"}, b: []string{"cancelled", "canceled", "|aborted", "|abort|"}, within: 32}},
-		not:  []string{"client.timeout", "timed out", "httpclient.timeout", "due to timeout", "due to a timeout", "timeout exceeded", "timeout error", "exceeded the timeout", "exceeded its timeout", "engine dead"},
+		not:  []string{"client.timeout", "timed out", "httpclient.timeout", "due to timeout", "due to a timeout", "timeout exceeded", "timeout error", "exceeded the timeout", "exceeded its timeout", "engine dead", "handle abort error"},
 	},
+	// A function of this name logs every failure, so that only what follows tells of a caller who left.
+	{name: "caller left, by a handler's log", class: Cancelled, layer: "client", from: "LibreChat", all: []string{"handle abort error"}, any: []string{"request was aborted", "user aborted", "operation was aborted", "request aborted"}},
 	{
 		name: "time ran out", class: Timeout, from: "Go, Python, aiohttp, gunicorn, Apache, undici, gRPC, Google, AWS, Cloudflare, Envoy, nginx, Java, Ruby, Erlang, Windows", doc: []string{
 			"timeout_error", "APITimeoutError", "ReadTimeout", "ConnectTimeout", "DEADLINE_EXCEEDED", "deadline expired", "ModelTimeout", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT", "UND_ERR_CONNECT_TIMEOUT", "ETIMEDOUT", "i/o timeout", "TLS handshake timeout", "INTEGRATION_TIMEOUT",
@@ -59,7 +61,7 @@ var transportRules = []rule{
 		},
 		faint: []string{"timeout:|", ":timeout|", "等待时间"},
 		any: []string{
-			"timed out", "timedout", "timing out", "times out", "upstream timeout", "stream timeout", "response_time_exceeded", "read timeout", "connect timeout", "connection timeout", "write timeout", "request timeout", "response timeout", "gateway timeout", "gateway time out", "deadline exceeded", "socket timeout", "idle timeout", "timeout of |", "timeout after", "exceeded timeout",
+			"timed out", "timedout", "timing out", "times out", "upstream timeout", "stream timeout", "response_time_exceeded", "read timeout", "connect timeout", "connection timeout", "write timeout", "request timeout", "response timeout", "gateway timeout", "gateway time out", "deadline exceeded", "socket timeout", "idle timeout", "request time out", "timeout of |", "timeout after", "exceeded timeout",
 			"did not respond within", "did not complete within", "did not finish within", "not complete in time", "not finish in time", "no response within", "no response after", "took too long", "timeout error", "timeout exceeded", "timeout awaiting", "timeout while", "timeout waiting", "due to timeout", "due to a timeout", "because of a timeout", "408 request", "exceeded the time limit", "time limit exceeded", "超时", "没有正确答复",
 			"did not answer", "not answer in", "never responded", "never answered", "no answer from", "took longer than", "no response received", "did not respond", "not respond in time", "stopped responding", "unresponsive", "gave up waiting", "gave up after", "wait time exceeded", "maximum wait", "maximum execution time", "maximum duration", "ping timeout", "within the timeout", "响应时间过长",
 		},
@@ -79,7 +81,7 @@ var transportRules = []rule{
 		},
 		faint: []string{"|dns", "certificate", "ssl:", "tls:", "tls handshake", "reading response header", "connecting to upstream"},
 		any: []string{
-			"connection refused", "connect:refused", "actively refused", "connection reset", "connection was reset", "forcibly closed", "broken pipe", "remote end closed", "server disconnected", "failed to fetch", "name resolution", "name or service not known", "nodename nor servname",
+			"header parser received no bytes", "stream not processed", "refused stream", "connection refused", "connect:refused", "actively refused", "connection reset", "connection was reset", "forcibly closed", "broken pipe", "remote end closed", "server disconnected", "failed to fetch", "name resolution", "name or service not known", "nodename nor servname",
 			"could not resolve", "couldn't resolve", "cert verif", "ssl error", "tls error", "handshake fail", "connect error", "cannot connect", "can't connect", "could not connect", "couldn't connect", "unable to connect",
 			"failed to connect", "failed connecting", "connection closed", "connection aborted", "connection broken", "connection lost", "connection dropped", "connection terminated", "connection attempts failed", "connection failed", "connection failure", "failed to establish", "network error",
 			"networkerror", "|unreachable", "proxy connect aborted", "no route to host", "prematurely closed", "while connecting to upstream", "origin is unreachable", "invalid ssl certificate", "origin dns", "server closed", "socket closed",
