@@ -31,6 +31,22 @@ func envoyText(raw string) (status int, flags, details string, ok bool) {
 	return status, flags, details, true
 }
 
+// envoyTCP is what Envoy's default log has for the request of a connection that is not HTTP.
+const envoyTCP = `"- - -" 0 `
+
+// byConnectionLine reads a line of a connection that is not HTTP: the flags alone tell, and no status is no trouble.
+func byConnectionLine(rest string, t *text) (finding, bool) {
+	flags, rest, _ := strings.Cut(rest, " ")
+	if !isFlags(flags) {
+		return finding{}, false
+	}
+	if flags == "-" {
+		return finding{class: None, rule: "a connection that was served", layer: "proxy", confidence: sure}, true
+	}
+	t.status = 0
+	return envoy(flags, rest, t)
+}
+
 // isFlags tells whether a word is Envoy's flags: a dash, or short words of capitals with commas.
 func isFlags(s string) bool {
 	if s == "-" {
@@ -54,6 +70,11 @@ var (
 func byAccessLine(t *text, set *ruleSet) (finding, bool) {
 	if f, ok := haproxyText(t, set); ok {
 		return f, true
+	}
+	if _, rest, ok := strings.Cut(t.raw, envoyTCP); ok {
+		if f, ok := byConnectionLine(rest, t); ok {
+			return f, true
+		}
 	}
 	if t.seen.has(set.asks.http) {
 		if status, flags, details, ok := envoyText(t.raw); ok && (strings.Contains(t.raw, "via_upstream") || flags != "-" || status == 0) {

@@ -67,6 +67,26 @@ func TestClassifyAndLeaveAlone(t *testing.T) {
 			"client.py:8: RuntimeError: cannot reuse already awaited coroutine", ServerError,
 		},
 		{
+			`[2019-04-06T06:20:05.972Z] "- - -" 0 UF,URX 0 0 0 - "-" "-" "-" "-" "127.0.0.1:9200"`, Connection,
+			`[2019-04-06T06:20:05.972Z] "- - -" 0 - 512 2048 30 - "-" "-" "-" "-" "127.0.0.1:9200"`, None,
+		},
+		{
+			"Error code: 429 - {'error': {'message': 'request reached organization TPD rate limit, current: 15, limit: 10', 'type': 'rate_limit_reached_error'}}", QuotaExhausted,
+			"Error code: 429 - {'error': {'message': 'request reached organization TPM rate limit, current: 15, limit: 10', 'type': 'rate_limit_reached_error'}}", RateLimited,
+		},
+		{
+			`2022/01/26 00:02:13 [error] 2#0: *8 upstream sent too big header while reading response header from upstream, request: "POST /users/sign_in HTTP/2.0"`, BadGateway,
+			"Error: please sign in to use this model", Auth,
+		},
+		{
+			`2016/10/25 14:50:44 [error] 5#0: *3 open() "/srv/html/x" failed (2: No such file or directory), client: 127.0.0.1`, ModelNotFound,
+			`2016/10/25 14:50:44 [crit] 5#0: *3 connect() to unix:/run/x.sock failed (2: No such file or directory) while connecting to upstream`, Connection,
+		},
+		{
+			"CUDA out of memory when loading model", ServerError,
+			"503 loading model", Unavailable,
+		},
+		{
 			"Error: Incomplete JSON segment at the end", Truncated,
 			"Error: Unexpected token } in JSON at position 4", InvalidOutput,
 		},

@@ -78,11 +78,11 @@ var moneyRules = []rule{
 		}, not: []string{"error code 429", "over capacity", "overloaded", "负载已", "check quota", "% remaining", "% left|", "no capacity", "auth_unavailable", "没有可用", "token rate limit exceeded"},
 	},
 	{
-		name: "allowance of a day or more", class: QuotaExhausted, from: "Groq, Google, OpenRouter, Anthropic limits, Claude Code", doc: []string{"(TPD)", "(RPD)", "PerDay", "free-models-per-day", "5-hour limit", "5 hour limit", "hit your session limit", "hit your weekly limit", "hit your Opus limit", "hit your monthly"},
+		name: "allowance of a day or more", class: QuotaExhausted, from: "Groq, Google, Moonshot, OpenRouter, Anthropic limits, Claude Code", doc: []string{"(TPD)", "(RPD)", "PerDay", "free-models-per-day", "5-hour limit", "5 hour limit", "hit your session limit", "hit your weekly limit", "hit your Opus limit", "hit your monthly"},
 		any: []string{"limit for today", "plan limit", "trial limit", "trial request limit", "trial usage limit", "limit of your plan", "reset your limit", "limit will reset", "limit resets", "limit reached · resets", "hour limit reached", "weekly limit", "daily limit", "daily quota"},
 		near: []near{{
 			a: []string{"|limit", "quota", "usage limit", "allowance", "too many tokens", "too many requests", "限额", "调用次数"}, within: 64,
-			b: []string{"per day", "|daily", "|today|", "24 hours", "per week", "this week", "this month", "per month", "calls / month", "calls/month", "requests / month", "requests/month", "tokens/month", "calls / day", "calls/day", "requests / day", "requests/day", "tokens/day", "5 hour", "resets at", "will reset at", "per 86400s", "每日", "今日", "每天"},
+			b: []string{"per day", "|daily", "|today|", "24 hours", "per week", "this week", "this month", "per month", "calls / month", "calls/month", "requests / month", "requests/month", "tokens/month", "calls / day", "calls/day", "requests / day", "requests/day", "tokens/day", "|tpd|", "|rpd|", "5 hour", "resets at", "will reset at", "per 86400s", "每日", "今日", "每天"},
 		}},
 		not: []string{"x ratelimit", "ratelimit limit", "% remaining", "% left|"},
 	},
