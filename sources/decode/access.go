@@ -108,7 +108,7 @@ func serverTalk(line []byte) bool {
 			return true
 		}
 	}
-	return bytes.HasPrefix(head, []byte("[GIN-")) || bytes.HasPrefix(head, []byte("[SYS]")) || bytes.Contains(head, []byte(" level=")) ||
+	return bytes.HasPrefix(head, []byte("[GIN-")) || bytes.HasPrefix(head, []byte("[SYS]")) || bytes.Contains(head, []byte(" level=")) && !bytes.Contains(line, []byte(" status=")) ||
 		line[0] != '{' && levelIn(upperWords(head)) != ""
 }
 

@@ -269,9 +269,11 @@ func tokenPattern(kind byte, s *seen, field string) string {
 	return open + "(?P<" + field + ">" + inner + ")" + closing
 }
 
-// plainToken tells whether a text may stand in a proposal as it is.
+// plainToken tells whether a text may stand in a proposal as it is. One with a digit is the name of an instance, an
+// address or a deployment more often than a word of the format: other lines have another.
 func plainToken(text string) bool {
-	return len(text) <= maxShownText && !idLike([]byte(text)) && !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' || r == '\'' })
+	return len(text) <= maxShownText && !idLike([]byte(text)) &&
+		!strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' || r == '\'' || r >= '0' && r <= '9' })
 }
 
 // spaced tells whether the values have a blank in them.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -253,4 +254,23 @@ func FuzzPropose(f *testing.F) {
 			t.Fatalf("%d of %d lines", p.Requests, p.Lines)
 		}
 	})
+}
+
+// What all lines of a sample have may be the name of the one instance that had written so far.
+func TestProposeTextReadsLinesOfOtherPlaces(t *testing.T) {
+	line := func(i int, pod, deployment string) string {
+		return fmt.Sprintf("2026-11-21 12:00:%02d.123 | %s | gpt-4o | %s | %d | %dms | ok", i, pod, deployment, []int{200, 503}[i%2], 100+i)
+	}
+	var sample [][]byte
+	for i := range 40 {
+		sample = append(sample, []byte(line(i, "gw-1", "az-eu-1")))
+	}
+	m, err := ParseFormat("my-format.yaml", []byte(Propose(sample).File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, res := decodeOne(t, m.Name, line(3, "gw-2", "az-us-7"), Options{Formats: []*Mapping{m}})
+	if res.Kind != Request || rec.Outcome.Status() != 503 || rec.Latency != 103*time.Millisecond {
+		t.Errorf("%+v, status %d", res, rec.Outcome.Status())
+	}
 }
