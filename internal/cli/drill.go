@@ -163,8 +163,8 @@ func (a *app) drillBooks() (all []*runbook.Book, problems []string, err error) {
 // drillEnvironment is the environment of every drill: what is done in it is marked as a drill in the record.
 const drillEnvironment = "drill"
 
-// drillAnswers is how long an instance of the fleet may take for an answer about its levers: it shares this machine with all
-// that is practised on.
+// drillAnswers is how long an instance of the fleet may take for an answer about its levers, or for its page of metrics: it shares
+// this machine with all that is practised on.
 const drillAnswers = 30 * time.Second
 
 // drillConfig is what an operator would have written for this fleet.
@@ -302,7 +302,7 @@ func drillSources(st *station, f *drill.Fleet) ([]sources.Source, error) {
 	}
 	for _, i := range f.Instances() {
 		labels.Instance = i.Name
-		src, err := scrape.New(scrape.Options{Name: i.Name + "-metrics", URL: i.MetricsURL, Every: time.Second, Kit: st.kit, Labels: labels})
+		src, err := scrape.New(scrape.Options{Name: i.Name + "-metrics", URL: i.MetricsURL, Every: time.Second, Timeout: drillAnswers, Kit: st.kit, Labels: labels})
 		if err != nil {
 			return nil, err
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"path/filepath"
 	"slices"
 	"time"
@@ -267,8 +266,8 @@ func (a *app) source(ctx context.Context, st *station, cfg *config.Config, s con
 		})
 	case config.SourceScrape:
 		return withToken(ctx, st, s, func(t *token) (sources.Source, error) {
-			so := scrape.Options{Name: s.Name, URL: s.URL, Every: s.Every, Kit: st.kit, Labels: labels}
-			so.Token, so.Client = t.asked(&http.Client{Timeout: s.Timeout})
+			so := scrape.Options{Name: s.Name, URL: s.URL, Every: s.Every, Timeout: s.Timeout, Kit: st.kit, Labels: labels}
+			so.Token, so.Client = t.asked(nil)
 			return checked(s, scrape.New, so)
 		})
 	}

@@ -24,14 +24,15 @@ const (
 
 // Options say what to scrape and how.
 type Options struct {
-	Name   string
-	URL    string
-	Every  time.Duration                             // 0: 5 s
-	Map    string                                    // how to read the page: auto, haproxy or gateway; empty is auto
-	Token  func(ctx context.Context) (string, error) // a bearer token, asked for at each scrape; nil: none
-	Client *http.Client                              // its timeout and redirects are replaced; nil: the default transport
-	Labels sources.Labels                            // an empty Instance is the URL's host
-	Kit    sources.Kit
+	Name    string
+	URL     string
+	Every   time.Duration                             // 0: 5 s
+	Timeout time.Duration                             // of one reading; 0: the interval, but 1 s at least and 10 s at most
+	Map     string                                    // how to read the page: auto, haproxy or gateway; empty is auto
+	Token   func(ctx context.Context) (string, error) // a bearer token, asked for at each scrape; nil: none
+	Client  *http.Client                              // its timeout and redirects are replaced; nil: the default transport
+	Labels  sources.Labels                            // an empty Instance is the URL's host
+	Kit     sources.Kit
 }
 
 // Scrape is a source that reads one page. It implements sources.Source.
@@ -63,6 +64,9 @@ func New(opt Options) (*Scrape, error) {
 	if opt.Every < leastEvery {
 		return nil, fmt.Errorf("source %s: every %v is too often: %v at least", opt.Name, opt.Every, leastEvery)
 	}
+	if opt.Timeout <= 0 {
+		opt.Timeout = min(max(opt.Every, time.Second), maxTimeout)
+	}
 	if opt.Labels.Instance == "" {
 		opt.Labels.Instance = u.Host
 	}
@@ -71,7 +75,7 @@ func New(opt Options) (*Scrape, error) {
 		return nil, fmt.Errorf("source %s: %w", opt.Name, err)
 	}
 	s := &Scrape{opt: opt, where: where.String(), reader: r}
-	s.client = client(opt.Client, min(max(opt.Every, time.Second), maxTimeout))
+	s.client = client(opt.Client, opt.Timeout)
 	s.state = traffic.SourceState{
 		Name: opt.Name, Kind: traffic.ScrapeSource, Gateway: opt.Labels.Gateway, Where: s.where, Format: "prometheus", Health: traffic.Starting,
 	}

@@ -308,6 +308,32 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
+// A page may take as long as its timeout says, not as its interval.
+func TestTimeout(t *testing.T) {
+	for name, c := range map[string]struct{ every, timeout, want time.Duration }{
+		"as it says, over the interval":  {time.Second, 30 * time.Second, 30 * time.Second},
+		"as it says, under the interval": {time.Minute, 200 * time.Millisecond, 200 * time.Millisecond},
+		"the interval":                   {4 * time.Second, 0, 4 * time.Second},
+		"a short interval":               {100 * time.Millisecond, 0, time.Second},
+		"a long interval":                {time.Minute, 0, maxTimeout},
+	} {
+		s, err := New(Options{URL: "http://h", Every: c.every, Timeout: c.timeout})
+		if err != nil || s.client.Timeout != c.want {
+			t.Errorf("%s: %v, %v", name, s.client.Timeout, err)
+		}
+	}
+	silent := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-silent }))
+	defer server.Close()
+	defer close(silent)
+	run(t, Options{URL: server.URL, Every: time.Hour, Timeout: time.Millisecond, Kit: testKit()}, func(b traffic.Batch) bool {
+		if b.State.Health != traffic.Failing || !strings.Contains(b.State.Detail, "cannot be reached") {
+			t.Errorf("%+v", b.State)
+		}
+		return true
+	})
+}
+
 func FuzzPage(f *testing.F) {
 	for _, name := range []string{"haproxy-1.prom", "haproxy-restarted.prom", "gateway.prom"} {
 		f.Add(page1(f, name))
