@@ -77,6 +77,7 @@ func (g *game) console(ctx context.Context) error {
 			}
 		})
 	}
+	done.Go(func() { g.tellStandstill(ctx) })
 	return g.app.console(ctx, g.station)
 }
 

@@ -133,7 +133,7 @@ func (a *app) drill(ctx context.Context, o drillOptions) error {
 	if st.sources, err = drillSources(st, fleet); err != nil {
 		return errors.Join(err, st.close())
 	}
-	game := &game{app: a, fleet: fleet, station: st, opts: o, seen: map[string]int{}}
+	game := &game{app: a, fleet: fleet, station: st, opts: o, books: desk.LoadBooks{Books: books, Problems: problems}, seen: map[string]int{}}
 	err = st.run(ctx, game.play)
 	if serr := fleet.Stop(); err == nil && serr != nil {
 		err = fmt.Errorf("stopping the drill's fleet: %w", serr)
@@ -204,6 +204,7 @@ type game struct {
 	fleet   *drill.Fleet
 	station *station
 	opts    drillOptions
+	books   desk.LoadBooks // what the desk began with
 	seen    map[string]int // burst id to its place in bursts
 	bursts  []drill.SeenBurst
 	levers  []desk.LeverView

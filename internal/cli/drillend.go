@@ -21,6 +21,7 @@ type drillReport struct {
 	False    int                    `json:"false"`
 	Stood    float64                `json:"stood_still_s"` // how long the machine kept the fleet from running, in all
 	Longest  float64                `json:"stood_still_longest_s"`
+	Away     int                    `json:"stayed_away"` // users who did not come for it
 }
 
 type drillBurst struct {
@@ -67,7 +68,7 @@ func (g *game) finish() error {
 		r.Bursts = append(r.Bursts, drillBurst{b.DetectedAfter.Seconds(), b.Scope, b.Class, b.Expected, b.Why})
 	}
 	still := g.fleet.Standstill()
-	r.Stood, r.Longest = still.Total.Seconds(), still.Longest.Seconds()
+	r.Stood, r.Longest, r.Away = still.Total.Seconds(), still.Longest.Seconds(), still.Away
 	for i := len(g.levers) - 1; i >= 0; i-- {
 		r.Levers = append(r.Levers, g.lever(g.levers[i]))
 	}
@@ -100,9 +101,7 @@ func (g *game) lever(l desk.LeverView) drillLever {
 
 func (g *game) table(r drillReport, score drill.Score) {
 	g.say("")
-	if r.Stood > 0 {
-		g.say("the machine stood still for %.1f s in all, %.1f s at once: what was slow, late or failed then may be its doing; try --users 25", r.Stood, r.Longest)
-	}
+	g.sayStandstill()
 	for _, b := range r.Bursts {
 		word := "expected"
 		if !b.Expected {
@@ -133,6 +132,7 @@ func (g *game) table(r drillReport, score drill.Score) {
 // parting says where the record of a drill lies.
 func (g *game) parting() {
 	tally := g.fleet.Tally()
+	g.sayStandstill()
 	g.say("interactive: %d ok, %d failed; batch: %d ok, %d failed", tally.Interactive.OK, tally.Interactive.Failed, tally.Batch.OK, tally.Batch.Failed)
 	for _, l := range g.station.desk.Snapshot().Levers {
 		if l.Out {

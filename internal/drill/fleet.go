@@ -218,7 +218,11 @@ func (f *Fleet) Done() <-chan struct{} { return f.done }
 func (f *Fleet) Tally() Tally { return f.load.tally() }
 
 // Standstill is how long the machine has kept the fleet from running so far.
-func (f *Fleet) Standstill() Standstill { return f.pulse.standstill() }
+func (f *Fleet) Standstill() Standstill {
+	s := f.pulse.standstill()
+	s.Away = int(f.load.away.Load())
+	return s
+}
 
 // Inventory is what an operator would write in the configuration.
 func (f *Fleet) Inventory() []Deployment { return deployments() }

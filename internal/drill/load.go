@@ -47,8 +47,6 @@ var (
 const (
 	mostOpen   = 400 // interactive requests at a time; more users than that give up at once
 	batchThink = 600 * time.Millisecond
-
-	missedUsers = 500 * time.Millisecond // who should have come longer ago than this does not come any more
 )
 
 // load is all clients. Interactive users come whether or not they are served;
@@ -60,6 +58,7 @@ type load struct {
 	seed   uint64
 
 	turn          atomic.Uint64 // spreads requests over the instances
+	away          atomic.Int64  // users who did not come, because their machine stood still when they should have
 	counts        [2]tallied    // interactive, batch
 	wg            sync.WaitGroup
 	open          chan struct{}
@@ -113,16 +112,12 @@ func (l *load) users(ctx context.Context) {
 	if l.tuning.Naive {
 		how = naive
 	}
-	mean := float64(time.Second) / l.tuning.Interactive
-	next := time.Now()
+	come := arrivals{mean: float64(time.Second) / l.tuning.Interactive, next: time.Now()}
 	for {
-		next = next.Add(time.Duration(rng.ExpFloat64() * mean))
-		if !wait(ctx, time.Until(next)) {
+		if !wait(ctx, time.Until(come.draw(rng))) {
 			return
 		}
-		if now := time.Now(); now.Sub(next) > missedUsers {
-			next = now // nobody came while the machine stood still; all of them at once would hold it up the longer
-		}
+		l.away.Add(come.late(time.Now()))
 		draw, c := rng.IntN(100), groups[0]
 		for _, c = range groups {
 			if draw -= c.interactive; draw < 0 {
