@@ -107,3 +107,23 @@ func TestAStreamIsNotCutBecauseWholeAnswersHaveAFinishReason(t *testing.T) {
 		})
 	}
 }
+
+// Some loggers write time and level before their pairs, and not as pairs.
+func TestLogfmtTellsTimeAndLevelByItsHead(t *testing.T) {
+	d, err := New(Logfmt, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{
+		`2026-11-21 12:00:00 [info     ] request done                   model=gpt-4o status=200`:               "12:00:00 none",
+		`2026-11-21 12:00:01,250 ERROR call failed model=gpt-4o latency=30s error="context deadline exceeded"`: "12:00:01 timeout",
+		`12:00:02 WRN upstream slow model=gpt-4o status=200`:                                                   "12:00:02 none",
+		`ts=2026-11-21T12:00:03Z level=error msg="call failed" model=gpt-4o status=529`:                        "12:00:03 overloaded",
+		`Nov 21 12:00:04 request done model=gpt-4o status=200 at=2026-11-21T11:00:00Z`:                         "12:00:04 none",
+	} {
+		rec, res := d.Decode([]byte(line), received)
+		if got := rec.Time.Format(time.TimeOnly) + " " + rec.Outcome.Class().String(); res.Kind != Request || rec.Received || got != want {
+			t.Errorf("%s: %+v %s", line, res, got)
+		}
+	}
+}

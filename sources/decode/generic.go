@@ -234,15 +234,19 @@ func (j *jsonLines) Decode(line []byte, received time.Time) (traffic.Record, Res
 	return j.finish(received)
 }
 
-// logfmtLines decodes key=value lines by common names or a mapping.
-type logfmtLines struct{ *generic }
+// logfmtLines decodes key=value lines by common names or a mapping. What stands before the first pair may tell time and
+// level: "2026-11-21 12:00:00 [error] call failed  model=gpt-4o status=529".
+type logfmtLines struct {
+	*generic
+	times stamps
+}
 
 func newLogfmt(opt Options) (Decoder, error) {
 	g, err := newGeneric(opt)
 	if err != nil {
 		return nil, err
 	}
-	return &logfmtLines{g}, nil
+	return &logfmtLines{g, stamps{zone: zoneOf(opt)}}, nil
 }
 
 func (l *logfmtLines) Format() string { return Logfmt }
@@ -251,6 +255,13 @@ func (l *logfmtLines) Decode(line []byte, received time.Time) (traffic.Record, R
 	l.d.reset(line)
 	if n := pairs(line, l.take); n < 2 {
 		return traffic.Record{}, Result{Why: "no key=value pairs"}
+	}
+	head, _, _ := bytes.Cut(line[:min(len(line), maxPrefix)], []byte("="))
+	if !l.d.has(fTime) {
+		l.d.at = l.times.of(head, received)
+	}
+	if level := levelIn(head); level != "" && !l.d.has(fLevel) {
+		l.d.set(fLevel, 100, 0, value{kind: stringValue, bytes: []byte(level)})
 	}
 	return l.finish(received)
 }
