@@ -12,7 +12,7 @@ import (
 var formats = []string{
 	FormatAuto, "signalbox", "json", "logfmt", "haproxy", "haproxy-json", "litellm", "litellm-errors",
 	"nginx-json", "nginx-error", "envoy-json", "access", "text",
-	"apisix", "apisix-access", "bedrock", "bifrost", "cloudwatch", "envoy-ai-gateway", "higress", "kong", "loki", "portkey",
+	"apisix", "apisix-access", "bedrock", "bifrost", "cloudwatch", "collector", "envoy-ai-gateway", "higress", "kong", "loki", "portkey",
 }
 
 // wrappers lists what runtimes, journals and commands put around lines; sources/decode takes them off.
