@@ -206,7 +206,7 @@ type dater struct {
 }
 
 func (t *Tail) newDater(g *generation) (*dater, error) {
-	lines, err := t.newStream(nil)
+	lines, err := t.streamOf(nil, nil) // lines that are only looked at count nowhere
 	if err != nil {
 		return nil, err
 	}

@@ -180,3 +180,17 @@ func TestEndHandsOverWhatIsHeld(t *testing.T) {
 		t.Fatalf("%v, %v", h.ids, got)
 	}
 }
+
+// Looking for where to begin reads lines that are read again: what the inventory does not know is counted once for each.
+func TestSinceCountsUnknownPlacesOnce(t *testing.T) {
+	start := time.Now().Add(-time.Hour).Truncate(time.Second)
+	l := inFolder(t)
+	for i := range 300 {
+		l.raw(strings.Replace(at(i, start.Add(time.Duration(i)*time.Second)), `"status"`, `"deployment":"az-eu-1","status"`, 1))
+	}
+	h := byHand(t, Options{Path: l.path, Since: start, Format: decode.Auto})
+	h.after(stateEvery)
+	if u := h.state.UnknownPlaces; len(h.ids) != 300 || len(u) != 1 || u[0].N != 300 {
+		t.Errorf("%d lines, unknown places %+v", len(h.ids), u)
+	}
+}

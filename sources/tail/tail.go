@@ -127,9 +127,14 @@ func New(opt Options) (*Tail, error) {
 }
 
 func (t *Tail) newStream(misread func([]byte, string)) (*decode.Stream, error) {
+	return t.streamOf(misread, &t.unknown)
+}
+
+// streamOf makes a stream whose lines count their unknown places there; nil counts none.
+func (t *Tail) streamOf(misread func([]byte, string), unknown *traffic.UnknownPlaces) (*decode.Stream, error) {
 	return decode.NewStream(t.opt.Format, decode.Options{
 		Kit: t.opt.Kit, Source: t.opt.Name, Labels: t.opt.Labels, Fields: t.opt.Fields, Formats: t.opt.Formats, Zone: t.opt.Zone,
-		Unknown: &t.unknown, Misread: misread, Places: t.numbers,
+		Unknown: unknown, Misread: misread, Places: t.numbers,
 	})
 }
 
