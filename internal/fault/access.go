@@ -66,6 +66,12 @@ var (
 	envoyCode  = regexp.MustCompile(`response_code\\?" ?: ?\\?"?(\d{1,3})`)
 )
 
+const (
+	overload = "overload" // what Envoy's overload manager refuses; without a flag before version 1.30
+	// elbNoTarget is how an AWS load balancer logs a request that it sent to no target: no address, no times, its own 503.
+	elbNoTarget = " - -1 -1 -1 503 "
+)
+
 // byAccessLine reads a proxy's access line that came as text: status and flags decide, the words of a path do not.
 func byAccessLine(t *text, set *ruleSet) (finding, bool) {
 	if f, ok := haproxyText(t, set); ok {
@@ -77,9 +83,12 @@ func byAccessLine(t *text, set *ruleSet) (finding, bool) {
 		}
 	}
 	if t.seen.has(set.asks.http) {
-		if status, flags, details, ok := envoyText(t.raw); ok && (strings.Contains(t.raw, "via_upstream") || flags != "-" || status == 0) {
+		if status, flags, details, ok := envoyText(t.raw); ok && (flags != "-" || status == 0 || details == overload || strings.Contains(t.raw, "via_upstream")) {
 			t.status = status
 			return envoy(flags, details, t)
+		}
+		if strings.Contains(t.raw, elbNoTarget) {
+			return finding{class: NoHealthyUpstream, rule: "no target took it", evidence: elbNoTarget, layer: "proxy", confidence: sure}, true
 		}
 	}
 	if t.seen.has(set.asks.flags) {
@@ -138,6 +147,9 @@ func hasTimers(raw string) bool {
 func envoy(flags, details string, t *text) (finding, bool) {
 	if strings.Contains(details, "after_response_started") {
 		return finding{class: Truncated, rule: "the upstream broke off", evidence: details, layer: "proxy", confidence: sure}, true
+	}
+	if details == overload {
+		flags = "OM"
 	}
 	for flag := range strings.SplitSeq(flags, ",") {
 		if c, ok := envoyFlags[flag]; ok {

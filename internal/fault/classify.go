@@ -138,10 +138,10 @@ var statusClasses = [600]Class{
 	400: BadRequest, 401: Auth, 402: QuotaExhausted, 403: Auth, 404: ModelNotFound, 405: BadRequest, 406: BadRequest,
 	407: Auth, 408: Timeout, 409: BadRequest, 410: ModelNotFound, 411: BadRequest, 413: ContextOverflow, 415: BadRequest,
 	416: BadRequest, 422: BadRequest, 424: ServerError, 425: BadRequest, 429: RateLimited, 431: ContextOverflow,
-	451: Auth, 498: ContentFiltered, 499: Cancelled,
+	451: Auth, 460: Cancelled, 498: ContentFiltered, 499: Cancelled, // 460, 561: AWS load balancers
 	500: ServerError, 501: BadRequest, 502: BadGateway, 503: Unavailable, 504: Timeout, 505: BadRequest,
 	520: Connection, 521: Connection, 522: Timeout, 523: Connection, 524: Timeout, 525: Connection, 526: Connection,
-	527: Connection, 529: Overloaded, 530: Connection, 598: Timeout, 599: Timeout,
+	527: Connection, 529: Overloaded, 530: Connection, 561: Auth, 598: Timeout, 599: Timeout,
 }
 
 // StatusClass gives the class of a status code that nothing else explains, None for a success or an unknown code.

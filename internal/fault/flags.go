@@ -17,6 +17,7 @@ var envoyFlags = map[string]Class{
 	"UH": NoHealthyUpstream, "UO": NoHealthyUpstream, "NC": NoHealthyUpstream, "UF": Connection, "UC": Connection,
 	"UR": Connection, "LR": Connection, "DF": Connection, "UT": Timeout, "SI": Timeout, "DT": Timeout,
 	"DC": Cancelled, "NR": ModelNotFound, "RL": RateLimited, "UAEX": Auth, "UPE": BadGateway,
+	"UMSDR": Timeout, "OM": Overloaded, "DO": Overloaded, "IH": BadRequest, "DPE": BadRequest,
 }
 
 // byFlags reads proxy flags that came as a field of their own.

@@ -45,7 +45,7 @@ type teller struct {
 // The words that the stages before and after the rules ask for by name.
 var (
 	waitWords = []string{"retry after", "retrydelay", "retry delay", "try again in", "retry in", "please wait", "reset in", "resets in"}
-	upWords   = []string{"is up, reason", "is up.|", "health check passed", "marked healthy", "is now healthy", "is back online", "succeeded after", "succeeded on attempt", "succeeded on retry", "recovered after", "open -> closed", "breaker closed", "breaker is closed"}
+	upWords   = []string{"is up, reason", "is up.|", "is up/ready", "health check passed", "marked healthy", "is now healthy", "is back online", "succeeded after", "succeeded on attempt", "succeeded on retry", "recovered after", "open -> closed", "breaker closed", "breaker is closed"}
 	// calmWords are what programs warn of that costs no answer: nginx writes what is large to a file, and the categories of
 	// Python's and node's warnings.
 	calmWords = []string{"buffered to a temporary file", "deprecation warning", "future warning", "resource warning", "runtime warning", "syntax warning", "experimental warning", "insecure request warning"}

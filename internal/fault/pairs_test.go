@@ -87,6 +87,26 @@ func TestClassifyAndLeaveAlone(t *testing.T) {
 			"503 loading model", Unavailable,
 		},
 		{
+			`http 2026-02-10T14:03:09Z app/lb/1 192.0.2.1:1 - -1 -1 -1 503 - 34 366 "POST http://llm.example.com:80/v1/x HTTP/1.1" "-" - -`, NoHealthyUpstream,
+			`http 2026-02-10T14:03:09Z app/lb/1 192.0.2.1:1 192.0.2.9:80 0.000 0.010 0.000 503 503 34 366 "POST http://llm.example.com:80/v1/x HTTP/1.1" "-" - -`, Unavailable,
+		},
+		{
+			`http 2026-02-10T14:03:09Z app/lb/1 192.0.2.1:1 192.0.2.9:80 0.000 3.2 -1 460 - 34 0 "POST http://llm.example.com:80/v1/x HTTP/1.1" "-"`, Cancelled,
+			`http 2026-02-10T14:03:09Z app/lb/1 192.0.2.1:1 - -1 -1 -1 561 - 34 0 "POST http://llm.example.com:80/v1/x HTTP/1.1" "-"`, Auth,
+		},
+		{
+			`[2026-02-10T14:03:09Z] "POST /v1/x HTTP/2" 503 - overload - "-" 310 17 0 - "-"`, Overloaded,
+			`[2026-02-10T14:03:09Z] "POST /v1/overload HTTP/2" 503 - via_upstream - "-" 310 17 0 4 "-"`, Unavailable,
+		},
+		{
+			`{"response_code":503,"response_flags":"OM","path":"/v1/x"}`, Overloaded,
+			`{"response_code":504,"response_flags":"UMSDR","path":"/v1/x"}`, Timeout,
+		},
+		{
+			"[WARNING]  (8) : Server be_llm/a1 is UP/READY (leaving forced maintenance).", None,
+			"[WARNING]  (8) : Server be_llm/a1 is going DOWN for maintenance.", Unavailable,
+		},
+		{
 			"Error: Incomplete JSON segment at the end", Truncated,
 			"Error: Unexpected token } in JSON at position 4", InvalidOutput,
 		},
