@@ -107,6 +107,34 @@ func TestClassifyAndLeaveAlone(t *testing.T) {
 			"[WARNING]  (8) : Server be_llm/a1 is going DOWN for maintenance.", Unavailable,
 		},
 		{
+			`level=error msg="acquire timeout" pool=20 waiters=44`, Timeout,
+			`level=info msg="started" pool timeout=30s`, None,
+		},
+		{
+			"Timeout Error: connection timed out after 600.0 seconds. They may be down or overloaded.", Timeout,
+			"The servers are overloaded. They timed out.", Overloaded,
+		},
+		{
+			"WARNING:openai:Rate limit approaching", None,
+			"ERROR:openai:Rate limit reached", RateLimited,
+		},
+		{
+			"WARNING:openai.agents:OPENAI_API_KEY is not set, skipping trace export", None,
+			"ERROR: OPENAI_API_KEY is not set", Auth,
+		},
+		{
+			`{"error":{"object":"error","message":"Background loop has errored already.","type":"BadRequestError","code":400}}`, ServerError,
+			`{"error":{"object":"error","message":"x","type":"BadRequestError","code":400}}`, BadRequest,
+		},
+		{
+			`level=error msg="the service \"llm@file\" does not exist"`, ModelNotFound,
+			`level=error msg="the service \"llm@file\" died"`, ServerError,
+		},
+		{
+			`level=error msg="error dialing service URL"`, Connection,
+			`level=error msg="error reading service URL"`, ServerError,
+		},
+		{
 			"Error: Incomplete JSON segment at the end", Truncated,
 			"Error: Unexpected token } in JSON at position 4", InvalidOutput,
 		},

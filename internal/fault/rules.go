@@ -106,7 +106,7 @@ var sizeRules = []rule{
 	{
 		name: "context code", class: ContextOverflow, confidence: sure, from: "OpenAI, Anthropic, llama.cpp, LiteLLM, Mistral, Bedrock, Baidu, Kong, gRPC, Voyage, ElevenLabs, fal codes", doc: []string{
 			"context_length_exceeded", "ContextWindowExceeded", "exceed_context_size", "request_too_large", "model_max_prompt_tokens_exceeded", "ContextLengthExceeded", "PayloadTooLarge", "string_above_max_length", "context_window_exceeded", "InputTooLong", "context_overflow",
-			"context_limit_exceeded", "prompt_too_long", "range of input length should be", "too many total text bytes", "tokens_too_long", "characters_too_long", "max input characters", "request size limit", "message larger than max", "message exceeds maximum size", "msg:token limit", "tokens_limit_reached", "max_prompt_tokens_exceeded", "max_tokens_per_request", "max_character_limit_exceeded", "tokens_in_batch", "sequence_too_long", "file_too_large",
+			"context_limit_exceeded", "prompt_too_long", "range of input length should be", "too many total text bytes", "tokens_too_long", "characters_too_long", "max input characters", "request size limit", "message larger than max", "message exceeds maximum size", "msg:token limit", "tokens_limit_reached", "max_prompt_tokens_exceeded", "max_tokens_per_request", "max_character_limit_exceeded", "tokens_in_batch", "sequence_too_long", "file_too_large", "context_length_error",
 		}, not: []string{"tools["},
 	},
 	{

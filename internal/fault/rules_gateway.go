@@ -69,7 +69,7 @@ var capacityRules = []rule{
 			"saturated", "processing too many", "receiving too many", "handling too many", "too much traffic", "high volume of", "too many connections", "负载已", "负载过", "负载较", "负载太", "已满", "饱和", "过载", "服务器繁忙", "系统繁忙", "繁忙", "服务忙", "系统忙", "拥挤", "访问量过大", "算力不足", "资源不足",
 		},
 		near: []near{{a: []string{"|queue", "|slots", "|slot", "waiting requests", "pending requests"}, b: []string{"|busy|", "|full|", "limit reached", "exceed"}, within: 24}, {a: []string{"|gpu", "|compute"}, b: []string{"exhausted", "insufficient", "not enough", "no available", "none available"}, within: 32}, {a: []string{"|server", "|model", "|service", "|system", "|cluster", "|engine"}, b: []string{"|busy|", "overload"}, within: 24}, {a: []string{"capacity"}, b: []string{"insufficient", "not enough", "exceeded", "lack of", "|limited", "out of", "unavailable", "exhausted", "constrained", "maximum", "|max|", "|full|"}, within: 24}, {a: []string{"|worker", "|replica", "|instance|"}, b: []string{"request limit reached", "max concurrency", "no free", "at its limit"}, within: 40}},
-		not:  []string{"if the model is busy", "port is busy", "not busy", "overloaded or misconfigured", "full traceback", "full stack"},
+		not:  []string{"if the model is busy", "port is busy", "not busy", "may be down or overloaded", "overloaded or misconfigured", "full traceback", "full stack"},
 	},
 	{
 		name: "rate code", class: RateLimited, confidence: sure, from: "OpenAI, Anthropic, Mistral, Groq, AWS, Azure, Alibaba, Baidu, Tencent, iFlytek, Databricks error references", doc: []string{
@@ -88,6 +88,6 @@ var capacityRules = []rule{
 		}, near: []near{
 			{a: []string{"速率", "频率", "并发", "调用"}, b: []string{"限制", "上限", "过高", "过快", "超过", "超限", "过多"}, within: 24},
 			{a: []string{"parallel request", "concurrent request", "simultaneous request", "concurrency"}, b: []string{"limit reached", "limit exceeded", "exceed", "too many", "reached", "hit limit", "maximum"}, within: 40},
-		}, not: []string{"may slow down", "might slow down", "could slow down", "can slow down", "will slow down", "ratelimit remaining", "rate limit reset", "ratelimit limit", "ratelimit unified", "tokens per second", "tok per second", "throughput"},
+		}, not: []string{"limit approaching", "approaching rate limit", "approaching the rate limit", "approaching your rate limit", "may slow down", "might slow down", "could slow down", "can slow down", "will slow down", "ratelimit remaining", "rate limit reset", "ratelimit limit", "ratelimit unified", "tokens per second", "tok per second", "throughput"},
 	},
 }

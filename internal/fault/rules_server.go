@@ -5,6 +5,7 @@ var requestRules = []rule{
 	{name: "a program's own mistake with a value", class: ServerError, from: "Python, V8, PHP, Dart, Rust", doc: []string{
 		"object is not iterable", "object is not subscriptable", "object is not callable", "object has no attribute", "is not JSON serializable", "not supported between instances of", "Cannot read properties of", "can't be used in 'await' expression", "can only concatenate", "No module named", "import failed", "run `pip install", "Call to undefined", "Undefined variable", "Allowed memory size", "is not a subtype of type", "unwrap()", "'in' operator",
 	}},
+	{name: "dead engine behind a code for callers", class: ServerError, from: "vLLM", doc: []string{"Background loop has errored already", "Background loop is not running"}},
 	{
 		name: "parameter words", class: BadRequest, own: true, faint: []string{"is required", "should be", "must be a|", "must be an|", "参数", "must contain", "not supported", "a maximum of", "not allowed", "must have", "must match", "must include", "unsupported", "is invalid|", "should be", "array too long", "string too long", "maximum length"},
 		any: []string{

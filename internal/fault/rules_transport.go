@@ -59,7 +59,10 @@ var transportRules = []rule{
 			"TimeoutError", "TimeoutException", "InterruptedIOException: timeout", "SocketTimeout", "upstream_timeout", "response_timeout", "ESOCKETTIMEDOUT", "error code: 522", "error code: 524", "a timeout occurred", "ERR_TIMED_OUT", "PoolTimeout", "HEADERS_TIMEOUT", "GatewayTimeout",
 			"ReadTimeoutError", "operation was timeout", "error code 524", "error code 522", "stream_idle_timeout", "TimedOut|", "curl: (28)", "OpenTimeout", "WriteTimeout", "execution expired", "(EXIT) time out", "did not properly respond", "timeout on reading data", "timeout specified has expired", "worker timeout",
 		},
-		faint: []string{"timeout:|", ":timeout|", "等待时间"},
+		faint: []string{
+			"timeout:|", ":timeout|", "acquire timeout", "pool timeout", "db timeout", "database timeout", "query timeout", "lock timeout", "llm timeout", "model timeout", "api timeout", "generation timeout", "inference timeout", "execution timeout",
+			"server timeout", "proxy timeout", "call timeout", "task timeout", "operation timeout", "network timeout", "completion timeout", "by timeout", "with timeout|", "等待时间",
+		},
 		any: []string{
 			"timed out", "timedout", "timing out", "times out", "upstream timeout", "stream timeout", "response_time_exceeded", "read timeout", "connect timeout", "connection timeout", "write timeout", "request timeout", "response timeout", "gateway timeout", "gateway time out", "deadline exceeded", "socket timeout", "idle timeout", "request time out", "timeout of |", "timeout after", "exceeded timeout",
 			"did not respond within", "did not complete within", "did not finish within", "not complete in time", "not finish in time", "no response within", "no response after", "took too long", "timeout error", "timeout exceeded", "timeout awaiting", "timeout while", "timeout waiting", "due to timeout", "due to a timeout", "because of a timeout", "408 request", "exceeded the time limit", "time limit exceeded", "超时", "没有正确答复",
@@ -83,7 +86,7 @@ var transportRules = []rule{
 		any: []string{
 			"header parser received no bytes", "stream not processed", "refused stream", "connection refused", "connect:refused", "actively refused", "connection reset", "connection was reset", "forcibly closed", "broken pipe", "remote end closed", "server disconnected", "failed to fetch", "name resolution", "name or service not known", "nodename nor servname",
 			"could not resolve", "couldn't resolve", "cert verif", "ssl error", "tls error", "handshake fail", "connect error", "cannot connect", "can't connect", "could not connect", "couldn't connect", "unable to connect",
-			"failed to connect", "failed connecting", "connection closed", "connection aborted", "connection broken", "connection lost", "connection dropped", "connection terminated", "connection attempts failed", "connection failed", "connection failure", "failed to establish", "network error",
+			"failed to connect", "error dialing", "failed connecting", "connection closed", "connection aborted", "connection broken", "connection lost", "connection dropped", "connection terminated", "connection attempts failed", "connection failed", "connection failure", "failed to establish", "network error",
 			"networkerror", "|unreachable", "proxy connect aborted", "no route to host", "prematurely closed", "while connecting to upstream", "origin is unreachable", "invalid ssl certificate", "origin dns", "server closed", "socket closed",
 			"|io exception", "http2:client connection", "http2:server sent", "protocolerror", "protocol error", "peer closed", "closed connection", "connection was closed", "transport error", "error communicating with", "empty reply from server",
 			"could not reach", "cannot reach", "can t reach", "couldn t reach", "unable to reach", "failed to reach", "network issue", "appears to be offline", "network problem", "server not running", "is the server running", "is ollama running", "is it running", "连接断开", "连接已断开", "网络错误", "无法连接", "连接失败", "连接被重置", "连接错误", "网络异常", "|eof|",
