@@ -32,7 +32,7 @@ func envoyText(raw string) (status int, flags, details string, ok bool) {
 }
 
 // envoyTCP is what Envoy's default log has for the request of a connection that is not HTTP.
-const envoyTCP = `"- - -" 0 `
+const envoyTCP = `- - -" 0 `
 
 // byConnectionLine reads a line of a connection that is not HTTP: the flags alone tell, and no status is no trouble.
 func byConnectionLine(rest string, t *text) (finding, bool) {
