@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -195,6 +196,8 @@ func (g *game) say(format string, args ...any) {
 	if g.opts.output == "json" {
 		w = g.app.Err
 	}
+	g.talk.Lock() // the autopilot speaks beside the lines of the timeline
+	defer g.talk.Unlock()
 	_, _ = fmt.Fprintf(w, format+"\n", args...) // a reader that has gone is noticed where the result is printed
 }
 
@@ -209,6 +212,7 @@ type game struct {
 	bursts  []drill.SeenBurst
 	levers  []desk.LeverView
 	lines   *plainLines
+	talk    sync.Mutex
 }
 
 func (g *game) intro() []string {
