@@ -34,26 +34,43 @@ func (x *terminal) wrote() int {
 }
 
 // agrees confirms the plan on the screen as its dialog asks for it: with the phrase, or with y once keys count.
+// Where the screen is so slow that the plan is too old by then, it is planned again, as a person would.
 func (x *terminal) agrees(t *testing.T) {
 	t.Helper()
-	s := x.offers(t)
-	if !strings.Contains(s, "nothing is sent before that") {
-		x.press(t, "y")
-		return
+	for {
+		s := x.offers(t)
+		switch {
+		case strings.Contains(s, tooOld):
+			x.press(t, planAgain)
+			x.seesNot(t, tooOld)
+			continue
+		case strings.Contains(s, "y SENDS it"):
+			x.press(t, "y")
+			return
+		}
+		_, rest, _ := strings.Cut(s, "type  ")
+		word, _, _ := strings.Cut(rest, "  to confirm:")
+		x.press(t, word)
+		s = x.until(t, "the phrase stands there", func(s string) bool {
+			return strings.Contains(s, "enter SENDS it") || strings.Contains(s, tooOld)
+		})
+		if strings.Contains(s, "enter SENDS it") {
+			x.press(t, enter)
+			return
+		}
 	}
-	const label = "to confirm:"
-	_, rest, _ := strings.Cut(s, "type  ")
-	word, _, _ := strings.Cut(rest, "  "+label)
-	x.press(t, word)
-	x.sees(t, "enter SENDS it")
-	x.press(t, enter)
 }
+
+const (
+	tooOld    = "read too long ago" // a plan
+	planAgain = "\x10"              // ctrl+p
+)
 
 // offers waits until the plan on the screen can be confirmed or declined: from then on keys count.
 func (x *terminal) offers(t *testing.T) string {
 	t.Helper()
 	return x.until(t, "the plan can be confirmed", func(s string) bool {
-		return strings.Contains(s, "nothing is sent before that") || strings.Contains(s, "y SENDS it")
+		return strings.Contains(s, "nothing is sent before that") || strings.Contains(s, "y SENDS it") || strings.Contains(s, tooOld)
 	})
 }
 
