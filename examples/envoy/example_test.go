@@ -50,9 +50,9 @@ func start(t *testing.T) *edge {
 	t.Helper()
 	binary := component.Envoy(t)
 	e := &edge{dir: t.TempDir(), actor: &actor{seen: make(map[string]int), release: make(chan struct{})}}
-	front, admin := freeAddress(t), freeAddress(t)
+	front, admin := component.FreeAddress(t), component.FreeAddress(t)
 	e.base, e.admin = "http://"+front, "http://"+admin
-	config := strings.NewReplacer("port_value: 10000", portOf(front), "port_value: 17950", portOf(freeAddress(t)), "port_value: 9901", portOf(admin), "timeout: 60s", "timeout: 20s", "per_try_timeout: 58s", "per_try_timeout: 1s",
+	config := strings.NewReplacer("port_value: 10000", portOf(front), "port_value: 17950", portOf(component.FreeAddress(t)), "port_value: 9901", portOf(admin), "timeout: 60s", "timeout: 20s", "per_try_timeout: 58s", "per_try_timeout: 1s",
 		"port_value: 9101", portOf(serve(t, e.actor)), "port_value: 9102", portOf(serve(t, e.actor)), "port_value: 9103", portOf(serve(t, e.actor))).Replace(read(t, "envoy.yaml"))
 	for name, text := range map[string]string{"envoy.yaml": config, "signalbox.yaml": read(t, "signalbox.yaml")} {
 		if err := os.WriteFile(filepath.Join(e.dir, name), []byte(text), 0o600); err != nil {
@@ -418,16 +418,6 @@ func serve(t *testing.T, h http.Handler) string {
 func portOf(address string) string {
 	_, port, _ := net.SplitHostPort(address)
 	return "port_value: " + port
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func read(t *testing.T, name string) string {

@@ -87,7 +87,7 @@ func start(t *testing.T) *proxy {
 // launch runs LiteLLM in the proxy's folder until the test ends, and waits until it answers.
 func (p *proxy) launch(t *testing.T, binary string, flags []string, env ...string) {
 	t.Helper()
-	address := freeAddress(t)
+	address := component.FreeAddress(t)
 	p.base = "http://" + address
 	p.client = &http.Client{Timeout: 60 * time.Second}
 	t.Cleanup(p.client.CloseIdleConnections)
@@ -280,16 +280,6 @@ func serve(t *testing.T, h http.Handler) string {
 		s.Close()
 	})
 	return s.Listener.Addr().String()
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func randomHex(t *testing.T) string {

@@ -47,7 +47,7 @@ func startEdge(t *testing.T, replace ...string) *edge {
 	e := &edge{dir: dir, eu: newStandIn(t, 40*time.Millisecond), us: newStandIn(t, 60*time.Millisecond), other: newStandIn(t, 40*time.Millisecond)}
 	swap := strings.NewReplacer(append([]string{
 		"bind 127.0.0.1:8480", "bind unix@front.sock", "maps: on}", "maps: on, timeout: 30s}", // no speed of this machine is tested
-		"127.0.0.1:8404", freePort(t),
+		"127.0.0.1:8404", component.FreeAddress(t),
 		"127.0.0.1:9101", e.eu.addr(), "127.0.0.1:9102", e.us.addr(), "127.0.0.1:9103", e.other.addr(),
 	}, replace...)...)
 	for _, name := range []string{
@@ -101,16 +101,6 @@ func (e *edge) halt() {
 		_ = e.proxy.Process.Kill()
 		_ = e.proxy.Wait()
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // ask sends one command to the runtime socket, as an operator would with socat.

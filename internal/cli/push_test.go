@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signalbox/internal/component"
 )
 
 // exporter makes a request of a gateway's logs: three minutes up to now, of which the last one fails by half.
@@ -62,7 +64,7 @@ func post(t *testing.T, addr, path, body string) {
 func TestPushedLogsAndChanges(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	logs, hooks := freePort(t), freePort(t)
+	logs, hooks := component.FreeAddress(t), component.FreeAddress(t)
 	now := time.Now().UTC()
 	config := fmt.Sprintf(`version: 1
 sources:

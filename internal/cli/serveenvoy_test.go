@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"signalbox/internal/component"
 )
 
 // served gives what the runtime source at an address has set, "" where nobody answers.
@@ -35,7 +37,7 @@ func served(addr, method, body string) string {
 // on with what it had set.
 func TestAConsoleTakesTheRuntimeOver(t *testing.T) {
 	t.Parallel()
-	dir, addr := t.TempDir(), freePort(t)
+	dir, addr := t.TempDir(), component.FreeAddress(t)
 	config := fmt.Sprintf(`version: 1
 gateways:
   - {name: edge, kind: envoy, env: production, levers: on, instances: ["http://127.0.0.1:9"], runtime: {listen: %q, serve: on}}

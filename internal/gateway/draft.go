@@ -79,11 +79,7 @@ func (p Parts[P, R]) Make(ctx context.Context, d *Draft, c Change, now time.Time
 		return Plan{}, err
 	}
 	readings := p.Read(ctx, peers)
-	errs := make([]error, 0, len(readings))
-	for _, r := range readings {
-		errs = append(errs, p.Failed(r))
-	}
-	if err := HeardAny(p.Gateway, p.Missing, errs); err != nil {
+	if err := HeardAny(p.Gateway, p.Missing, readings, p.Failed); err != nil {
 		return Plan{}, err
 	}
 	for _, r := range readings {

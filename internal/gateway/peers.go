@@ -30,13 +30,18 @@ func Addressed[P any](c Change, gateway, env string, peers []P, name func(P) str
 	return meant, what, nil
 }
 
-// HeardAny tells whether at least one instance could be read; missing says what to configure where there is none.
-func HeardAny(gateway, missing string, answers []error) error {
-	if len(answers) == 0 {
+// HeardAny tells whether at least one instance could be read, as trouble tells of each; missing says what to configure where there is none.
+func HeardAny[R any](gateway, missing string, readings []R, trouble func(R) error) error {
+	if len(readings) == 0 {
 		return fmt.Errorf("gateway %q has no instances; %s in the configuration", gateway, missing)
 	}
-	if slices.Contains(answers, nil) {
-		return nil
+	answers := make([]error, 0, len(readings))
+	for _, r := range readings {
+		err := trouble(r)
+		if err == nil {
+			return nil
+		}
+		answers = append(answers, err)
 	}
 	return fmt.Errorf("nothing was planned, no instance of gateway %q could be read: %w", gateway, errors.Join(answers...))
 }

@@ -3,13 +3,11 @@ package scrape
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"signalbox/internal/component"
 	"signalbox/internal/traffic"
@@ -33,7 +31,7 @@ backend llm
 func startHAProxy(t *testing.T) string {
 	t.Helper()
 	bin := component.HAProxy(t)
-	address := freeAddress(t)
+	address := component.FreeAddress(t)
 	config := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(config, fmt.Appendf(nil, haproxyConfig, address), 0o600); err != nil {
 		t.Fatal(err)
@@ -48,26 +46,8 @@ func startHAProxy(t *testing.T) string {
 		cancel()
 		_ = cmd.Wait() // killed by the line above
 	})
-	for range 3000 { // a minute
-		conn, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			_ = conn.Close()
-			return address
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatal("haproxy does not listen")
-	return ""
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	component.Listens(t, "haproxy", address)
+	return address
 }
 
 // The page of a real HAProxy gives the states of its servers.

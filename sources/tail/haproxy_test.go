@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -52,7 +51,7 @@ backend dead
 func startHAProxy(t *testing.T, upstream, logPath string) string {
 	t.Helper()
 	bin := component.HAProxy(t)
-	address, dead := freeAddress(t), freeAddress(t)
+	address, dead := component.FreeAddress(t), component.FreeAddress(t)
 	config := filepath.Join(t.TempDir(), "haproxy.cfg")
 	if err := os.WriteFile(config, fmt.Appendf(nil, haproxyConfig, address, upstream, dead), 0o600); err != nil {
 		t.Fatal(err)
@@ -72,26 +71,8 @@ func startHAProxy(t *testing.T, upstream, logPath string) string {
 		_ = cmd.Wait() // killed by the line above
 		_ = out.Close()
 	})
-	for range 3000 { // a minute
-		conn, err := net.DialTimeout("tcp", address, time.Second)
-		if err == nil {
-			_ = conn.Close()
-			return address
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatal("haproxy does not listen")
-	return ""
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	component.Listens(t, "haproxy", address)
+	return address
 }
 
 // provider fails as the request's path says.

@@ -37,7 +37,7 @@ func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gat
 		errs = append(errs, err)
 		d.add(&p, l, name, before, want, err)
 	}
-	if err := gateway.HeardAny(d.opts.Gateway, "name its instances", errs); err != nil {
+	if err := gateway.HeardAny(d.opts.Gateway, "name its instances", errs, func(err error) error { return err }); err != nil {
 		return gateway.Plan{}, err
 	}
 	if len(p.Calls) == 0 {

@@ -203,3 +203,5 @@ func (r reading) state(gw string) gateway.InstanceState {
 	sort.Slice(s.Controls, func(i, j int) bool { return s.Controls[i].ID < s.Controls[j].ID })
 	return s
 }
+
+func (r reading) trouble() error { return r.err }

@@ -26,7 +26,7 @@ func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gat
 		return gateway.Plan{}, err
 	}
 	readings := d.readAll(ctx, peers)
-	if err := heardAny(d.opts.Gateway, readings); err != nil {
+	if err := gateway.HeardAny(d.opts.Gateway, "name their URLs", readings, reading.trouble); err != nil {
 		return gateway.Plan{}, err
 	}
 	names, err := d.names(c, l, what, readings)
@@ -62,14 +62,6 @@ func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gat
 // address gives the peers that a change means, and what of them.
 func (d *Driver) address(c gateway.Change) ([]peer, traffic.Scope, error) {
 	return gateway.Addressed(c, d.opts.Gateway, d.opts.Env, d.peers, func(p peer) string { return p.name })
-}
-
-func heardAny(gw string, readings []reading) error {
-	answers := make([]error, 0, len(readings))
-	for _, r := range readings {
-		answers = append(answers, r.err)
-	}
-	return gateway.HeardAny(gw, "name their URLs", answers)
 }
 
 // names gives the values of the lever's dimension that the scope covers exactly, one control each.

@@ -83,12 +83,12 @@ type edge struct {
 	sourced     bool   // the driver uses it
 }
 
-func startEdge(t *testing.T) *edge { return startEdgeOf(t, "edge-1", free(t)) }
+func startEdge(t *testing.T) *edge { return startEdgeOf(t, "edge-1", component.FreeAddress(t)) }
 
 func startEdgeOf(t *testing.T, node, source string) *edge {
 	t.Helper()
 	e := &edge{t: t, source: source, dir: t.TempDir(), binary: component.Envoy(t), eu: newProvider(t), us: newProvider(t)}
-	e.front, e.admin = free(t), free(t)
+	e.front, e.admin = component.FreeAddress(t), component.FreeAddress(t)
 	text, err := os.ReadFile("../../../examples/envoy/envoy.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -147,16 +147,6 @@ func (e *edge) run() {
 		}
 		return err == nil && resp.StatusCode == http.StatusOK
 	})
-}
-
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (e *edge) eventually(what string, is func() bool) {

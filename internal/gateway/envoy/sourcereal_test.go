@@ -102,7 +102,7 @@ func (e *edge) value(d *Driver, instance, id string) (string, *time.Time) {
 func TestRealEnvoySourced(t *testing.T) {
 	t.Parallel()
 	component.Envoy(t)
-	addr := free(t)
+	addr := component.FreeAddress(t)
 	startServing(t, addr)
 	e := startEdgeOf(t, "edge-1", addr)
 	e.sourced = true
@@ -137,7 +137,7 @@ func TestEnvoyEndsLevers(t *testing.T) {
 	t.Parallel()
 	component.Envoy(t)
 	const capKey, pauseKey = "circuit_breakers.gpt4o_azure_eu.default.max_requests", "signalbox.pause.batch"
-	addr := free(t)
+	addr := component.FreeAddress(t)
 	server := startServing(t, addr)
 	e, f := startEdgeOf(t, "edge-1", addr), startEdgeOf(t, "edge-2", addr)
 	d := New(Options{Gateway: "edge", Env: "staging", Timeout: 10 * time.Second, Source: "http://" + addr, Instances: []Instance{
@@ -211,7 +211,7 @@ func unconnected(t *testing.T, d *Driver, f *edge) {
 	if err != nil || !strings.Contains(strings.Join(p.Caveats, "\n"), "edge-1") {
 		t.Fatalf("%v %v", err, p.Caveats)
 	}
-	f.source = free(t) // another bootstrap: it looks elsewhere
+	f.source = component.FreeAddress(t) // another bootstrap: it looks elsewhere
 	text, err := os.ReadFile(filepath.Join(f.dir, "envoy.yaml"))
 	if err != nil {
 		t.Fatal(err)

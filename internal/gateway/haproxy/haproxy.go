@@ -239,3 +239,5 @@ func (d *Driver) remember(instance string, now process) (map[string]int64, strin
 
 // reloadNews is how long a reload is told.
 const reloadNews = 30 * time.Minute
+
+func (r reading) trouble() error { return r.err }

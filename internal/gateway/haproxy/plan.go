@@ -40,7 +40,7 @@ func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gat
 		return gateway.Plan{}, err
 	}
 	b.readings = d.readAll(ctx, peers)
-	if err := heardAny(d.opts.Gateway, b.readings); err != nil {
+	if err := gateway.HeardAny(d.opts.Gateway, "name their runtime sockets", b.readings, reading.trouble); err != nil {
 		return gateway.Plan{}, err
 	}
 	if verb != "" {
@@ -76,14 +76,6 @@ func (d *Driver) Plan(ctx context.Context, c gateway.Change, now time.Time) (gat
 // address gives the peers that a change means, and what of them.
 func (d *Driver) address(c gateway.Change) ([]peer, traffic.Scope, error) {
 	return gateway.Addressed(c, d.opts.Gateway, d.opts.Env, d.peers, func(p peer) string { return p.name })
-}
-
-func heardAny(gw string, readings []reading) error {
-	answers := make([]error, 0, len(readings))
-	for _, r := range readings {
-		answers = append(answers, r.err)
-	}
-	return gateway.HeardAny(gw, "name their runtime sockets", answers)
 }
 
 // servers gives the servers that a scope covers exactly.

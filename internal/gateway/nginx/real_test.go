@@ -3,7 +3,6 @@ package nginx
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -69,7 +68,7 @@ type realNginx struct {
 
 func startNginx(t *testing.T) *realNginx {
 	t.Helper()
-	n := &realNginx{binary: component.Nginx(t), dir: t.TempDir(), eu: newUpstream(t), us: newUpstream(t), mini: newUpstream(t), front: freeAddress(t), status: freeAddress(t)}
+	n := &realNginx{binary: component.Nginx(t), dir: t.TempDir(), eu: newUpstream(t), us: newUpstream(t), mini: newUpstream(t), front: component.FreeAddress(t), status: component.FreeAddress(t)}
 	moved := strings.NewReplacer("127.0.0.1:8481", n.front, "127.0.0.1:8405", n.status, "127.0.0.1:9101", host(n.eu), "127.0.0.1:9102", host(n.us), "127.0.0.1:9103", host(n.mini))
 	if err := os.Mkdir(n.path("run"), 0o755); err != nil {
 		t.Fatal(err)
@@ -144,16 +143,6 @@ func (n *realNginx) driver(change ...func(*Options)) *Driver {
 		f(&o)
 	}
 	return New(o)
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // ask sends one request of a workload for a model.
