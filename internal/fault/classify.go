@@ -82,6 +82,9 @@ func (t *text) decide(in Input, set *ruleSet) (finding, bool) {
 	if f, ok := byAccessLine(t, set); ok {
 		return f, f.class != None
 	}
+	if in.Status < 400 && in.Code == "" && in.Type == "" && wholeAnswer(t.raw) {
+		return finding{class: None, rule: "an answer that came to its end", evidence: "stop", confidence: likely}, false
+	}
 	if f, ok := t.gate(set); ok {
 		return f, false
 	}

@@ -53,6 +53,8 @@ func TestClassify(t *testing.T) {
 		{"success", Input{Status: 200}, None, "", ""},
 		{"success with a finish", Input{Status: 200, Finish: "stop"}, None, "", ""},
 		{"answered in the end", Input{Text: "INFO HTTP Request: POST https://x/v1 \"HTTP/1.1 429 Too Many Requests\" Retrying in 1s HTTP Request: POST https://x/v1 \"HTTP/1.1 200 OK\""}, None, "", ""},
+		{"an answer about errors", Input{Status: 200, Text: `{"id":"a","choices":[{"finish_reason":"stop","message":{"content":"a timeout"}}]}`}, None, "", ""},
+		{"an answer that was not passed on", Input{Status: 500, Text: `{"id":"a","choices":[{"finish_reason":"stop","message":{"content":"fine"}}]}`}, ServerError, RetryBackoff, ByProvider},
 		{"nothing", Input{}, None, "", ""},
 	}
 	for _, tt := range tests {

@@ -1,5 +1,7 @@
 package fault
 
+import "strings"
+
 // gate tells whether a text tells of no failure at all: progress, a retry that was answered, a server that
 // came up. It comes before the rules, because such lines quote the words of failures.
 func (t *text) gate(set *ruleSet) (finding, bool) {
@@ -21,6 +23,15 @@ func (t *text) gate(set *ruleSet) (finding, bool) {
 		return none("a warning of work that goes on", "")
 	}
 	return finding{}, false
+}
+
+// wholeAnswer tells whether a text is the body of an answer that came to its end: what it says of errors is what was asked for.
+func wholeAnswer(raw string) bool {
+	if !strings.HasPrefix(raw, `{"id":`) && !strings.HasPrefix(raw, `{"choices":`) || strings.Contains(raw, `"error":`) {
+		return false
+	}
+	_, reason, ok := strings.Cut(raw, `"finish_reason":`)
+	return ok && strings.HasPrefix(strings.TrimLeft(reason, " "), `"stop"`)
 }
 
 // has tells whether a text holds one of some words.

@@ -135,6 +135,18 @@ func TestClassifyAndLeaveAlone(t *testing.T) {
 			`level=error msg="error reading service URL"`, ServerError,
 		},
 		{
+			`{"id":"a","choices":[{"finish_reason":"stop","message":{"content":"HTTP 429 means too many requests"}}],"usage":{"total_tokens":503}}`, None,
+			`{"id":"a","choices":[{"finish_reason":"stop","message":{"content":""}}],"error":{"code":429,"message":"too many requests"}}`, RateLimited,
+		},
+		{
+			"Model m-1 has hit a token limit!\nInput tokens: ~132,120 of 128,000 -- possibly exhausted context window!", ContextOverflow,
+			"Model m-1 has hit a token limit!\nOutput tokens: ~8,192 of 8,192 -- exceeded output limit!", Truncated,
+		},
+		{
+			"Cline tried to use write_to_file without value for required parameter 'path'. Retrying...", InvalidOutput,
+			"400 missing required parameter 'path'", BadRequest,
+		},
+		{
 			"Error: Incomplete JSON segment at the end", Truncated,
 			"Error: Unexpected token } in JSON at position 4", InvalidOutput,
 		},

@@ -114,7 +114,7 @@ var sizeRules = []rule{
 		any: []string{
 			"maximum context length", "max context length", "context length exceeded", "context length of", "exceeds the context", "exceed context", "exceeds context", "context overflow", "context length is",
 			"prompt is too long", "prompt too long", "input is too long", "input too long", "request too large", "request entity too large", "payload too large", "content too large", "body too large", "request body larger", "request body too large", "too large a body", "fit in the context", "fit into the context", "fit in context", "fit into the model",
-			"larger than max", "longest context", "reduce the length of", "reduce your prompt", "reduce your message size", "maximum prompt length", "conversation is too long", "maximum number of tokens",
+			"exhausted context window", "larger than max", "longest context", "reduce the length of", "reduce your prompt", "reduce your message size", "maximum prompt length", "conversation is too long", "maximum number of tokens",
 			"maximum input length", "too many input tokens", "entity too large", "client intended to send too large body", "tokens per request", "split into more batches", "allowed batch size", "content size limit", "per submitted batch", "text cannot exceed", "image exceeds", "expected max length", "pdf pages", "超过最大长度", "输入过长", "长度超", "过长", "超长", "超出最大",
 		},
 		near: []near{
@@ -134,7 +134,7 @@ var sizeRules = []rule{
 				},
 			},
 		},
-		not: []string{"max_completion_tokens instead", "rate limit reached", "exceed the model limit of", "per minute rate limit", "array too long", "while generating", "tools["},
+		not: []string{"max_completion_tokens instead", "exceeded output limit", "rate limit reached", "exceed the model limit of", "per minute rate limit", "array too long", "while generating", "tools["},
 	},
 }
 
