@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"signalbox/internal/fault"
 )
 
 // draft is what a decoder has found in one line, before it becomes a record. Its slices point into the line.
@@ -68,6 +70,8 @@ func (how taking) takes(kind valueKind, text []byte) bool {
 		return kind != stringValue || numeric(text) // "code" is a status only where it is a number
 	case takeName:
 		return !codePlace(text) // where zap, slog and tracing say which part of the code has written the line
+	case takeBool:
+		return kind == boolValue
 	case takeError:
 		return kind == stringValue && errorBody(text)
 	case takeAll:
@@ -206,18 +210,51 @@ func (d *draft) span(f field) (time.Duration, bool) {
 // status gives the status code, and whether a word in its place says that the request failed or succeeded.
 func (d *draft) status() (code int, known, failed, succeeded bool) {
 	if n, ok := d.number(fStatus); ok {
-		if n >= 0 && n <= 999 && n == float64(int(n)) {
+		switch {
+		case n < 0: // no answer came, as some clients have it
+			return 0, true, false, false
+		case n <= 999 && n == float64(int(n)):
 			return int(n), true, false, false
 		}
 		return 0, false, false, false
 	}
-	switch strings.ToLower(string(d.word(fStatus))) {
-	case "error", "failure", "failed", "fail":
-		return 0, false, true, false
-	case "ok", "success", "succeeded", "completed":
-		return 0, false, false, true
+	word := strings.ToLower(string(d.word(fStatus)))
+	if n, ok := statusLine(word); ok {
+		return n, true, false, false
 	}
-	return 0, false, false, false
+	class, told := d.statusWord()
+	return 0, false, told && class != fault.None, told && class == fault.None
+}
+
+// statusWord gives what a word in place of a status says, and whether it is one that is known.
+func (d *draft) statusWord() (class fault.Class, known bool) {
+	if d.rank[fStatus] == 0 || d.vals[fStatus].kind != stringValue {
+		return fault.None, false
+	}
+	class, known = statusWords[withoutBlanks.Replace(strings.ToLower(string(d.word(fStatus))))]
+	return class, known
+}
+
+var withoutBlanks = strings.NewReplacer("_", "", " ", "")
+
+var statusWords = map[string]fault.Class{
+	"ok": fault.None, "success": fault.None, "succeeded": fault.None, "successful": fault.None, "completed": fault.None, "complete": fault.None,
+	"error": fault.ServerError, "errored": fault.ServerError, "failure": fault.ServerError, "failed": fault.ServerError, "fail": fault.ServerError,
+	"exception": fault.ServerError, "rejected": fault.ServerError, "timeout": fault.Timeout, "timedout": fault.Timeout,
+	"ratelimited": fault.RateLimited, "overloaded": fault.Overloaded, "unauthorized": fault.Auth,
+	"cancelled": fault.Cancelled, "canceled": fault.Cancelled, "aborted": fault.Cancelled,
+}
+
+// statusLine reads a status with its phrase or its protocol: "429 Too Many Requests", "HTTP/1.1 503", "HTTP 503".
+func statusLine(word string) (code int, ok bool) {
+	if rest, is := strings.CutPrefix(word, "http"); is {
+		_, word, _ = strings.Cut(rest, " ")
+	}
+	if len(word) < 3 || len(word) > 3 && word[3] != ' ' {
+		return 0, false
+	}
+	n, digits := smallInt([]byte(word[:3]))
+	return int(n), digits && n >= 100
 }
 
 // streamed tells whether the answer was a stream, if the line says so.

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -124,6 +125,40 @@ func TestLogfmtTellsTimeAndLevelByItsHead(t *testing.T) {
 		rec, res := d.Decode([]byte(line), received)
 		if got := rec.Time.Format(time.TimeOnly) + " " + rec.Outcome.Class().String(); res.Kind != Request || rec.Received || got != want {
 			t.Errorf("%s: %+v %s", line, res, got)
+		}
+	}
+}
+
+// Where a status stands logs have phrases, words, signs of no answer, and beside it whether all went well.
+func TestJSONStatusesThatAreNoNumber(t *testing.T) {
+	for line, want := range map[string]string{
+		`"status":"429 Too Many Requests"`:                         "rate_limited 429",
+		`"status":"HTTP 503"`:                                      "unavailable 503",
+		`"status":"HTTP/1.1 200 OK"`:                               "none 200",
+		`"status":"timeout"`:                                       "timeout 0",
+		`"status":"timed_out","error":"it took too long"`:          "timeout 0",
+		`"status":"rate limited"`:                                  "rate_limited 0",
+		`"status":"canceled"`:                                      "cancelled 0",
+		`"status":"failed","error":"Overloaded"`:                   "overloaded 0",
+		`"status":"successful"`:                                    "none 0",
+		`"status":-1,"error":"ECONNRESET"`:                         "connection 0",
+		`"outcome":"error"`:                                        "server_error 0",
+		`"success":false,"error":"Overloaded"`:                     "overloaded 0",
+		`"ok":false,"latency_ms":3`:                                "server_error 0",
+		`"ok":true,"latency_ms":3`:                                 "none 0",
+		`"success":true,"status":503`:                              "unavailable 503",
+		`"success":false,"status":200,"error":"retried once: 429"`: "none 200",
+		`"status":"429x","latency_ms":3`:                           "none 0",
+		`"result":{"success":"no boolean"},"latency_ms":3`:         "none 0",
+	} {
+		rec, res := decodeOne(t, JSON, `{"time":"2026-11-21T12:00:00Z","model":"m",`+line+`}`, Options{})
+		if got := fmt.Sprint(rec.Outcome.Class(), " ", rec.Outcome.Status()); res.Kind != Request || got != want {
+			t.Errorf("%s: %+v %s, want %s", line, res, got, want)
+		}
+	}
+	for _, line := range []string{`{"msg":"health","ok":true}`, `{"msg":"health","ok":false}`} {
+		if _, res := decodeOne(t, JSON, line, Options{}); res.Kind != Ignored {
+			t.Errorf("%s: %+v", line, res)
 		}
 	}
 }

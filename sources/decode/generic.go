@@ -33,6 +33,9 @@ func (g *generic) name(path []byte) (target, taking, bool) {
 	switch {
 	case t.f == fStatus && t.rank > 2 && len(path) == len("code"):
 		return t, takeNumber, ok
+	case t.f == fStatus && t.rank%40 > common["code"].rank: // the words after it
+
+		return t, takeBool, ok
 	case t.f == fCaller && t.rank > 0, t.f == fDeployment && t.rank > 0:
 		return t, takeName, ok
 	case t.f == fMessage && t.rank >= answered:
@@ -92,6 +95,9 @@ func (g *generic) end() told {
 	d := &g.d
 	var t told
 	t.status, t.known, t.failed, t.succeeded = d.status()
+	if d.has(fStatus) && d.vals[fStatus].kind == boolValue { // alone it makes no request of a line
+		t.failed = string(d.vals[fStatus].bytes) == "false" && (d.has(fModel) || d.has(fLatency) || d.has(fMessage))
+	}
 	if !t.known {
 		if n, ok := d.number(fCode); ok && n >= 400 && n < 600 { // an error code that is a status
 			t.status, t.known = int(n), true
@@ -169,7 +175,7 @@ func (g *generic) request(side string, status int, failed bool, received time.Ti
 		g.rec.fail(d, &rec, status)
 	}
 	if failed || status >= 400 {
-		settle(&rec, fault.ServerError)
+		g.atLeast(&rec)
 	}
 	streamed, _ := d.streamed()
 	if g.sawFinish && streamed && status == 200 && !d.has(fFinish) {
@@ -204,6 +210,18 @@ func (g *generic) cry(side string, received time.Time) (traffic.Record, Result) 
 		rec.Known |= traffic.HasStatus
 	}
 	return rec, res
+}
+
+// atLeast says of a record that surely failed what its status says: "timeout" says more than an error that names no cause.
+func (g *generic) atLeast(rec *traffic.Record) {
+	class, _ := g.d.statusWord()
+	if class == fault.None {
+		settle(rec, fault.ServerError)
+		return
+	}
+	if c := rec.Outcome.Class(); c == fault.None || c == fault.ServerError {
+		rec.Outcome = traffic.NewOutcome(class, rec.Outcome.Status())
+	}
 }
 
 // countsFrom is how sure a verdict on a text must be for the text to count as a failed request.

@@ -43,7 +43,7 @@ var commonNames = []struct {
 	{fHost, "upstreamhost server.address"},
 	{fBaseURL, "baseurl apibase url.full upstreamurl"},
 	{fKeyAlias, "keyalias apikeyalias userapikeyalias"},
-	{fStatus, "status statuscode httpstatus httpstatuscode http.response.statuscode http.statuscode responsecode response.status response.statuscode res.status res.statuscode upstreamstatus responsestatus responsestatuscode respstatus respstatuscode resstatus upstreamstatuscode httpcode code"},
+	{fStatus, "status statuscode httpstatus httpstatuscode http.response.statuscode http.statuscode responsecode response.status response.statuscode res.status res.statuscode upstreamstatus responsestatus responsestatuscode respstatus respstatuscode resstatus upstreamstatuscode httpcode outcome code success issuccess ok"},
 	{fTokensIn, "tokensin inputtokens prompttokens gen_ai.usage.inputtokens gen_ai.usage.prompttokens usage.inputtokens usage.prompttokens responsebody.usage.prompttokens responsebody.usage.inputtokens"},
 	{fTokensOut, "tokensout outputtokens completiontokens gen_ai.usage.outputtokens gen_ai.usage.completiontokens usage.outputtokens usage.completiontokens responsebody.usage.completiontokens responsebody.usage.outputtokens"},
 	{fTokensCached, "tokenscached cachedtokens cachereadinputtokens usage.cachereadinputtokens usage.prompttokensdetails.cachedtokens gen_ai.usage.cacheread.inputtokens"},

@@ -29,6 +29,7 @@ const (
 	takeAll    taking = iota
 	takeNumber        // a string only where it is one number
 	takeName          // not a place in code
+	takeBool          // true or false
 	takeError         // an answer that tells of an error
 )
 
