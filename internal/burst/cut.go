@@ -27,15 +27,32 @@ type numbered struct {
 	serial int
 }
 
-// sums are what a cut saw in one second, and what its leaves expected. They are kept apart from the cuts and close
-// together: each leaf is added to all of its cuts.
+// sums are what was seen in one second by the leaves of a cut, or by twins, and what they expected. Those of cuts are kept
+// apart from these and close together: all twins are added to all of their cuts.
 type sums struct {
-	n, e   perSignal // requests, and failures that were expected
-	v, c   perSignal // what the boundary needs, of signals with failures
-	k      perSignal
-	asked  float64 // first attempts, also those that a burst explains
-	at     int64   // the second; what else is written here is of another one where that is not the one at hand
-	failed sigset  // signals with failures
+	of    [signals]portion
+	asked float64 // first attempts, also those that a burst explains
+	at    int64   // the second; what else is written here is of another one where that is not the one at hand
+}
+
+// portion is what was seen of one signal.
+type portion struct {
+	n, k float64 // requests, and failures
+	e    float64 // failures that were expected
+	v, c float64 // what the boundary needs, of signals in which anything failed
+}
+
+// add adds others of the same second. It is what a step does most often.
+func (x *sums) add(o *sums) {
+	x.asked += o.asked
+	for s := range x.of {
+		a, b := &x.of[s], &o.of[s]
+		a.n += b.n
+		a.k += b.k
+		a.e += b.e
+		a.v += b.v
+		a.c += b.c
+	}
 }
 
 // placesOf are the places that are watched and hold a leaf, in the order of cutDims.
@@ -78,13 +95,40 @@ func (w *watch) enter(l *leaf) {
 		at := slices.IndexFunc(c.places, func(x numbered) bool { return x.place == p })
 		held[c] = append(held[c], c.places[at])
 	}
+	l.twins = w.twinsOf(l.key)
+	alone := len(l.twins.cuts) == 0
 	for _, c := range order {
 		if len(held[c]) < len(c.places) {
 			c = w.part(c, held[c])
 		}
 		c.leaves = append(c.leaves, l)
-		l.cuts = append(l.cuts, c.number)
+		if alone {
+			l.twins.cuts = append(l.twins.cuts, c.number)
+		}
 	}
+}
+
+// twins are leaves that are in the very same cuts, as those are that differ by their gateway or by streaming alone: they
+// are added up before they are added to these.
+type twins struct {
+	cuts []int32 // numbers of the cuts
+	sums
+}
+
+// twinsOf finds or makes the twins that a leaf is one of.
+func (w *watch) twinsOf(key traffic.Key) *twins {
+	var id traffic.Key // what cuts are told apart by
+	for _, dims := range cutDims {
+		for _, d := range dims {
+			id[d] = key[d]
+		}
+	}
+	t := w.twins[id]
+	if t == nil {
+		t = &twins{}
+		w.twins[id] = t
+	}
+	return t
 }
 
 // part makes some places of a cut one of their own, which knows what the cut did. Its leaves learn of it with the next
@@ -114,11 +158,15 @@ func (w *watch) number() {
 	for i, c := range w.cuts {
 		c.number = int32(i) //nolint:gosec // below 2^31
 	}
+	clear(w.twins)
 	for _, l := range w.leaves {
-		l.cuts = l.cuts[:0]
+		l.twins = w.twinsOf(l.key)
+		if len(l.twins.cuts) > 0 {
+			continue
+		}
 		for _, p := range placesOf(l.key) {
-			if c := w.byCut[p].number; !slices.Contains(l.cuts, c) {
-				l.cuts = append(l.cuts, c)
+			if c := w.byCut[p].number; !slices.Contains(l.twins.cuts, c) {
+				l.twins.cuts = append(l.twins.cuts, c)
 			}
 		}
 	}

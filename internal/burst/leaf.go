@@ -46,7 +46,7 @@ type leaf struct {
 	marks   *[values]mark // of what it measures; nil where it does not
 	kin     *kin
 	watch   *watch
-	cuts    []int32 // numbers of the cuts that it is in
+	twins   *twins
 	base    baseline
 	late    *counts // what came late since the last second, nil for nothing
 	early   *counts // what it counted soon after a start; nil later

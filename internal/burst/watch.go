@@ -21,6 +21,7 @@ type watch struct {
 	keys   int  // places that are watched, as many as byCut has
 	serial int  // and that ever were
 	parted bool // some have parted from their cuts since these were numbered
+	twins  map[traffic.Key]*twins
 	kin    map[traffic.Key]*kin
 	global kin
 	cells  []traffic.Scope
@@ -30,6 +31,7 @@ type watch struct {
 	heard    []heard        // what was told of it, as long as it is stepped
 	lates    []*leaf        // with traffic that came after its second was closed
 	loud     []*cut         // of those with traffic: with evidence that may be near an alarm
+	met      []*twins       // with traffic in this second
 	fired    []int32        // numbers of the cuts with traffic in this second
 	sums     []sums         // of this second, by the number of a cut
 	slot     slot           // what visits to the past unpack into
@@ -53,8 +55,8 @@ type watch struct {
 func newWatch(d *Detector, naming func(int64) string) *watch {
 	return &watch{
 		syms: d.opts.Symbols, table: d.table, falses: d.opts.FalsePerMonth, naming: naming,
-		byKey: make(map[traffic.Key]*leaf), byCut: make(map[place]*cut), kin: make(map[traffic.Key]*kin),
-		byCell: make(map[place]int),
+		byKey: make(map[traffic.Key]*leaf), byCut: make(map[place]*cut), twins: make(map[traffic.Key]*twins),
+		kin: make(map[traffic.Key]*kin), byCell: make(map[place]int),
 	}
 }
 

@@ -1,7 +1,5 @@
 package burst
 
-import "math/bits"
-
 // weigh pushes the second into every cut that saw traffic, and notes those whose evidence may be so much.
 func (w *watch) weigh(sec int64, near float64) {
 	for s := range signals {
@@ -26,13 +24,13 @@ func (w *watch) weigh(sec int64, near float64) {
 		c, now := w.cuts[at], &w.sums[at]
 		c.loud = 0
 		for s := range signals {
-			x := &c.stats[s]
-			if n := now.n[s]; n > 0 && judged.has(s) {
+			x, of := &c.stats[s], &now.of[s]
+			if of.n > 0 && judged.has(s) {
 				var normal boundary
-				if now.failed.has(s) {
-					normal = traits[s].boundary(n, now.e[s], now.v[s], now.c[s], wary)
+				if of.k > 0 {
+					normal = traits[s].boundary(of.n, of.e, of.v, of.c, wary)
 				}
-				x.push(&moment, n, now.k[s], now.e[s], &normal, c.wide, learn.has(s))
+				x.push(&moment, of.n, of.k, of.e, &normal, c.wide, learn.has(s))
 			}
 			if x.most >= near {
 				c.loud = c.loud.with(s)
@@ -71,39 +69,47 @@ func (w *watch) wary(sec int64) float64 {
 	return 1 + max(0, 1-float64(sec-w.born)/fresh) + w.doubt*max(0, 1-float64(sec-w.began)/doubtFades)
 }
 
-// gather adds up what the cuts saw. What a burst explains is left out.
+// gather adds up what the cuts saw: first that of twins, then that of the cuts that these are in.
 func (w *watch) gather(sec int64) {
-	w.fired = w.fired[:0]
+	w.met, w.fired = w.met[:0], w.fired[:0]
 	if w.parted {
 		w.number()
 	}
 	var failing sigset
 	for _, l := range w.touch {
-		failed := l.failed()
-		failing |= failed
-		asked := float64(l.now.n)
-		for _, c := range l.cuts {
-			now := &w.sums[c]
-			if now.at != sec {
-				*now = sums{at: sec}
+		failing |= l.failed()
+	}
+	var x sums
+	for _, l := range w.touch {
+		t := l.twins
+		if t.at == sec {
+			x.see(l, failing)
+			t.add(&x)
+		} else {
+			t.see(l, failing)
+			t.at = sec
+			w.met = append(w.met, t)
+		}
+		if l.wide {
+			w.widen(t)
+		}
+	}
+	for _, t := range w.met {
+		for _, c := range t.cuts {
+			if now := &w.sums[c]; now.at == sec {
+				now.add(&t.sums)
+			} else {
+				*now = t.sums
 				w.fired = append(w.fired, c)
-			}
-			now.asked += asked
-			if l.wide {
-				w.cuts[c].wide = true
-			}
-			if failed == 0 {
-				continue
-			}
-			now.failed |= failed
-			for m := failed; m != 0; m &= m - 1 {
-				s := bits.TrailingZeros16(uint16(m))
-				now.k[s] += float64(l.now.k[s])
 			}
 		}
 	}
-	for _, l := range w.touch {
-		w.sum(l, failing)
+}
+
+// widen tells cuts that a scrape feeds them.
+func (w *watch) widen(t *twins) {
+	for _, c := range t.cuts {
+		w.cuts[c].wide = true
 	}
 }
 
@@ -117,41 +123,23 @@ func (l *leaf) failed() (set sigset) {
 	return set &^ l.covered
 }
 
-// sum adds a leaf to its cuts: its requests and the failures that it expected, and what the boundary needs where
-// anything failed.
-func (w *watch) sum(l *leaf, failing sigset) {
-	var x sums
-	x.n = l.now.seenAll()
-	for s := range x.n {
+// see writes down what a leaf saw, and what it expected; what the boundary needs where anything failed. What a burst
+// explains is left out.
+func (x *sums) see(l *leaf, failing sigset) {
+	n, b := l.now.seenAll(), &l.base
+	x.asked = float64(l.now.n)
+	for s := range n {
+		to := &x.of[s]
 		if l.covered>>s&1 != 0 {
-			x.n[s] = 0
+			*to = portion{}
+			continue
 		}
-		x.e[s] = x.n[s] * l.base.p[s]
+		to.n, to.k, to.e = n[s], float64(l.now.k[s]), n[s]*b.p[s]
 		if failing>>s&1 != 0 {
-			share := x.e[s] / (l.base.n[s] + priorWeight)
-			x.v[s], x.c[s] = x.n[s]*share, coldFactor*priorWeight*share
+			share := to.e / (b.n[s] + priorWeight)
+			to.v, to.c = to.n*share, coldFactor*priorWeight*share
+		} else {
+			to.v, to.c = 0, 0
 		}
 	}
-	for _, c := range l.cuts {
-		now := &w.sums[c]
-		add(&now.n, &x.n)
-		add(&now.e, &x.e)
-		if now.failed != 0 {
-			add(&now.v, &x.v)
-			add(&now.c, &x.c)
-		}
-	}
-}
-
-// add adds up signal by signal. It is what a step does most often, so it is not left to a loop.
-func add(to, x *perSignal) {
-	to[fail] += x[fail]
-	to[limit] += x[limit]
-	to[auth] += x[auth]
-	to[trunc] += x[trunc]
-	to[caller] += x[caller]
-	to[slow] += x[slow]
-	to[first] += x[first]
-	to[heavy] += x[heavy]
-	to[again] += x[again]
 }
