@@ -152,16 +152,19 @@ func (s *stat) fold() {
 		mean := boundary{s.mean.still / s.sk, s.mean.drifting / s.sk}
 		one = mean.rises()
 	}
+	calm := s.sn - s.sk
 	for j := range one {
-		one[j] = min(((s.sn-s.sk)*calmLog[j]+s.sk*one[j])*share, 460)
+		one[j] = atMost((calm*calmLog[j]+s.sk*one[j])*share, 460)
 	}
 	expAll(one[:])
-	s.sum = 0
+	ev, sum := s.evidence, 0.0
 	for j, f := range one {
 		all, since := inARow(f, int(s.waiting))
-		s.r[j] = min(maxR, s.r[j]*all+since)
-		s.sum += s.r[j]
+		r := atMost(ev.r[j]*all+since, maxR)
+		ev.r[j] = r
+		sum += r
 	}
+	ev.sum = sum
 	s.waited()
 }
 
@@ -185,7 +188,7 @@ func (s *stat) weigh(n, k float64, normal *boundary) {
 	one := 1 / s.phi
 	f := normal.rises()
 	for j := range f {
-		f[j] = (n-k)*one*calmLog[j] + min(k*one*f[j], 460)
+		f[j] = (n-k)*one*calmLog[j] + atMost(k*one*f[j], 460)
 	}
 	expAll(f[:])
 	s.times(&f)
@@ -193,11 +196,21 @@ func (s *stat) weigh(n, k float64, normal *boundary) {
 
 // times adds the evidence of a second that multiplies it by so much.
 func (s *stat) times(f *sixfold) {
-	s.sum = 0
-	for j := range s.r {
-		s.r[j] = min(maxR, (1+s.r[j])*f[j])
-		s.sum += s.r[j]
+	ev, sum := s.evidence, 0.0
+	for j := range ev.r {
+		r := atMost((1+ev.r[j])*f[j], maxR)
+		ev.r[j] = r
+		sum += r
 	}
+	ev.sum = sum
+}
+
+// atMost is the lesser of two numbers, of which none is NaN: min has to think of those.
+func atMost(x, most float64) float64 {
+	if x > most {
+		return most
+	}
+	return x
 }
 
 // wait puts a second off.
@@ -206,7 +219,7 @@ func (s *stat) wait(n, k float64, normal *boundary) {
 	s.sn += n
 	s.ns[s.waiting] = float32(n)
 	if k > 0 {
-		if usual := n * min(0.9, normal.still); k > usual { // no strength makes more of it than the likeliest
+		if usual := n * atMost(normal.still, 0.9); k > usual { // no strength makes more of it than the likeliest
 			s.most *= raised(k/usual, k/s.phi)
 		}
 		s.sk += k
@@ -249,7 +262,7 @@ func (t *trait) boundary(n, e, v, c, wary float64) boundary {
 }
 
 // of is the boundary of one strength.
-func (b *boundary) of(j int) float64 { return min(0.9, b.still+drifts[j]*(b.drifting-b.still)) }
+func (b *boundary) of(j int) float64 { return atMost(b.still+drifts[j]*(b.drifting-b.still), 0.9) }
 
 // rises are the logarithms of what one failure multiplies the evidence by.
 func (b *boundary) rises() (l sixfold) {
