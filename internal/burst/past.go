@@ -2,7 +2,6 @@ package burst
 
 import (
 	"slices"
-	"sort"
 
 	"signalbox/internal/traffic"
 )
@@ -46,10 +45,28 @@ func (p *past) at(sec uint16) int64 { return p.last - int64(uint16(p.last)-sec) 
 
 // find is the cursor before the first second that is not before this one.
 func (p *past) find(sec int64) cursor {
-	return cursor{
-		sort.Search(len(p.words), func(i int) bool { return p.at(uint16(p.words[i]>>16)) >= sec }), //nolint:gosec // 16 bits
-		sort.Search(len(p.odds), func(i int) bool { return p.at(p.odds[i].sec) >= sec }),
+	if sec > p.last {
+		return cursor{len(p.words), len(p.odds)}
 	}
+	low, age := uint16(p.last), uint16(min(p.last-sec, low16)) //nolint:gosec // 16 bits
+	var c cursor
+	for n := len(p.words); n > 0; { // the seconds from word+n on are not before it
+		half := n / 2
+		if low-uint16(p.words[c.word+half]>>16) > age { //nolint:gosec // 16 bits
+			c.word, n = c.word+half+1, n-half-1
+		} else {
+			n = half
+		}
+	}
+	for n := len(p.odds); n > 0; {
+		half := n / 2
+		if low-p.odds[c.odd+half].sec > age {
+			c.odd, n = c.odd+half+1, n-half-1
+		} else {
+			n = half
+		}
+	}
+	return c
 }
 
 // put adds counts of a second. It may be older than the newest, by less than the past is long; then what the
@@ -70,7 +87,6 @@ func (p *past) put(sec int64, x *slot, table *signalTable) {
 		}
 	}
 	p.putOdds(sec, since, x, table)
-	slices.Reverse(p.odds[end.odd:])
 	if at == end {
 		if end.word < dropBatch {
 			p.refresh()
@@ -87,26 +103,30 @@ func (p *past) put(sec int64, x *slot, table *signalTable) {
 	p.refresh()
 }
 
-// putOdds appends what was not a first attempt that ended well.
+// putOdds appends what was not a first attempt that ended well: what was measured, repeats, and failures, the last first.
 func (p *past) putOdds(sec, since int64, x *slot, table *signalTable) {
-	low := uint16(sec) //nolint:gosec // 16 bits
-	repeats := int64(x.all - x.n)
-	for _, f := range x.fails {
-		p.putOdd(odd{sec: low, sig: table.of(f.Outcome), out: uint32(f.Outcome)}, f.First, f.N-f.First)
-		repeats -= f.N - f.First
-	}
-	if repeats > 0 {
-		p.putOdd(odd{sec: low, sig: good}, 0, repeats)
-	}
-	for s := firstMeasured; s < signals; s++ {
+	low, odds := uint16(sec), p.odds //nolint:gosec // 16 bits
+	for s := signals - 1; s >= firstMeasured; s-- {
 		n, k := x.measured[s-firstMeasured], x.k[s]
 		if n > 0 && p.since[s-firstMeasured] == 0 {
 			p.since[s-firstMeasured] = since
 		}
 		if n -= p.usual(s, sec, x); n != 0 || k > 0 {
-			p.odds = append(p.odds, odd{sec: low, sig: s, out: uint32(n), first: uint16(k & low16), again: uint16(k >> 16)}) //nolint:gosec // bits
+			odds = append(odds, odd{sec: low, sig: s, out: uint32(n), first: uint16(k & low16), again: uint16(k >> 16)}) //nolint:gosec // bits
 		}
 	}
+	repeats := int64(x.all - x.n)
+	for i := range x.fails {
+		repeats -= x.fails[i].N - x.fails[i].First
+	}
+	if repeats > 0 {
+		odds = putOdd(odds, odd{sec: low, sig: good}, 0, repeats)
+	}
+	for i := len(x.fails) - 1; i >= 0; i-- {
+		f := &x.fails[i]
+		odds = putOdd(odds, odd{sec: low, sig: table.of(f.Outcome), out: uint32(f.Outcome)}, f.First, f.N-f.First)
+	}
+	p.odds = odds
 }
 
 // usual is how many were measured of a second if nothing is odd.
@@ -118,13 +138,14 @@ func (p *past) usual(s signal, sec int64, x *slot) int32 {
 }
 
 // putOdd splits what does not fit into sixteen bits.
-func (p *past) putOdd(x odd, first, again int64) {
+func putOdd(odds []odd, x odd, first, again int64) []odd {
 	for first > 0 || again > 0 {
 		a, b := min(first, low16), min(again, low16)
 		x.first, x.again = uint16(a), uint16(b) //nolint:gosec // bounded
-		p.odds = append(p.odds, x)
+		odds = append(odds, x)
 		first, again = first-a, again-b
 	}
+	return odds
 }
 
 // next unpacks the second after a cursor.
