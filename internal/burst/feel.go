@@ -69,10 +69,15 @@ func (l *leaf) settle() {
 		return
 	}
 	relived := l.watch.relived(l.now.sec)
+	perSecond := l.seen / max(l.span, 1)
 	for v := range values {
+		m := &l.marks[v]
+		if m.fresh == 0 {
+			continue
+		}
 		e := &l.watch.eps[beyond[v]]
 		learn := !relived && !l.base.holding.has(beyond[v]) && (!e.on || l.now.sec-e.begun >= forgiveAfter)
-		l.marks[v].settle(learn, l.seen/max(l.span, 1))
+		m.settle(learn, perSecond)
 	}
 }
 

@@ -39,6 +39,9 @@ func (m *mark) warm() bool { return m.n >= markWarm }
 // take counts the values of a second and gives how many are beyond the mark, of how many; none as long as there is no
 // mark. The mark itself moves with settle only, so that the order of values changes nothing.
 func (m *mark) take(bins []traffic.Bin) (n, k int32) {
+	if len(bins) == 0 {
+		return 0, 0
+	}
 	at, high, half := whole(max(m.high+markBeyond, m.half+markApart)), whole(m.high), whole(m.half)
 	for _, b := range bins {
 		v := int32(b.At)
@@ -61,11 +64,11 @@ func (m *mark) take(bins []traffic.Bin) (n, k int32) {
 // whole is the highest whole number that is not beyond x.
 func whole(x float32) int32 { return int32(math.Floor(float64(x))) }
 
-// settle ends the second: the mark moves, unless it is not to learn. perSecond is how many values are usual.
+// settle ends a second with values: the mark moves, unless it is not to learn. perSecond is how many values are usual.
 func (m *mark) settle(learn bool, perSecond float64) {
 	n := float32(m.fresh)
 	switch {
-	case n == 0 || !learn:
+	case !learn:
 	case !m.warm():
 		all := m.n + n
 		m.half += (m.sum/n - m.half) * n / all
@@ -76,7 +79,7 @@ func (m *mark) settle(learn bool, perSecond float64) {
 	default:
 		m.n = min(m.n+n, float32(max(markMemory, markSecs*perSecond)))
 		sd := max((m.high-m.half)/markSpread, markLeast)
-		step := min(sd/m.n, sd/n)
+		step := sd / max(m.n, n)
 		m.half += step / densityHalf * (float32(m.upper) - n/2)
 		m.high += step / densityHigh * (float32(m.over) - n*markHigh)
 		m.high = max(m.high, m.half)
