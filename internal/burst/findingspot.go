@@ -87,16 +87,16 @@ func (b *bins) put(sec int64, x *bin) {
 		list[n-1].add(x)
 		return
 	}
-	drop := 0
-	for drop < len(list) && list[drop].start < start-spotSecs {
-		drop++
-	}
-	if drop >= dropBins { // not one by one: the rest has to move
+	if old := start - spotSecs; len(list) >= dropBins && list[dropBins-1].start < old { // not one by one: the rest has to move
+		drop := dropBins
+		for drop < len(list) && list[drop].start < old {
+			drop++
+		}
 		list = list[:copy(list, list[drop:])]
 	}
-	y := *x
-	y.start = start
-	*b = append(list, y)
+	list = append(list, *x)
+	list[len(list)-1].start = start
+	*b = list
 }
 
 // sum adds up the bins that begin in [from, to).
@@ -181,7 +181,8 @@ func (l *Lookout) Count(sec int64, leaves []Leaf) {
 			l.lately.keep(x, c)
 		}
 		c.last = sec
-		b := l.binOf(x)
+		var b bin
+		b.take(x, &l.classes)
 		for _, s := range c.spots {
 			s.put(sec, &b)
 		}
@@ -193,10 +194,11 @@ func (l *Lookout) Count(sec int64, leaves []Leaf) {
 	}
 }
 
-func (l *Lookout) binOf(x *Leaf) bin {
-	b := bin{req: x.Req, again: x.Retries}
+// take counts a leaf.
+func (b *bin) take(x *Leaf, classes *[256]ending) {
+	b.req, b.again = x.Req, x.Retries
 	for _, o := range x.ByOutcome {
-		switch l.classes[uint8(o.Outcome.Class())] {
+		switch classes[uint8(o.Outcome.Class())] {
 		case broken:
 			b.broken += o.N
 		case limited:
@@ -213,7 +215,6 @@ func (l *Lookout) binOf(x *Leaf) bin {
 		b.took += int64(v.N) * int64(v.At)
 		b.timed += int64(v.N)
 	}
-	return b
 }
 
 // counted finds the spots of a leaf.
