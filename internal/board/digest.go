@@ -249,15 +249,19 @@ func (d *Digest) Leaves(sec int64) []Leaf {
 	c := d.open[at]
 	for _, n := range c.at {
 		if n > 0 {
-			d.leaves = append(d.leaves, d.leaf(&c.cells[n-1], &c.details[n-1]))
+			d.leaf(&c.cells[n-1], &c.details[n-1])
 		}
 	}
 	return d.leaves
 }
 
-func (d *Digest) leaf(x *cell, more *detail) Leaf {
-	l := Leaf{Key: d.places.Key(x.place), Retries: int64(x.retries), Again: more.again, Width: time.Second, Place: x.place + 1}
-	d.bins = d.histograms.fill(&l, &more.measured, d.bins)
+// leaf appends that of a cell. It is large, so it is made where it stands.
+func (d *Digest) leaf(x *cell, more *detail) {
+	d.leaves = append(d.leaves, Leaf{})
+	l := &d.leaves[len(d.leaves)-1]
+	l.Key, l.Place, l.Width = d.places.Key(x.place), x.place+1, time.Second
+	l.Retries, l.Again = int64(x.retries), more.again
+	d.bins = d.histograms.fill(l, &more.measured, d.bins)
 	if len(more.callers) > 0 {
 		l.Callers = more.callers
 	}
@@ -276,8 +280,9 @@ func (d *Digest) leaf(x *cell, more *detail) Leaf {
 			l.FirstErr += o.First
 		}
 	}
-	slices.SortFunc(l.ByOutcome, func(x, y OutcomeN) int { return int(x.Outcome) - int(y.Outcome) })
-	return l
+	if len(l.ByOutcome) > 1 {
+		slices.SortFunc(l.ByOutcome, func(x, y OutcomeN) int { return int(x.Outcome) - int(y.Outcome) })
+	}
 }
 
 // Close gives up the seconds before one that detection has seen: they are minutes from now on.

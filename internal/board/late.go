@@ -85,7 +85,7 @@ func (d *Digest) LateSeconds(visit func(sec int64, leaves []Leaf)) {
 		d.leaves, d.outcomes, d.bins = d.leaves[:0], d.outcomes[:0], d.bins[:0]
 		for _, n := range c.at {
 			if n > 0 {
-				d.leaves = append(d.leaves, d.leaf(&c.cells[n-1], &detail{}))
+				d.leaf(&c.cells[n-1], &detail{})
 			}
 		}
 		visit(c.start, d.leaves)
