@@ -147,6 +147,10 @@ func TestClassifyAndLeaveAlone(t *testing.T) {
 			"400 missing required parameter 'path'", BadRequest,
 		},
 		{
+			`{"error":{"message":"turned away","code":"load_shed"}}`, RateLimited,
+			"503 load shedding by priority", Overloaded,
+		},
+		{
 			"Error: Incomplete JSON segment at the end", Truncated,
 			"Error: Unexpected token } in JSON at position 4", InvalidOutput,
 		},

@@ -15,7 +15,7 @@ var ownRules = []rule{
 	{
 		name: "limit of the gateway", class: RateLimited, layer: "gateway", domain: ByGateway, confidence: sure, from: "LiteLLM, Envoy, nginx sources; the reference gateway and the companion", doc: []string{
 			"LiteLLM Rate Limit Handler", "Crossed TPM / RPM", "Crossed TPM, RPM", "Max parallel request limit reached", "limit type: requests", "limit type: tokens", "limit type: max_parallel_requests", "over defined rpm limit", "over defined tpm limit", "over available TPM", "over available RPM",
-			"local_rate_limited", "limiting requests, excess", "limiting connections by zone", "workload_paused", "load_shed", "paused by the operators", "turned away by the operators",
+			"local_rate_limited", "limiting requests, excess", "limiting connections by zone", "workload_paused", "load_shed|", "paused by the operators", "turned away by the operators",
 		},
 	},
 }
