@@ -10,15 +10,21 @@ import (
 	"signalbox/internal/drill"
 )
 
-// stillTold is the standstill of a drill's machine that its operator is told of while playing; what is told again is twice as much.
-const stillTold = 2 * time.Second
+// What an operator is told of while playing: a standstill of the machine, or users who stayed away. What is told again is twice as much.
+const (
+	stillTold = 2 * time.Second
+	awayTold  = 50
+)
 
 // standstillWords say what the machine has done to a drill, "" for nothing.
 func standstillWords(s drill.Standstill) string {
 	if s.Total <= 0 && s.Away == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("the machine stood still for %.1f s in all, %.1f s at once", s.Total.Seconds(), s.Longest.Seconds())
+	text := "the machine runs late"
+	if s.Total > 0 {
+		text = fmt.Sprintf("the machine stood still for %.1f s in all, %.1f s at once", s.Total.Seconds(), s.Longest.Seconds())
+	}
 	if s.Away > 0 {
 		text += fmt.Sprintf(", and %d users stayed away for it", s.Away)
 	}
@@ -37,14 +43,14 @@ func (g *game) tellStandstill(ctx context.Context) {
 	defer client.Close()
 	look := time.NewTicker(time.Second)
 	defer look.Stop()
-	for next := stillTold; ; {
+	for next := (drill.Standstill{Total: stillTold, Away: awayTold}); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-look.C:
 		}
-		if still := g.fleet.Standstill(); still.Total >= next {
-			next = 2 * still.Total
+		if still := g.fleet.Standstill(); still.Total >= next.Total || still.Away >= next.Away {
+			next = drill.Standstill{Total: max(stillTold, 2*still.Total), Away: max(awayTold, 2*still.Away)}
 			told := desk.LoadBooks{Books: g.books.Books, Problems: append(slices.Clone(g.books.Problems), standstillWords(still))}
 			_, _ = client.Do(ctx, told) // refused only by a desk that ends
 		}

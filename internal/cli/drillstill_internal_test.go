@@ -19,6 +19,9 @@ func TestStandstillWords(t *testing.T) {
 			t.Errorf("%q is not in %q", want, text)
 		}
 	}
+	if text := standstillWords(drill.Standstill{Away: 3}); !strings.HasPrefix(text, "the machine runs late, and 3 users stayed away") {
+		t.Errorf("of a machine that runs late it says %q", text)
+	}
 	if text := standstillWords(drill.Standstill{Total: time.Second, Longest: time.Second}); strings.Contains(text, "users stayed") {
 		t.Errorf("nobody stayed away, and it says %q", text)
 	}

@@ -112,7 +112,7 @@ func (l *load) users(ctx context.Context) {
 	if l.tuning.Naive {
 		how = naive
 	}
-	come := arrivals{mean: float64(time.Second) / l.tuning.Interactive, next: time.Now()}
+	come := newArrivals(l.tuning.Interactive, time.Now())
 	for {
 		if !wait(ctx, time.Until(come.draw(rng))) {
 			return

@@ -15,7 +15,7 @@ const (
 // Nothing happens to users in that time, and everything is late after it, which no scenario declares.
 type Standstill struct {
 	Total, Longest time.Duration
-	Away           int // users who should have come then, and did not
+	Away           int // users who should have come then, or while the machine ran late, and did not
 }
 
 // pulse measures how late the fleet's goroutines come to run.
