@@ -77,8 +77,16 @@ func (s *session) exchange(ctx context.Context, command string) ([]byte, error) 
 	if err := s.conn.SetDeadline(time.Time{}); err != nil {
 		return nil, err //nolint:wrapcheck // ask says of what
 	}
-	stop := context.AfterFunc(ctx, func() { _ = s.conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
+	late := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(late)
+		_ = s.conn.SetDeadline(time.Unix(1, 0))
+	})
+	defer func() {
+		if !stop() {
+			<-late // its deadline must not meet the next command
+		}
+	}()
 	if _, err := io.WriteString(s.conn, command+"\n"); err != nil {
 		return nil, err //nolint:wrapcheck // ask says of what
 	}

@@ -49,6 +49,9 @@ func (p peer) ask(ctx context.Context, command string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, p.timeout, fmt.Errorf("no answer within %s", p.timeout))
 	defer cancel()
+	if err := context.Cause(ctx); err != nil {
+		return "", p.unreachable(ctx, err) // who is leaving sends nothing any more
+	}
 	talk := p.once
 	if p.session != nil {
 		talk = func(ctx context.Context, command string) ([]byte, error) { return p.session.ask(ctx, p, command) }
