@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
@@ -52,9 +53,18 @@ func runTerminal(t *testing.T, dir string, cmd *exec.Cmd) *terminal {
 	return runTerminalAs(t, dir, cmd, &syscall.SysProcAttr{Setsid: true, Setctty: true})
 }
 
+// hearHangUps lets the programs of the tests have hang-ups where the tests themselves run under nohup: what a process ignores its
+// children do, and what it hears they hear anew.
+var hearHangUps = sync.OnceFunc(func() {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
+})
+
 // runTerminalAs is runTerminal for a command that need not own its terminal.
 func runTerminalAs(t *testing.T, dir string, cmd *exec.Cmd, attr *syscall.SysProcAttr) *terminal {
 	t.Helper()
+	hearHangUps()
 	const width, height = 120, 40
 	x := &terminal{cmd: cmd, em: vt.NewEmulator(width, height), read: make(chan struct{})}
 	x.cmd.Dir = dir
