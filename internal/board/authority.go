@@ -133,7 +133,7 @@ func (b *Board) tell(w where, kind traffic.SourceKind, from int64) minutes {
 				m.newest = max(m.newest, list[len(list)-1].start)
 			}
 		}
-		s.scan(from, from+60*crossMinutes, func(k *bucket, _ int) {
+		s.scan(from, from+60*crossMinutes, func(k *bucket) {
 			i := (k.start - from) / 60
 			req, failed, caller := k.sums()
 			m.req[i] += req

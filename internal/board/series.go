@@ -219,11 +219,11 @@ func floorTo(t, step int64) int64 {
 }
 
 // scan visits the buckets of one series that begin in [from, to), oldest resolution first.
-func (one *series) scan(from, to int64, visit func(k *bucket, level int)) {
+func (one *series) scan(from, to int64, visit func(k *bucket)) {
 	for l := levels - 1; l >= 0; l-- {
 		list := one.between(l, from, to)
 		for i := range list {
-			visit(&list[i], l)
+			visit(&list[i])
 		}
 	}
 }

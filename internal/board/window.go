@@ -143,12 +143,7 @@ func (g *gathering) take(s *series) {
 }
 
 func (g *gathering) add(k *bucket) {
-	if k.one.N > 0 {
-		g.outcome(k.one)
-	}
-	for _, x := range k.more {
-		g.outcome(x)
-	}
+	k.each(g.outcome)
 	g.w.TokIn += k.tokIn
 	g.w.TokOut += k.tokOut
 	g.w.TokCached += k.tokC
@@ -269,7 +264,7 @@ func (b *Board) SeriesBy(sel traffic.Selector, from time.Time, step time.Duratio
 			out[key] = make([]Point, n)
 		}
 		points := out[key]
-		s.scan(begin, begin+wide*int64(n), func(k *bucket, _ int) {
+		s.scan(begin, begin+wide*int64(n), func(k *bucket) {
 			req, failed, _ := k.sums()
 			p := &points[(k.start-begin)/wide]
 			p.Req += req
