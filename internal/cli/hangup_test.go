@@ -15,13 +15,7 @@ func (x *terminal) closeWindow(t *testing.T) int {
 	if err := x.tty.Close(); err != nil {
 		t.Fatal(err)
 	}
-	done := make(chan struct{})
-	go func() { _ = x.cmd.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(patience):
-		_ = x.cmd.Process.Kill()
-		<-done
+	if !x.ended() {
 		t.Fatal("it goes on without a terminal")
 	}
 	x.hangUp()

@@ -74,17 +74,25 @@ func (x *terminal) offers(t *testing.T) string {
 	})
 }
 
-// exits waits for the end of the program, and checks that it left the terminal as it found it. It gives the exit
-// code and what stands on the screen.
-func (x *terminal) exits(t *testing.T) (int, string) {
-	t.Helper()
+// ended waits for the end of the program. It kills one that goes on, and tells so.
+func (x *terminal) ended() bool {
 	done := make(chan struct{})
 	go func() { _ = x.cmd.Wait(); close(done) }()
 	select {
 	case <-done:
+		return true
 	case <-time.After(patience):
 		_ = x.cmd.Process.Kill()
 		<-done
+		return false
+	}
+}
+
+// exits waits for the end of the program, and checks that it left the terminal as it found it. It gives the exit
+// code and what stands on the screen.
+func (x *terminal) exits(t *testing.T) (int, string) {
+	t.Helper()
+	if !x.ended() {
 		t.Fatalf("it did not leave; the screen:\n%s", x.text())
 	}
 	checkLineDiscipline(t, x.tty)
