@@ -67,7 +67,7 @@ func offer(b *Book, burst BurstView, f Facts) (Offer, bool) {
 		return byWords(b, burst, "")
 	}
 	r := b.match.Eval(f, burst.Scope)
-	if r.Truth == True && b.match.Eval(about{f, burst}, burst.Scope).Truth == False {
+	if r.Truth == True && b.match.Eval(burst.about(f), burst.Scope).Truth == False {
 		return Offer{}, false // true of what always fails somewhere, and not of this burst
 	}
 	switch r.Truth {
@@ -168,18 +168,23 @@ const leastPart = 0.05
 // about answers as facts do, but for counts of classes and codes that hardly any failure of the burst has: of those there are none.
 type about struct {
 	Facts
-	burst BurstView
+	classes, codes map[string]int64
+}
+
+// about gives the facts as far as they are about the burst. Of one whose classes say nothing, or are not known, all are.
+func (b *BurstView) about(f Facts) Facts {
+	classes, codes := b.failures()
+	if len(classes) == 0 || len(kindMetrics[b.Kind]) > 0 {
+		return f
+	}
+	return about{f, classes, codes}
 }
 
 func (a about) Ask(q Query) Answer {
 	ans := a.Facts.Ask(q)
 	named := map[string]bool{}
 	addNamed(named, q.Where)
-	classes, codes := a.burst.failures()
-	if len(named) == 0 || len(classes) == 0 || len(kindMetrics[a.burst.Kind]) > 0 {
-		return ans
-	}
-	if max(namedShare(classes, named), namedShare(codes, named)) < leastPart {
+	if len(named) > 0 && max(namedShare(a.classes, named), namedShare(a.codes, named)) < leastPart {
 		ans.Value, ans.Num = 0, 0
 	}
 	return ans
