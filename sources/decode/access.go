@@ -109,7 +109,7 @@ func serverTalk(line []byte) bool {
 		}
 	}
 	return bytes.HasPrefix(head, []byte("[GIN-")) || bytes.HasPrefix(head, []byte("[SYS]")) || bytes.Contains(head, []byte(" level=")) && !bytes.Contains(line, []byte(" status=")) ||
-		line[0] != '{' && levelIn(upperWords(head)) != ""
+		!bytes.HasPrefix(line, []byte("{")) && levelIn(upperWords(head)) != ""
 }
 
 // upperWords leaves of a head what stands in capitals, as levels do that begin a line.

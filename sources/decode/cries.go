@@ -2,6 +2,7 @@ package decode
 
 import (
 	"bytes"
+	"slices"
 	"time"
 
 	"signalbox/internal/fault"
@@ -15,6 +16,11 @@ type learning struct {
 	sawFinish bool // and how a stream ended
 	sawModel  bool // lines with a status name the model
 	outcry    outcry
+}
+
+// noteFinish learns whether the log tells how streams ended: of many only those answers are read that come whole.
+func (l *learning) noteFinish(finished, streamed bool) {
+	l.sawFinish = l.sawFinish || finished && streamed
 }
 
 // outcry is what is known of error lines without a status in a log whose other lines have one. In some logs they are how a
@@ -74,12 +80,7 @@ func (g *generic) countedAlready(received time.Time) (traffic.Record, Result) {
 }
 
 func (c *outcry) has(id uint64) bool {
-	for _, was := range c.ids {
-		if was == id {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.ids[:], id)
 }
 
 // asked tells whether lines with a status are looked at for an error line before them.

@@ -34,7 +34,6 @@ func (g *generic) name(path []byte) (target, taking, bool) {
 	case t.f == fStatus && t.rank > 2 && len(path) == len("code"):
 		return t, takeNumber, ok
 	case t.f == fStatus && t.rank%40 > common["code"].rank: // the words after it
-
 		return t, takeBool, ok
 	case t.f == fCaller && t.rank > 0, t.f == fDeployment && t.rank > 0:
 		return t, takeName, ok
@@ -119,7 +118,7 @@ func (g *generic) finish(received time.Time) (traffic.Record, Result) {
 	}
 	side := g.side()
 	g.sawStatus = g.sawStatus || t.known || t.failed || t.succeeded
-	g.noteFinish()
+	g.finishes()
 	switch {
 	case t.known && (t.status != 0 || t.fuller), t.failed, t.succeeded:
 		g.sawModel = g.sawModel || d.has(fModel)
@@ -144,11 +143,10 @@ func (g *generic) side() string {
 	return traffic.SideClient
 }
 
-// noteFinish learns whether the log tells how streams ended: of many only those answers are read that come whole.
-func (g *generic) noteFinish() {
-	if streamed, _ := g.d.streamed(); streamed && g.d.has(fFinish) {
-		g.sawFinish = true
-	}
+// finishes learns from the line how its answer ended.
+func (g *generic) finishes() {
+	streamed, _ := g.d.streamed()
+	g.noteFinish(g.d.has(fFinish), streamed)
 }
 
 // answer tells whether the error's text is an answer that tells of an error: some come with a status of success.

@@ -85,7 +85,7 @@ func (d *mapped) Decode(line []byte, received time.Time) (traffic.Record, Result
 func (d *mapped) counted(received time.Time) (traffic.Record, Result) {
 	t := d.end()
 	side := d.side()
-	d.noteFinish()
+	d.finishes()
 	failed := t.failed || t.known && t.status == 0 || t.fuller && !t.known && !t.succeeded
 	return d.request(side, t.status, failed, received)
 }

@@ -205,7 +205,8 @@ func (t *track) finish(buf []byte, b *traffic.Brief, at *filled) bool {
 	case t.status == 0, t.texts[0][1] > 0, t.texts[2][1] > 0, !t.finished && g.sawFinish && t.streams == traffic.Streams && t.status == 200:
 		return false
 	}
-	g.sawStatus, g.sawFinish = true, g.sawFinish || t.finished && t.streams == traffic.Streams
+	g.sawStatus = true
+	g.noteFinish(t.finished, t.streams == traffic.Streams)
 	b.Known |= traffic.HasStatus
 	b.Marks |= t.streams
 	if t.id[1] > 0 && (b.Attempt > 1 || t.status >= 400) {

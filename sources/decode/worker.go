@@ -272,7 +272,8 @@ func (w *Worker) shorten(b *traffic.Brief, received time.Time) (at *filled, skew
 	case !finished && g.sawFinish && streamed && status == 200:
 		return nil, false, false
 	}
-	g.sawStatus, g.sawFinish = true, g.sawFinish || finished && streamed
+	g.sawStatus = true
+	g.noteFinish(finished, streamed)
 	g.sawModel = g.sawModel || d.rank[fModel] != 0
 	b.Outcome, b.Known = traffic.NewOutcome(fault.None, int(status)), traffic.HasStatus
 	skewed = w.fill(b, received)

@@ -3,7 +3,6 @@ package decode
 import (
 	"bytes"
 	"slices"
-	"time"
 )
 
 // prefixLine opens the lines of loggers that write a JSON object behind a text of their own:
@@ -36,25 +35,13 @@ func (p *prefixLine) open(w *wrapped, f frame) bool {
 	}
 	head = head[:from]
 	if w.at.IsZero() {
-		w.at = prefixTime(head, f)
+		w.at = (&stamps{zone: f.zone}).of(head, f.received)
 	}
 	if level := levelIn(head); level != "" {
 		w.level = level
 	}
 	w.text = body
 	return true
-}
-
-// prefixTime finds the time of a line before its object.
-func prefixTime(head []byte, f frame) time.Time {
-	if at := stampOf(head, f.zone, f.received); !at.IsZero() {
-		return at
-	}
-	clock, ok := clockOf(head)
-	if !ok {
-		return time.Time{}
-	}
-	return (&stamps{zone: f.zone}).onDay(clock, f.received)
 }
 
 // levelIn finds the name of a level among the words of a head, "" where there is none.
